@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cluster under test: lab nodes, the playbook run against them, and what a client sees."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+REPO = Path(__file__).resolve().parents[2]
+BUNDLE = Path(os.environ.get("KUBEOPS_BUNDLE") or "/var/lib/kubeops/bundle")
+FIVE_NODES = "cp1:control_plane,cp2:control_plane,cp3:control_plane,w1:workers,w2:workers"
+
+_RECAP = re.compile(
+    r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)\s+unreachable=(?P<unreachable>\d+)"
+    r"\s+failed=(?P<failed>\d+)\s+skipped=(?P<skipped>\d+)",
+    re.MULTILINE,
+)
+_TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(?P<name>.*)\] \*+")
+_CHANGED = re.compile(r"^changed: \[(?P<host>[^\] ]+)")
+
+
+@dataclass(frozen=True)
+class PlaybookRun:
+    """What one ansible-playbook process did."""
+
+    rc: int
+    output: str
+    seconds: float
+
+    @property
+    def recap(self) -> dict[str, dict[str, int]]:
+        """Host -> counters of PLAY RECAP; empty where the run was killed."""
+        return {
+            m["host"]: {k: int(v) for k, v in m.groupdict().items() if k != "host"}
+            for m in _RECAP.finditer(self.output)
+        }
+
+    @property
+    def changed_hosts(self) -> dict[str, int]:
+        return {host: row["changed"] for host, row in self.recap.items() if row["changed"]}
+
+    @property
+    def changed_tasks(self) -> set[tuple[str, str]]:
+        """(task, host) of every result printed as changed."""
+        found: set[tuple[str, str]] = set()
+        task = ""
+        for line in self.output.splitlines():
+            if match := _TASK.match(line):
+                task = match["name"]
+            elif match := _CHANGED.match(line):
+                found.add((task, match["host"]))
+        return found
+
+    def tail(self, lines: int = 60) -> str:
+        return "\n".join(self.output.splitlines()[-lines:])
+
+
+@dataclass
+class Cluster:
+    """Lab nodes under one lab id and the playbooks run against them."""
+
+    lab_id: str
+    version: str
+    extra_vars: dict[str, object] = field(default_factory=dict)
+
+    def lab(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "tests.lab", *argv]
+        done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
+        if check and done.returncode:
+            raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def up(self, nodes: str = FIVE_NODES) -> None:
+        self.lab("up", "--id", self.lab_id, "--nodes", nodes)
+
+    def remove(self) -> None:
+        self.lab("rm", "--id", self.lab_id, "--all")
+
+    @property
+    def inventory(self) -> Path:
+        return Path(self.lab("inventory", "--id", self.lab_id).stdout.strip())
+
+    def inventory_data(self) -> dict[str, object]:
+        data = yaml.safe_load(self.inventory.read_text())
+        assert isinstance(data, dict)
+        return data
+
+    def inventory_vars(self) -> dict[str, object]:
+        variables = self.inventory_data()["all"]["vars"]  # type: ignore[index]
+        assert isinstance(variables, dict)
+        return variables
+
+    def address(self, node: str) -> str:
+        groups = self.inventory_data()["all"]["children"]  # type: ignore[index]
+        for group in groups.values():
+            if node in (group.get("hosts") or {}):
+                return str(group["hosts"][node]["ansible_host"])
+        raise KeyError(node)
+
+    def sh(self, node: str, command: str, check: bool = True) -> str:
+        """Run a shell line on a node over the lab's own door (not ssh)."""
+        done = self.lab("exec", "--id", self.lab_id, node, "--", "bash", "-c", command, check=check)
+        return done.stdout
+
+    def kubectl(self, node: str, arguments: str) -> str:
+        return self.sh(node, f"kubectl --kubeconfig /etc/kubernetes/admin.conf {arguments}")
+
+    def nodes(self, via: str = "cp1") -> dict[str, dict[str, str]]:
+        """Node name -> {ready, version}, asked of one control plane's own API server."""
+        items = json.loads(self.kubectl(via, "get nodes -o json"))["items"]
+        return {
+            item["metadata"]["name"]: {
+                "ready": next(c["status"] for c in item["status"]["conditions"] if c["type"] == "Ready"),
+                "version": item["status"]["nodeInfo"]["kubeletVersion"],
+            }
+            for item in items
+        }
+
+    def assert_healthy(self, names: Sequence[str], via: str = "cp1") -> None:
+        wanted = {name: {"ready": "True", "version": f"v{self.version}"} for name in names}
+        assert self.nodes(via) == wanted
+
+    def command(self, *options: str, playbook: str = "create_cluster", extra: Mapping[str, object] | None = None) -> list[str]:
+        variables: dict[str, object] = {
+            "kubeops_version": self.version,
+            "kubeops_package_source": "bundle",
+            "kubeops_bundle": str(BUNDLE),
+            "kubeops_cni": "bridge",
+            **self.extra_vars,
+            **(extra or {}),
+        }
+        ansible = Path(sys.executable).with_name("ansible-playbook")
+        return [
+            str(ansible), "-i", str(self.inventory), f"playbooks/{playbook}.yml",
+            "-e", json.dumps(variables), *options,
+        ]  # fmt: skip
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(REPO / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(REPO / ".build" / "collections"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_FORCE_COLOR": "0",
+        }
+
+    def run(self, *options: str, extra: Mapping[str, object] | None = None, log: Path | None = None) -> PlaybookRun:
+        started = time.monotonic()
+        done = subprocess.run(
+            self.command(*options, extra=extra), cwd=REPO, env=self.environment, text=True, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        if log:
+            log.write_text(done.stdout)
+        return PlaybookRun(done.returncode, done.stdout, time.monotonic() - started)
+
+    def run_killed(self, after: float, *options: str) -> bool:
+        """Start the playbook, SIGKILL its whole process group after so many seconds.
+
+        Returns True where the kill hit a run that was still going.
+        """
+        process = subprocess.Popen(
+            self.command(*options), cwd=REPO, env=self.environment, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            process.wait(timeout=after)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return True
+        return False
+
+
+@dataclass
+class Probe:
+    """A client that opens a new connection to the API at 10 Hz and counts what fails.
+
+    A request counts as failed when it is refused, reset, answers 5xx, or takes
+    longer than the timeout.
+    """
+
+    host: str
+    port: int
+    timeout: float = 5.0
+    requests: int = 0
+    slowest: float = 0.0
+    failures: list[str] = field(default_factory=list)
+
+    def once(self) -> str | None:
+        """Why a request failed; None where it was answered."""
+        context = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout, context=context)
+        try:
+            connection.request("GET", "/readyz")
+            status = connection.getresponse().status
+            return None if status == 200 else f"HTTP {status}"
+        except (OSError, http.client.HTTPException) as error:
+            return f"{type(error).__name__}: {error}"
+        finally:
+            connection.close()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Probe]:
+        stop = threading.Event()
+        thread = threading.Thread(target=self._loop, args=(stop,), daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            stop.set()
+            thread.join()
+
+    def _loop(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            started = time.monotonic()
+            failure = self.once()
+            took = time.monotonic() - started
+            self.requests += 1
+            self.slowest = max(self.slowest, took)
+            if failure:
+                self.failures.append(f"{time.strftime('%H:%M:%S')} {failure}")
+            stop.wait(max(0.0, 0.1 - took))

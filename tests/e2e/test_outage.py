@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Any one control plane may be down, and a node may be added while it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from .cluster import FIVE_NODES, Cluster, Probe
+
+CONTROL_PLANES = ("cp1", "cp2", "cp3")
+
+
+@pytest.fixture(scope="module")
+def cluster(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Cluster:
+    made = make_cluster("outage", version, FIVE_NODES)
+    run = made.run()
+    assert run.rc == 0, run.tail()
+    return made
+
+
+def endpoint(cluster: Cluster) -> Probe:
+    host, port = str(cluster.inventory_vars()["kubeops_endpoint"]).rsplit(":", 1)
+    return Probe(host, int(port))
+
+
+def wait_until_answered(probe: Probe, seconds: float = 60) -> float:
+    """Seconds until three requests in a row were answered."""
+    started = time.monotonic()
+    good = 0
+    while good < 3:
+        good = good + 1 if probe.once() is None else 0
+        assert time.monotonic() - started < seconds, "the API did not come back through the endpoint"
+        time.sleep(0.2)
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize("victim", CONTROL_PLANES)
+def test_one_control_plane_down(cluster: Cluster, victim: str) -> None:
+    alive = next(name for name in CONTROL_PLANES if name != victim)
+    cluster.lab("stop", "--id", cluster.lab_id, victim)
+    wait_until_answered(endpoint(cluster))
+
+    run = cluster.run()
+    assert run.recap[victim]["unreachable"] == 1, run.tail()
+    assert {host: row for host, row in run.recap.items() if row["failed"]} == {}, run.tail()
+    assert run.changed_hosts == {}, run.changed_tasks
+    assert f"not reached: {victim}" in run.output or f"unreachable: {victim}" in run.output.lower(), run.tail()
+
+    cluster.lab("start", "--id", cluster.lab_id, victim)
+    wait_until_ready(cluster, victim, via=alive)
+
+
+def wait_until_ready(cluster: Cluster, node: str, via: str) -> None:
+    """A stopped node is itself again: Ready, and its own API server answers."""
+    deadline = time.monotonic() + 180
+    probe = Probe(cluster.address(node), 6443)
+    while cluster.nodes(via)[node]["ready"] != "True" or probe.once() is not None:
+        assert time.monotonic() < deadline, f"{node} did not come back"
+        time.sleep(2)
+
+
+def test_a_new_worker_joins_while_the_first_control_plane_is_down(cluster: Cluster) -> None:
+    cluster.up(f"{FIVE_NODES},w3:workers")
+    cluster.lab("stop", "--id", cluster.lab_id, "cp1")
+    wait_until_answered(endpoint(cluster))
+
+    run = cluster.run("--limit", "w3")
+    assert set(run.recap) - {"localhost"} <= {"w3", *CONTROL_PLANES}, run.tail()
+    assert run.recap["w3"]["failed"] == run.recap["w3"]["unreachable"] == 0, run.tail()
+    assert all(row["changed"] == 0 for host, row in run.recap.items() if host in ("cp1", "w1", "w2"))
+    assert cluster.nodes(via="cp2")["w3"]["ready"] == "True"
+
+    cluster.lab("start", "--id", cluster.lab_id, "cp1")
+    wait_until_ready(cluster, "cp1", via="cp2")
