@@ -1,0 +1,126 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HTTPS requests over the standard library, with client certificates and a fixed server name."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from .errors import KubeopsError
+
+
+@dataclass(frozen=True)
+class Response:
+    """status is the HTTP code; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8."""
+        return self.body.decode("utf-8", "replace")
+
+
+def request(
+    url: str,
+    *,
+    method: str = "GET",
+    body: bytes | str | None = None,
+    headers: Mapping[str, str] | None = None,
+    ca_file: str | None = None,
+    cert_file: str | None = None,
+    key_file: str | None = None,
+    server_name: str | None = None,
+    timeout: float = 5.0,
+    insecure: bool = False,
+) -> Response:
+    """One request on one connection; proxies of the environment are not used.
+
+    server_name: name the server's certificate is verified for, where it differs from
+    the url's host. timeout: seconds for each network operation. insecure: do not
+    verify the certificate. Any HTTP status is a Response; KubeopsError is raised when
+    no answer came.
+    """
+    parts = urlsplit(url)
+    payload = body.encode("utf-8") if isinstance(body, str) else body
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    try:
+        context = _context(ca_file, cert_file, key_file, insecure)
+        connection = _connection(parts, context, server_name, timeout)
+        try:
+            connection.request(method, target or "/", body=payload, headers=dict(headers or {}))
+            answer = connection.getresponse()
+            answered = {name.lower(): value for name, value in answer.getheaders()}
+            return Response(answer.status, answered, answer.read())
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise KubeopsError(f"no answer from {url}", seen=f"{type(error).__name__}: {error}") from error
+
+
+def get_json(url: str, **options: Any) -> Any:
+    """GET (or what options say, see request) and decode; raises KubeopsError unless 2xx JSON."""
+    response = request(url, **options)
+    if not 200 <= response.status < 300:
+        raise KubeopsError(
+            f"{url} answered with HTTP {response.status}",
+            seen=response.text[:500],
+            details={"status": response.status},
+        )
+    try:
+        return json.loads(response.body)
+    except ValueError as error:
+        raise KubeopsError(f"{url} did not answer with JSON", seen=response.text[:500]) from error
+
+
+class _NamedHTTPSConnection(http.client.HTTPSConnection):
+    """Connects to one host and verifies the certificate for another name."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int | None,
+        timeout: float,
+        context: ssl.SSLContext,
+        server_name: str,
+    ) -> None:
+        super().__init__(host, port, timeout=timeout, context=context)
+        self._tls = context
+        self._server_name = server_name
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self.host, self.port), self.timeout)
+        try:
+            self.sock = self._tls.wrap_socket(plain, server_hostname=self._server_name)
+        except BaseException:
+            plain.close()
+            raise
+
+
+def _connection(
+    parts: SplitResult, context: ssl.SSLContext, server_name: str | None, timeout: float
+) -> http.client.HTTPConnection:
+    host = parts.hostname or ""
+    if parts.scheme == "http":
+        return http.client.HTTPConnection(host, parts.port, timeout=timeout)
+    return _NamedHTTPSConnection(host, parts.port, timeout, context, server_name or host)
+
+
+def _context(ca_file: str | None, cert_file: str | None, key_file: str | None, insecure: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file)
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if cert_file:
+        context.load_cert_chain(cert_file, key_file)
+    return context

@@ -1,0 +1,135 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The only place that runs commands on a node."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .clock import monotonic
+from .errors import KubeopsError
+
+# Non-login shells on several distributions leave these out of PATH.
+EXTRA_PATHS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/sbin", "/opt/bin")
+SHOWN_LINES = 20
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command did. `seconds` is wall time."""
+
+    rc: int
+    stdout: str
+    stderr: str
+    seconds: float
+    argv: tuple[str, ...]
+
+
+class Runner:
+    """Runs commands without a shell, in the C locale, safely from several threads.
+
+    Secrets go through `stdin` or files: argv is visible to every user of the node.
+    """
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self._module = module
+
+    def which(self, name: str) -> str | None:
+        """Absolute path of an executable, or None."""
+        path: str | None = self._module.get_bin_path(name, opt_dirs=list(EXTRA_PATHS))
+        return path
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        check: bool = True,
+    ) -> Result:
+        """Run argv to its end.
+
+        env is added to the environment of the module; timeout is in seconds, and the
+        whole process group is killed when it passes. Raises KubeopsError when the
+        command is not there or times out, and, with check, when it exits non-zero.
+        """
+        command = tuple(str(word) for word in argv)
+        started = monotonic()
+        process = self._start(command, stdin is not None, env)
+        try:
+            stdout, stderr = process.communicate(stdin, timeout)
+        except subprocess.TimeoutExpired as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            _, stderr = process.communicate()
+            raise KubeopsError(
+                f"{_label(command)} did not end within {timeout:g} s",
+                seen=_tail(stderr),
+                details={"argv": list(command)},
+            ) from error
+        result = Result(process.returncode, stdout, stderr, monotonic() - started, command)
+        if check and result.rc != 0:
+            raise _failure(result)
+        return result
+
+    def _start(
+        self, command: tuple[str, ...], with_stdin: bool, env: Mapping[str, str] | None
+    ) -> subprocess.Popen[str]:
+        program = command[0] if os.sep in command[0] else self.which(command[0])
+        if program is None:
+            raise KubeopsError(
+                f"{command[0]} is not installed on this node",
+                seen=f"not found in PATH nor in {', '.join(EXTRA_PATHS)}",
+            )
+        try:
+            # A session of its own, so that a timeout reaches the children too.
+            return subprocess.Popen(
+                (program, *command[1:]),
+                stdin=subprocess.PIPE if with_stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=_environment(env),
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise KubeopsError(f"{program} cannot be run", seen=str(error)) from error
+
+
+def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
+    environment = dict(os.environ, LC_ALL="C", LANGUAGE="C")
+    paths = environment.get("PATH", os.defpath).split(os.pathsep)
+    environment["PATH"] = os.pathsep.join(paths + [p for p in EXTRA_PATHS if p not in paths])
+    environment.update(extra or {})
+    return environment
+
+
+def _failure(result: Result) -> KubeopsError:
+    return KubeopsError(
+        f"{_label(result.argv)} failed",
+        seen=f"exit code {result.rc}: {_tail(result.stderr or result.stdout)}",
+        details={"argv": list(result.argv), "rc": result.rc},
+    )
+
+
+def _label(argv: tuple[str, ...]) -> str:
+    """The program and its sub-commands, without options: "kubeadm init"."""
+    words = [Path(argv[0]).name]
+    for word in argv[1:3]:
+        if word.startswith("-") or os.sep in word:
+            break
+        words.append(word)
+    return " ".join(words)
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-SHOWN_LINES:])
