@@ -1,0 +1,85 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Marks an operation that began on this node, and lets one run at a time.
+
+The mark is evidence for the next run, never the only ground of a decision. The
+lock outlives no process: a kubeadm that survived its controller still holds it,
+and the next run waits for it instead of starting a second one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .._core import clock, files
+from .._core.errors import KubeopsError
+from . import paths
+
+POLL_SECONDS = 0.5
+
+
+def unfinished() -> dict[str, str]:
+    """Return operation and role of what began and did not end; empty when nothing did."""
+    text = files.read_text(paths.UNFINISHED)
+    if text is None:
+        return {}
+    try:
+        return {str(key): str(value) for key, value in json.loads(text).items()}
+    except (ValueError, AttributeError):
+        return {"operation": "operation", "role": ""}
+
+
+def begin(operation: str, role: str) -> None:
+    """Record that an operation (init, join, reset) starts."""
+    Path(paths.KUBEOPS).mkdir(mode=0o700, parents=True, exist_ok=True)
+    entry = {"operation": operation, "role": role, "started": clock.now().isoformat()}
+    files.write_atomic(paths.UNFINISHED, json.dumps(entry) + "\n", mode=0o600)
+
+
+def end() -> None:
+    """Record that the operation reached its end."""
+    files.remove(paths.UNFINISHED)
+
+
+def running() -> bool:
+    """Tell whether another process works on this node's kubeadm state."""
+    try:
+        with Path(paths.LOCK).open("rb") as handle:
+            return not _try_lock(handle.fileno())
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def exclusive(timeout: float) -> Iterator[None]:
+    """Hold the node's lock; raises KubeopsError when it is not free within timeout (seconds)."""
+    Path(paths.RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
+    with Path(paths.LOCK).open("ab") as handle:
+        _wait_for_lock(handle.fileno(), timeout)
+        yield
+
+
+def _wait_for_lock(descriptor: int, timeout: float) -> None:
+    deadline = clock.monotonic() + timeout
+    while not _try_lock(descriptor):
+        if clock.monotonic() > deadline:
+            raise KubeopsError(
+                "another run is working on this node",
+                seen=f"{paths.LOCK} has been held for {timeout:g} s",
+                fix="wait until the other run has ended, then run again",
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,173 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observes what kubeadm made of this node. Reads only, never fails on what is missing."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .._core import files, http
+from .._core.errors import KubeopsError
+from .._core.runner import Runner
+from . import journal, kubeconfig, paths, state, static_pod
+
+# A local API server answers in milliseconds or is not there.
+TIMEOUT_SECONDS = 2.0
+CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
+
+
+def probe_kubernetes(runner: Runner) -> dict[str, Any]:
+    """Return what is known of Kubernetes on this node.
+
+    Keys: state, role, node_name, server (API server URL of the kubelet), markers,
+    evidence, api_ready (bool, None where no API server belongs), kubelet_healthy
+    (bool, None where no kubelet belongs), components ({name: {image, version}}),
+    etcd_member (bool, None where there is no local etcd or it does not answer).
+    """
+    del runner  # everything is read from files and sockets; the signature is the probes' own
+    manifests = _manifests()
+    kubelet_conf = files.read_text(paths.KUBELET_CONF) or ""
+    name = kubeconfig.node_name(kubelet_conf, files.read_text(paths.KUBELET_CLIENT) or "")
+    api_ready = _api_ready(manifests)
+    markers = _markers(manifests, _cluster_markers(kubelet_conf, name, _api_url(manifests, api_ready, kubelet_conf)))
+    concluded = state.classify(markers)
+    return {
+        "state": concluded.state,
+        "role": concluded.role,
+        "evidence": list(concluded.evidence),
+        "node_name": name,
+        "server": kubeconfig.server(kubelet_conf),
+        "markers": markers.as_dict(),
+        "api_ready": api_ready,
+        "kubelet_healthy": _kubelet_healthy(),
+        "components": {key: {"image": pod.image, "version": pod.version} for key, pod in manifests.items()},
+        "etcd_member": _etcd_member(manifests),
+    }
+
+
+def _manifests() -> dict[str, static_pod.StaticPod]:
+    texts = {
+        name: files.read_text(f"{paths.MANIFESTS}/{name}.yaml") for name in ("etcd", *state.CONTROL_PLANE_MANIFESTS)
+    }
+    return {name: static_pod.parse(text) for name, text in texts.items() if text is not None}
+
+
+def _markers(manifests: dict[str, static_pod.StaticPod], cluster: dict[str, bool | None]) -> state.Markers:
+    mark = journal.unfinished()
+    apiserver = manifests.get("kube-apiserver", static_pod.StaticPod())
+    data = manifests.get("etcd", static_pod.StaticPod()).argument("data-dir", paths.ETCD_DATA)
+    return state.Markers(
+        manifests=tuple(sorted(manifests)),
+        local_etcd=static_pod.uses_local_etcd(apiserver),
+        ca=Path(paths.CA_CERT).exists(),
+        admin_conf=Path(paths.ADMIN_CONF).exists(),
+        kubelet_conf=Path(paths.KUBELET_CONF).exists(),
+        bootstrap_conf=Path(paths.BOOTSTRAP_CONF).exists(),
+        kubelet_config=Path(paths.KUBELET_CONFIG).exists(),
+        etcd_data=Path(data, "member").is_dir(),
+        unfinished=mark.get("operation", ""),
+        unfinished_role=mark.get("role", ""),
+        running=bool(mark) and journal.running(),
+        node_registered=cluster.get("node_registered"),
+        cluster_config=cluster.get("cluster_config"),
+        control_plane_label=cluster.get("control_plane_label"),
+    )
+
+
+def _api_ready(manifests: dict[str, static_pod.StaticPod]) -> bool | None:
+    apiserver = manifests.get("kube-apiserver")
+    if apiserver is None:
+        return None
+    url = static_pod.local_url(apiserver)
+    answer = _ask(f"{url}/readyz", insecure=True) if url else None
+    return answer is not None and answer.status == 200
+
+
+def _api_url(manifests: dict[str, static_pod.StaticPod], ready: bool | None, kubelet_conf: str) -> str:
+    """The node's own API server where it answers, else the one its kubelet uses."""
+    if ready:
+        return static_pod.local_url(manifests["kube-apiserver"])
+    return kubeconfig.server(kubelet_conf)
+
+
+def _cluster_markers(kubelet_conf: str, name: str, url: str) -> dict[str, bool | None]:
+    """What the cluster says of this node, asked as the kubelet, which may read exactly this."""
+    if not (name and url and Path(paths.CA_CERT).exists()):
+        return {}
+    with _identity_files(kubelet_conf) as (cert_file, key_file):
+        if not cert_file:
+            return {}
+        options = {"ca_file": paths.CA_CERT, "cert_file": cert_file, "key_file": key_file}
+        node = _ask(f"{url}/api/v1/nodes/{name}", **options)
+        config = _ask(f"{url}/api/v1/namespaces/kube-system/configmaps/kubeadm-config", **options) if node else None
+    return {
+        "node_registered": _exists(node),
+        "cluster_config": _exists(config),
+        "control_plane_label": _labelled(node),
+    }
+
+
+@contextmanager
+def _identity_files(kubelet_conf: str) -> Iterator[tuple[str, str]]:
+    """The kubelet's certificate and key as files; embedded ones go to a 0600 file for a moment."""
+    identity = kubeconfig.identity(kubelet_conf)
+    if Path(paths.KUBELET_CLIENT).exists():
+        yield paths.KUBELET_CLIENT, paths.KUBELET_CLIENT
+    elif identity.pem:
+        Path(paths.RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=paths.RUN, encoding="ascii") as handle:
+            handle.write(identity.pem)
+            handle.flush()
+            yield handle.name, handle.name
+    else:
+        yield "", ""
+
+
+def _kubelet_healthy() -> bool | None:
+    config = files.read_text(paths.KUBELET_CONFIG)
+    if config is None:
+        return None
+    answer = _ask(kubeconfig.kubelet_health_url(config))
+    return answer is not None and answer.status == 200
+
+
+def _etcd_member(manifests: dict[str, static_pod.StaticPod]) -> bool | None:
+    pod = manifests.get("etcd")
+    if pod is None:
+        return None
+    answer = _ask(
+        f"{pod.argument('advertise-client-urls')}/v3/cluster/member/list",
+        method="POST",
+        body="{}",
+        ca_file=paths.ETCD_CA,
+        cert_file=paths.ETCD_CLIENT_CERT,
+        key_file=paths.ETCD_CLIENT_KEY,
+    )
+    if answer is None or answer.status != 200:
+        return None
+    return pod.argument("name") in [member.get("name") for member in json.loads(answer.body).get("members", [])]
+
+
+def _ask(url: str, **options: Any) -> http.Response | None:
+    """No answer is an observation here, not an error."""
+    try:
+        return http.request(url, timeout=TIMEOUT_SECONDS, **options)
+    except KubeopsError:
+        return None
+
+
+def _exists(answer: http.Response | None) -> bool | None:
+    """Forbidden or unavailable says nothing about existence."""
+    return {200: True, 404: False}.get(answer.status) if answer else None
+
+
+def _labelled(answer: http.Response | None) -> bool | None:
+    if answer is None or answer.status != 200:
+        return None
+    return CONTROL_PLANE_LABEL in json.loads(answer.body)["metadata"].get("labels", {})
