@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Callable, NoReturn
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
 from .errors import KubeopsError, Refusal
 
 
-def run_module(module: AnsibleModule, function: Callable[[AnsibleModule], Mapping[str, Any]]) -> NoReturn:
+def run_module(module: AnsibleModule, function: Callable[[AnsibleModule], Mapping[str, Any]]) -> None:
     """Exit with what function(module) returns, or fail with the error it raises.
 
     A failure carries msg (the whole message), what, seen, fix, the error's details
@@ -25,7 +25,11 @@ def run_module(module: AnsibleModule, function: Callable[[AnsibleModule], Mappin
         module.fail_json(**failure(error))
     except OSError as error:
         module.fail_json(msg=f"Input/output error on the node. Seen: {error}")
-    module.exit_json(**result)
+    keys = dict(result)
+    # ansible-core deprecates warnings as a key of the result.
+    for warning in keys.pop("warnings", ()):
+        module.warn(warning)
+    module.exit_json(**keys)
 
 
 def failure(error: KubeopsError) -> dict[str, Any]:
