@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Each target is one small program under tools/ or tests/; run `make help` for what they do.
+PYTHON ?= python3
+VENV := .build/venv/bin
+ARGS ?=
+
+export PATH := $(CURDIR)/$(VENV):$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/collections
+
+.DEFAULT_GOAL := help
+.PHONY: help venv test unit lint sanity docs build cluster clean bench
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+venv: ## the two virtual environments under .build (newest and oldest ansible-core)
+	@$(PYTHON) -m tools.environment $(if $(filter venv,$(MAKECMDGOALS)),,--quiet)
+
+test: venv ## every test this machine can run, with what was skipped and why
+	@$(VENV)/python -m tools.run_tests $(ARGS)
+
+unit: venv ## unit tests under both ansible-cores
+	@$(VENV)/python -m tools.run_tests unit-newest unit-oldest
+
+lint: venv ## every linter and check, in parallel
+	@$(VENV)/python -m tools.lint $(ARGS)
+
+sanity: venv ## ansible-test sanity under both ansible-cores
+	@$(VENV)/python -m tools.lint sanity-newest sanity-oldest
+
+docs: venv ## write the generated pages: role READMEs, docs/modules, docs/variables.md, README tables
+	@$(VENV)/python -m tools.docs
+
+build: venv ## the collection's artifact, in .build/artifact
+	@$(VENV)/ansible-galaxy collection build --force --output-path .build/artifact
+
+cluster: venv ## five systemd nodes on this host and a highly available cluster on them (root, Debian family)
+	@$(VENV)/python -m tools.make_cluster up $(ARGS)
+
+clean: ## remove the cluster of `make cluster` with every trace of its nodes
+	@$(PYTHON) -m tools.make_cluster down $(ARGS)
+
+bench: venv ## benchmarks against plain shell, as ratios of one run
+	@$(VENV)/python -m tests.benchmarks $(ARGS)
