@@ -19,7 +19,11 @@ FACTS = ("kubeops_node", "kubeops_cluster")
 
 @dataclass(frozen=True)
 class Variable:
-    """One `kubeops_*` variable. type is str, int, bool, list or dict; computed defaults are said in words."""
+    """One `kubeops_*` variable; computed defaults are said in words.
+
+    type: str, int, bool, list or dict. per_host: may differ between hosts by its nature.
+    same: has to be the same on every host. secret: its value is never shown.
+    """
 
     name: str
     type: str
@@ -28,13 +32,20 @@ class Variable:
     choices: tuple[Any, ...] = ()
     required: bool = False
     per_host: bool = False
+    same: bool = False
+    secret: bool = False
 
 
 VARIABLES: tuple[Variable, ...] = (
     # The cluster
-    Variable("kubeops_cluster_name", "str", "kubernetes", "Name of the cluster, as clients see it."),
+    Variable("kubeops_cluster_name", "str", "kubernetes", "Name of the cluster, as clients see it.", same=True),
     Variable(
-        "kubeops_version", "str", "", "Kubernetes version, exactly: C(1.36.3); a leading v is fine.", required=True
+        "kubeops_version",
+        "str",
+        "",
+        "Kubernetes version, exactly: C(1.36.3); a leading v is fine.",
+        required=True,
+        same=True,
     ),
     Variable(
         "kubeops_endpoint",
@@ -42,6 +53,7 @@ VARIABLES: tuple[Variable, ...] = (
         "",
         "host:port at which clients and nodes reach the API. Required with more than one control plane; "
         "empty means the address of the only control plane and O(kubeops_api_port).",
+        same=True,
     ),
     Variable(
         "kubeops_node_ip",
@@ -58,12 +70,22 @@ VARIABLES: tuple[Variable, ...] = (
         "Name of the Node object; empty means the inventory name in lower case.",
         per_host=True,
     ),
-    Variable("kubeops_api_port", "int", 6443, "Port of every API server on its own address."),
-    Variable("kubeops_pod_subnet", "str", "10.244.0.0/16", "Addresses of pods; two CIDRs with a comma for dual stack."),
+    Variable("kubeops_api_port", "int", 6443, "Port of every API server on its own address.", same=True),
     Variable(
-        "kubeops_service_subnet", "str", "10.96.0.0/12", "Addresses of services; two CIDRs with a comma for dual stack."
+        "kubeops_pod_subnet",
+        "str",
+        "10.244.0.0/16",
+        "Addresses of pods; two CIDRs with a comma for dual stack.",
+        same=True,
     ),
-    Variable("kubeops_dns_domain", "str", "cluster.local", "DNS domain of services."),
+    Variable(
+        "kubeops_service_subnet",
+        "str",
+        "10.96.0.0/12",
+        "Addresses of services; two CIDRs with a comma for dual stack.",
+        same=True,
+    ),
+    Variable("kubeops_dns_domain", "str", "cluster.local", "DNS domain of services.", same=True),
     # Where Kubernetes comes from
     Variable(
         "kubeops_package_source",
@@ -110,9 +132,9 @@ VARIABLES: tuple[Variable, ...] = (
         choices=("systemd", "cgroupfs"),
     ),
     Variable("kubeops_registry_mirrors", "dict", {}, "Registry name to the list of its mirrors' URLs, best first."),
-    Variable("kubeops_registry_auth", "dict", {}, "Registry name to its credentials; keep it in a vault."),
-    Variable("kubeops_http_proxy", "str", "", "Proxy URL for plain HTTP."),
-    Variable("kubeops_https_proxy", "str", "", "Proxy URL for HTTPS."),
+    Variable("kubeops_registry_auth", "dict", {}, "Registry name to its credentials; keep it in a vault.", secret=True),
+    Variable("kubeops_http_proxy", "str", "", "Proxy URL for plain HTTP.", secret=True),
+    Variable("kubeops_https_proxy", "str", "", "Proxy URL for HTTPS.", secret=True),
     Variable("kubeops_no_proxy", "str", "", "Hosts and networks reached without the proxy, with commas between them."),
     # The network
     Variable(
@@ -121,6 +143,7 @@ VARIABLES: tuple[Variable, ...] = (
         "flannel",
         "Pod network.",
         choices=("flannel", "calico", "cilium", "manifest", "bridge", "none"),
+        same=True,
     ),
     Variable(
         "kubeops_load_balancer",
@@ -128,8 +151,9 @@ VARIABLES: tuple[Variable, ...] = (
         "haproxy",
         "What stands before the API servers; none only with one control plane.",
         choices=("haproxy", "external", "none"),
+        same=True,
     ),
-    Variable("kubeops_vip", "str", "", "Virtual address that keepalived moves between the load balancers."),
+    Variable("kubeops_vip", "str", "", "Virtual address that keepalived moves between the load balancers.", same=True),
     Variable(
         "kubeops_vip_interface",
         "str",
@@ -148,7 +172,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("kubeops_patches", "str", "", "Directory of kubeadm patches, on the controller."),
     Variable("kubeops_kubelet_config", "dict", {}, "Overlay of KubeletConfiguration."),
     Variable("kubeops_kube_proxy_config", "dict", {}, "Overlay of KubeProxyConfiguration."),
-    Variable("kubeops_encryption_at_rest", "bool", False, "Encrypt Secrets in etcd."),
+    Variable("kubeops_encryption_at_rest", "bool", False, "Encrypt Secrets in etcd.", same=True),
     Variable(
         "kubeops_audit_policy",
         "str",
@@ -165,6 +189,7 @@ VARIABLES: tuple[Variable, ...] = (
         "dict",
         {},
         "External etcd: C(endpoints), C(ca_file), C(cert_file), C(key_file); files on the controller.",
+        same=True,
     ),
     Variable("kubeops_ignore_preflight", "list", [], "Names of kubeadm's own preflight checks to ignore."),
     Variable(
@@ -174,7 +199,7 @@ VARIABLES: tuple[Variable, ...] = (
         "What to do with a node that kubeadm left half way.",
         choices=("fail", "resume", "reset"),
     ),
-    Variable("kubeops_addons", "list", ["coredns", "kube-proxy"], "Addons that kubeadm installs."),
+    Variable("kubeops_addons", "list", ["coredns", "kube-proxy"], "Addons that kubeadm installs.", same=True),
     # The nodes
     Variable("kubeops_node_labels", "dict", {}, "Labels of the node.", per_host=True),
     Variable("kubeops_node_taints", "list", [], "Taints of the node: list of key, value, effect.", per_host=True),
