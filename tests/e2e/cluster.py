@@ -20,6 +20,8 @@ from pathlib import Path
 
 import yaml
 
+from tests.lab.paths import Paths
+
 REPO = Path(__file__).resolve().parents[2]
 BUNDLE = Path(os.environ.get("KUBEOPS_BUNDLE") or "/var/lib/kubeops/bundle")
 FIVE_NODES = "cp1:control_plane,cp2:control_plane,cp3:control_plane,w1:workers,w2:workers"
@@ -92,7 +94,7 @@ class Cluster:
 
     @property
     def inventory(self) -> Path:
-        return Path(self.lab("inventory", "--id", self.lab_id).stdout.strip())
+        return Paths.from_environment().inventory(self.lab_id)
 
     def inventory_data(self) -> dict[str, object]:
         data = yaml.safe_load(self.inventory.read_text())
@@ -105,11 +107,8 @@ class Cluster:
         return variables
 
     def address(self, node: str) -> str:
-        groups = self.inventory_data()["all"]["children"]  # type: ignore[index]
-        for group in groups.values():
-            if node in (group.get("hosts") or {}):
-                return str(group["hosts"][node]["ansible_host"])
-        raise KeyError(node)
+        hosts = self.inventory_data()["all"]["hosts"]  # type: ignore[index]
+        return str(hosts[node]["ansible_host"])
 
     def sh(self, node: str, command: str, check: bool = True) -> str:
         """Run a shell line on a node over the lab's own door (not ssh)."""

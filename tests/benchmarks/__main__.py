@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Benchmarks that print ratios, both sides measured in one run on one machine.
+
+    python -m tests.benchmarks [create] [node_facts]
+
+create      create_cluster.yml from bare nodes, then its no-op run, against a plain
+            shell script that takes the same kubeadm steps over ssh (baseline.sh)
+node_facts  one node_facts call per node against `command: true` and `setup`
+"""
+
+from __future__ import annotations
+
+import sys
+
+from . import create, node_facts
+
+BENCHMARKS = {"create": create.main, "node_facts": node_facts.main}
+
+
+def main(names: list[str]) -> int:
+    unknown = set(names) - set(BENCHMARKS)
+    if unknown:
+        print(f"unknown benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}")
+        return 2
+    for name in names or list(BENCHMARKS):
+        BENCHMARKS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
