@@ -23,6 +23,6 @@ os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
 os.environ.setdefault("ANSIBLE_CONFIG", str(REPOSITORY / "ansible.cfg"))
 
 # Ansible's own loader, so imports resolve in tests exactly as they do in a run.
-from ansible.plugins.loader import init_plugin_loader  # noqa: E402
+from ansible.plugins.loader import init_plugin_loader
 
 init_plugin_loader([str(COLLECTIONS)])

@@ -24,8 +24,12 @@ def link_collection() -> None:
 
 
 def interpreter_directories() -> list[str]:
-    """PATH without pyenv's shims (they fail for versions not selected), with pyenv's real interpreters appended."""
-    named = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if not part.endswith("/shims")]
+    """PATH without our own environments and pyenv's shims, with pyenv's real interpreters appended.
+
+    A shim exists for every version ever installed and fails for those that are not selected.
+    """
+    named = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    named = [part for part in named if not part.endswith("/shims") and not part.startswith(str(BUILD))]
     pyenv = sorted(str(path) for path in (Path.home() / ".pyenv" / "versions").glob("*/bin"))
     return list(dict.fromkeys([*named, *pyenv]))
 

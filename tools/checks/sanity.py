@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run ``ansible-test sanity`` under one of the two ansible-cores, without containers and with no network but PyPI.
+
+ansible-test wants the collection at a real path, so it gets a copy of what a commit would hold.
+Its home is under .build, so nothing is left in the caller's.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tools import paths
+
+SANITY = paths.BUILD / "sanity"
+HOME = SANITY / "home"
+CORES = {"newest": paths.VENV_NEWEST, "oldest": paths.VENV_OLDEST}
+
+# ansible-test fetches this script from a host of its own to put pip into the environments it makes, and takes the
+# script from its cache where one is found. Python's own ensurepip does the same from the standard library and PyPI.
+GET_PIP = """\
+import os
+import subprocess
+import sys
+
+del os.environ["GET_PIP"]
+subprocess.check_call([sys.executable, "-m", "ensurepip", "--upgrade"])
+arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--no-")]
+sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", *arguments]))
+"""
+PIP_VERSIONS = ("25_2", "23_1_2")  # of ansible-core 2.21 and 2.16
+
+
+def copy_collection(core: str) -> Path:
+    """Mirror the working tree into ``.build/sanity/<core>`` and return the collection's directory."""
+    target = SANITY / core / "ansible_collections" / "kubeops" / "cluster"
+    shutil.rmtree(target, ignore_errors=True)
+    for path in paths.collection_files():
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(paths.ROOT / path, target / path)
+    # A repository of its own: ansible-test would find the one around it, which ignores all of .build.
+    subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
+    subprocess.run(["git", "add", "--all"], cwd=target, check=True)
+    return target
+
+
+def prepare_home() -> None:
+    """A home with the pip bootstrap scripts in ansible-test's cache and the caller's own pip configuration."""
+    cache = HOME / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    for version in PIP_VERSIONS:
+        (cache / f"get_pip_{version}.py").write_text(GET_PIP)
+    own = Path.home() / ".config" / "pip"
+    link = HOME / ".config" / "pip"
+    if own.is_dir() and not link.is_symlink():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(own)
+
+
+def environment(venv: Path) -> dict[str, str]:
+    """The caller's environment with our home, and every interpreter of this machine on PATH."""
+    path = os.pathsep.join([str(venv / "bin"), *paths.interpreter_directories()])
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    return {**outside, "HOME": str(HOME), "PATH": path}
+
+
+def main(core: str) -> int:
+    venv = CORES[core]
+    if not (venv / "bin" / "ansible-test").exists():
+        print(f"no environment for the {core} ansible-core on this machine")
+        return 0
+    prepare_home()
+    target = copy_collection(core)
+    command = [str(venv / "bin" / "ansible-test"), "sanity", "--color", "no"]
+    return subprocess.run(command, cwd=target, env=environment(venv), check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every file names its licence in its first lines, where its format has comments."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tools import paths
+from tools.checks.report import report
+
+LINE = "SPDX-License-Identifier: GPL-3.0-or-later"
+WITHIN_LINES = 5
+WITHOUT_COMMENTS = frozenset({".json", ".pem", ".tar", ".gz", ".tgz", ".png"})
+# Recorded output of real tools stays as it was recorded; the licence itself and generated change data need no line.
+EXEMPT_FOLDERS = (Path("tests/unit/fixtures"), Path("tests/integration/fixtures"))
+EXEMPT_FILES = frozenset({Path("LICENSE"), Path("CHANGELOG.md"), Path("changelogs/changelog.yaml")})
+
+
+def needs_line(path: Path) -> bool:
+    """Whether the file's format and place ask for the line."""
+    if path in EXEMPT_FILES or path.suffix in WITHOUT_COMMENTS:
+        return False
+    if (paths.ROOT / path).stat().st_size == 0:  # __init__.py of a plugin package has to be empty
+        return False
+    return not any(folder in path.parents for folder in EXEMPT_FOLDERS)
+
+
+def has_line(path: Path) -> bool:
+    """Whether one of the file's first lines names the licence."""
+    with (paths.ROOT / path).open(encoding="utf-8", errors="replace") as file:
+        return any(LINE in line for _, line in zip(range(WITHIN_LINES), file))
+
+
+def main() -> int:
+    files = [path for path in paths.collection_files() if needs_line(path)]
+    findings = [f"{path}: no SPDX line in its first {WITHIN_LINES} lines" for path in files if not has_line(path)]
+    return report(findings, f"{len(files)} files")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
