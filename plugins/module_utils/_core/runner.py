@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import IO
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -55,9 +57,11 @@ class Runner:
         env: Mapping[str, str] | None = None,
         timeout: float | None = None,
         check: bool = True,
+        on_line: Callable[[str], None] | None = None,
     ) -> Result:
         """Run argv to its end.
 
+        on_line is called with every line of stdout as it comes, from another thread.
         env is added to the environment of the module; timeout is in seconds, and the
         whole process group is killed when it passes. Raises KubeopsError when the
         command is not there or times out, and, with check, when it exits non-zero.
@@ -66,7 +70,7 @@ class Runner:
         started = monotonic()
         process = self._start(command, stdin is not None, env)
         try:
-            stdout, stderr = process.communicate(stdin, timeout)
+            stdout, stderr = _communicate(process, stdin, timeout, on_line)
         except subprocess.TimeoutExpired as error:
             os.killpg(process.pid, signal.SIGKILL)
             _, stderr = process.communicate()
@@ -103,6 +107,30 @@ class Runner:
             )
         except OSError as error:
             raise KubeopsError(f"{program} cannot be run", seen=str(error)) from error
+
+
+def _communicate(
+    process: subprocess.Popen[str],
+    stdin: str | None,
+    timeout: float | None,
+    on_line: Callable[[str], None] | None,
+) -> tuple[str, str]:
+    if on_line is None or process.stdout is None:
+        return process.communicate(stdin, timeout)
+    lines: list[str] = []
+    reader = threading.Thread(target=_read_lines, args=(process.stdout, lines, on_line), daemon=True)
+    reader.start()
+    process.stdout = None  # communicate() then reads stderr alone
+    _, stderr = process.communicate(stdin, timeout)
+    reader.join()
+    return "".join(lines), stderr
+
+
+def _read_lines(stream: IO[str], lines: list[str], on_line: Callable[[str], None]) -> None:
+    with stream:
+        for line in stream:
+            lines.append(line)
+            on_line(line.rstrip("\n"))
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:

@@ -27,3 +27,7 @@ KUBEOPS = f"{KUBERNETES}/kubeops"
 UNFINISHED = f"{KUBEOPS}/unfinished.json"
 RUN = "/run/kubeops"
 LOCK = f"{RUN}/kubeadm.lock"
+# What the API server reads of ours; mounted into its pod.
+API_SERVER_FILES = f"{KUBEOPS}/api-server"
+ENCRYPTION = f"{API_SERVER_FILES}/encryption.json"
+AUDIT_LOG = "/var/log/kubernetes/audit"

@@ -85,8 +85,7 @@ def _api_ready(manifests: dict[str, static_pod.StaticPod]) -> bool | None:
     if apiserver is None:
         return None
     url = static_pod.local_url(apiserver)
-    answer = _ask(f"{url}/readyz", insecure=True) if url else None
-    return answer is not None and answer.status == 200
+    return bool(url) and healthy(f"{url}/readyz")
 
 
 def _api_url(manifests: dict[str, static_pod.StaticPod], ready: bool | None, kubelet_conf: str) -> str:
@@ -133,7 +132,12 @@ def _kubelet_healthy() -> bool | None:
     config = files.read_text(paths.KUBELET_CONFIG)
     if config is None:
         return None
-    answer = _ask(kubeconfig.kubelet_health_url(config))
+    return healthy(kubeconfig.kubelet_health_url(config))
+
+
+def healthy(url: str) -> bool:
+    """Tell whether a health endpoint answers with 200."""
+    answer = _ask(url, insecure=True)
     return answer is not None and answer.status == 200
 
 

@@ -1,0 +1,76 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Speaks to etcd over its HTTPS gateway with the node's own certificates: no etcdctl needed.
+
+https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .._core import http
+from .._core.errors import KubeopsError
+from .model import Member, member_from_json
+
+TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """One etcd endpoint.
+
+    Attributes:
+        url: client URL, for instance ``https://192.0.2.1:2379``.
+        ca_file, cert_file, key_file: paths of PEM files on the node.
+    """
+
+    url: str
+    ca_file: str
+    cert_file: str
+    key_file: str
+
+    def members(self) -> list[Member]:
+        """Return the member list; raises KubeopsError when etcd does not answer."""
+        return [member_from_json(entry) for entry in self._post("/v3/cluster/member/list").get("members", [])]
+
+    def members_with_health(self) -> list[Member]:
+        """Return the member list with every member's own answer to a status request."""
+        members = self.members()
+        with ThreadPoolExecutor(max_workers=max(1, len(members))) as pool:
+            health = pool.map(self._healthy, members)
+        return [replace(member, healthy=healthy) for member, healthy in zip(members, health)]
+
+    def remove(self, member_id: str) -> Sequence[Member]:
+        """Remove a member and return those that remain."""
+        answer = self._post("/v3/cluster/member/remove", {"ID": member_id})
+        return [member_from_json(entry) for entry in answer.get("members", [])]
+
+    def status(self) -> Mapping[str, Any]:
+        """Return this member's status: version, dbSize, leader, errors."""
+        return self._post("/v3/maintenance/status")
+
+    def _healthy(self, member: Member) -> bool:
+        if not member.client_urls:
+            return False
+        try:
+            return not replace(self, url=member.client_urls[0]).status().get("errors")
+        except KubeopsError:
+            return False
+
+    def _post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        answer: dict[str, Any] = http.get_json(
+            self.url + path,
+            method="POST",
+            body=json.dumps(body or {}),
+            ca_file=self.ca_file,
+            cert_file=self.cert_file,
+            key_file=self.key_file,
+            timeout=TIMEOUT_SECONDS,
+        )
+        return answer

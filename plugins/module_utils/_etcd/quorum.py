@@ -1,0 +1,70 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Quorum arithmetic (pure): every disruptive step on a control plane asks here first.
+
+https://etcd.io/docs/v3.6/faq/#what-is-failure-tolerance
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .model import Member
+
+
+def quorum(voters: int) -> int:
+    """Return how many voting members must agree."""
+    return voters // 2 + 1
+
+
+def why_not_add(members: Sequence[Member]) -> str:
+    """Return why no member may be added now, empty when one may."""
+    voters = _voters(members)
+    down = [_label(member) for member in voters if not member.healthy]
+    if len(voters) - len(down) < quorum(len(voters)):
+        return f"etcd has no quorum: {len(voters)} voters, not healthy: {', '.join(down)}"
+    learners = [_label(member) for member in members if member.is_learner]
+    if learners:
+        return f"etcd takes one learner at a time and has {', '.join(learners)}"
+    return ""
+
+
+def why_not_remove(members: Sequence[Member], member_id: str) -> str:
+    """Return why this member may not be removed now, empty when it may.
+
+    The removal itself needs a quorum of the members as they are, and those that
+    remain must have a quorum among themselves.
+    """
+    voters = _voters(members)
+    healthy = [member for member in voters if member.healthy]
+    if len(healthy) < quorum(len(voters)):
+        return f"etcd has no quorum: {len(healthy)} of {len(voters)} voters are healthy"
+    remaining = [member for member in voters if member.id != member_id]
+    healthy_after = [member for member in remaining if member.healthy]
+    if not remaining:
+        return "it is the only voting member"
+    if len(healthy_after) < quorum(len(remaining)):
+        return (
+            f"only {len(healthy_after)} of the remaining {len(remaining)} voters are healthy, "
+            f"{quorum(len(remaining))} are needed"
+        )
+    return ""
+
+
+def find(members: Sequence[Member], name: str, address: str) -> Member | None:
+    """Return the member of a node: by name, or by peer address while it has no name yet."""
+    host = f"[{address}]" if ":" in address else address
+    peer = f"//{host}:"
+    for member in members:
+        if member.name == name or any(peer in url for url in member.peer_urls):
+            return member
+    return None
+
+
+def _voters(members: Sequence[Member]) -> list[Member]:
+    return [member for member in members if not member.is_learner]
+
+
+def _label(member: Member) -> str:
+    return member.name or f"{member.id} (never started)"
