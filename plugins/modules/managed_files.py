@@ -84,9 +84,12 @@ options:
         type: str
         required: true
       state:
-        description: What is done when a file changed. A unit that is not active is started in both cases.
+        description:
+          - What is done when a file changed. A unit that is not active is started too.
+          - V(reported) touches no unit but to enable it, and names it in RV(restarts_due) when it has to be
+            (re)started, for a task of its own such as M(kubeops.cluster.runtime_restart) with C(throttle).
         type: str
-        choices: [restarted, reloaded]
+        choices: [restarted, reloaded, reported]
         default: restarted
       when_changed:
         description: Paths that this unit follows. Empty means all files of this call.
@@ -111,6 +114,9 @@ attributes:
     support: full
   diff_mode:
     support: full
+  platform:
+    support: full
+    platforms: linux
 """
 
 EXAMPLES = r"""
@@ -145,6 +151,11 @@ changed_files:
   returned: success
   type: list
   elements: str
+restarts_due:
+  description: Units of state V(reported) that do not run, or run with older files.
+  returned: success
+  type: list
+  elements: str
 backups:
   description: Where replaced and removed files were kept.
   returned: success
@@ -173,7 +184,7 @@ FILE_OPTIONS: dict[str, Any] = {
 }
 SERVICE_OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["restarted", "reloaded"], "default": "restarted"},
+    "state": {"type": "str", "choices": ["restarted", "reloaded", "reported"], "default": "restarted"},
     "when_changed": {"type": "list", "elements": "path", "default": []},
     "daemon_reload": {"type": "bool", "default": True},
     "enabled": {"type": "bool"},

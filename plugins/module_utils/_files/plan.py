@@ -16,6 +16,8 @@ from .model import (
     ServiceRequest,
 )
 
+# State of a unit that another task restarts, at its own pace.
+REPORTED = "reported"
 WRITE, ATTRIBUTES, REMOVE = "write", "set attributes", "remove"
 ENABLE, DISABLE, RESTART, RELOAD, START, DAEMON_RELOAD = (
     "enable",
@@ -58,15 +60,14 @@ def plan_service(
     A file newer than the unit's last (re)start means that an earlier run was
     killed between writing and restarting: that is made up for here.
     """
-    paths = service.when_changed or tuple(mtimes)
-    touched = [path for path in paths if path in changed]
-    last_applied = unit.changed_at if service.state == "reloaded" else unit.started_at
-    newer = [path for path in paths if mtimes.get(path, 0.0) > last_applied]
+    touched, newer = _touched(service, changed, mtimes), _newer(service, unit, mtimes)
     steps: list[Step] = []
     if service.daemon_reload and (unit.need_daemon_reload or any(_is_unit_file(path) for path in touched)):
         steps.append(Step(DAEMON_RELOAD, service.name, "unit files changed"))
     if service.enabled is not None and unit.enabled is not None and unit.enabled != service.enabled:
         steps.append(Step(ENABLE if service.enabled else DISABLE, service.name, f"unit is {unit.unit_file_state}"))
+    if service.state == REPORTED:
+        return tuple(steps)
     if not unit.active and unit.condition_met:
         steps.append(Step(START, service.name, f"unit is {unit.active_state or 'unknown'}"))
     elif unit.active and (touched or newer):
@@ -74,6 +75,22 @@ def plan_service(
         reason = "changed: " + ", ".join(touched) if touched else "older than " + ", ".join(newer)
         steps.append(Step(verb, service.name, reason))
     return tuple(steps)
+
+
+def restart_due(service: ServiceRequest, unit: UnitState, changed: Sequence[str], mtimes: Mapping[str, float]) -> bool:
+    """Whether a unit of state `reported` runs with older files than there are, or does not run at all."""
+    if service.state != REPORTED:
+        return False
+    return not unit.active or bool(_touched(service, changed, mtimes) or _newer(service, unit, mtimes))
+
+
+def _touched(service: ServiceRequest, changed: Sequence[str], mtimes: Mapping[str, float]) -> list[str]:
+    return [path for path in service.when_changed or tuple(mtimes) if path in changed]
+
+
+def _newer(service: ServiceRequest, unit: UnitState, mtimes: Mapping[str, float]) -> list[str]:
+    last_applied = unit.changed_at if service.state == "reloaded" else unit.started_at
+    return [path for path in service.when_changed or tuple(mtimes) if mtimes.get(path, 0.0) > last_applied]
 
 
 def _is_unit_file(path: str) -> bool:

@@ -16,7 +16,7 @@ from .._core.runner import Runner
 from .._systemd.probe import read_units
 from . import act
 from .model import FileRequest, FileState, ServiceRequest, file_request
-from .plan import DAEMON_RELOAD, DISABLE, ENABLE, RELOAD, RESTART, START, diffs, plan_files, plan_service
+from .plan import DAEMON_RELOAD, DISABLE, ENABLE, RELOAD, RESTART, START, diffs, plan_files, plan_service, restart_due
 from .probe import prunable, read_file
 
 UNIT_ACTIONS = frozenset({DAEMON_RELOAD, DISABLE, ENABLE, RELOAD, RESTART, START})
@@ -32,6 +32,7 @@ class Transaction:
     directory_mode: int = 0o755
     observed: dict[str, FileState] = field(default_factory=dict)
     backups: list[str] = field(default_factory=list)
+    restarts_due: list[str] = field(default_factory=list)
 
     @classmethod
     def from_params(cls, runner: Runner, params: Mapping[str, Any]) -> Transaction:
@@ -51,16 +52,18 @@ class Transaction:
     def plan(self) -> Plan:
         """Observe and plan."""
         self.observed = {request.path: read_file(request.path) for request in self.files}
-        return Plan(steps=self._steps(self.observed))
+        steps, self.restarts_due = self._steps(self.observed)
+        return Plan(steps=steps)
 
-    def _steps(self, observed: Mapping[str, FileState]) -> tuple[Step, ...]:
+    def _steps(self, observed: Mapping[str, FileState]) -> tuple[tuple[Step, ...], list[str]]:
         steps = plan_files(self.files, observed)
         changed = [step.target for step in steps]
         mtimes = {path: state.mtime for path, state in observed.items()}
         units = read_units(self.runner, [service.name for service in self.services])
         for service in self.services:
             steps += plan_service(service, units[service.name], changed, mtimes)
-        return steps
+        due = [each.name for each in self.services if restart_due(each, units[each.name], changed, mtimes)]
+        return steps, due
 
     def validate(self, directory: str, tolerate_missing: bool) -> list[str]:
         """Validate every content that would be written; returns warnings about validators not installed yet."""
@@ -103,7 +106,7 @@ class Transaction:
 
     def verify(self) -> None:
         """Observe again: nothing may be left to do."""
-        left = self._steps({request.path: read_file(request.path) for request in self.files})
+        left, _due = self._steps({request.path: read_file(request.path) for request in self.files})
         if left:
             names = ", ".join(f"{step.action} {step.target} ({step.reason})" for step in left)
             raise KubeopsError(what="not everything is as planned after the change", seen=f"left: {names}")
@@ -114,6 +117,7 @@ class Transaction:
         result["diff"] = diffs(self.files, self.observed) + _unit_diffs(plan.steps)
         result["warnings"] = [*result["warnings"], *warnings]
         result["changed_files"] = [step.target for step in plan.steps if step.action not in UNIT_ACTIONS]
+        result["restarts_due"] = self.restarts_due
         result["backups"] = self.backups
         return result
 
