@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +15,7 @@ ERROR = "error"
 WARNING = "warning"
 VALUE_WIDTH = 80
 HOSTS_SHOWN = 4
+URL_LOGIN = re.compile(r"//[^/@\s]+@")
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Finding:
 
 
 def shown(value: Any) -> str:
-    """A value as a message has it: on one line, and not too long."""
-    text = " ".join(str(value).split())
+    """A value as a message has it: on one line, not too long, without the password of a URL."""
+    text = URL_LOGIN.sub("//***@", " ".join(str(value).split()))
     return text if len(text) <= VALUE_WIDTH else text[: VALUE_WIDTH - 3] + "..."
 
 

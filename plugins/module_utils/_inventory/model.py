@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -55,13 +55,6 @@ class Inventory:
         """haproxy shares the API servers' machines, and so their ports."""
         return self.value("kubeops_load_balancer") == "haproxy" and bool(
             set(self.load_balancers) & set(self.control_planes)
-        )
-
-    @property
-    def has_load_balancer(self) -> bool:
-        """haproxy is built only where there is an endpoint of its own: a lone control plane needs none."""
-        return self.value("kubeops_load_balancer") == "haproxy" and bool(
-            self.value("kubeops_vip") or self.value("kubeops_endpoint")
         )
 
     def value(self, name: str, host: str | None = None) -> Any:
@@ -154,7 +147,8 @@ def as_int(value: Any, default: int) -> int:
         return default
 
 
-def pairs(items: Iterable[Any]) -> list[tuple[Any, Any]]:
-    """Every two of them, once."""
-    listed = list(items)
-    return [(one, other) for index, one in enumerate(listed) for other in listed[index + 1 :]]
+def overlap(one: Network, other: Network) -> bool:
+    """They share an address."""
+    if isinstance(one, IPv4Network) and isinstance(other, IPv4Network):
+        return one.overlaps(other)
+    return isinstance(one, IPv6Network) and isinstance(other, IPv6Network) and one.overlaps(other)
