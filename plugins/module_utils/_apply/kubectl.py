@@ -76,5 +76,3 @@ class Kubectl:
         connection = [f"--kubeconfig={self.kubeconfig}", f"--request-timeout={self.timeout}s"]
         argv = ["kubectl", verb, "--filename=-", *connection, *options]
         return self.runner.run(argv, stdin=as_list(stdin), timeout=4.0 * self.timeout).stdout
-
-
