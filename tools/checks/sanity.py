@@ -74,8 +74,18 @@ def main(core: str) -> int:
         return 0
     prepare_home()
     target = copy_collection(core)
-    command = [str(venv / "bin" / "ansible-test"), "sanity", "--color", "no"]
-    return subprocess.run(command, cwd=target, env=environment(venv), check=False).returncode
+    with (SANITY / f"{core}.log").open("w") as log:
+        done = subprocess.run(
+            [str(venv / "bin" / "ansible-test"), "sanity", "--color", "no", "--lint"],
+            cwd=target,
+            env=environment(venv),
+            check=False,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+    print(done.stdout if done.stdout.strip() or not done.returncode else (SANITY / f"{core}.log").read_text())
+    return done.returncode
 
 
 if __name__ == "__main__":

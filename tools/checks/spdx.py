@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def needs_line(path: Path) -> bool:
 def has_line(path: Path) -> bool:
     """Whether one of the file's first lines names the licence."""
     with (paths.ROOT / path).open(encoding="utf-8", errors="replace") as file:
-        return any(LINE in line for _, line in zip(range(WITHIN_LINES), file))
+        return any(LINE in line for line in itertools.islice(file, WITHIN_LINES))
 
 
 def main() -> int:
