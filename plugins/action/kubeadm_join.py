@@ -20,7 +20,7 @@ CERTIFICATE_KEY_BYTES = 32
 INTERNAL = ("needs_control_plane", "forget", "invocation")
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no types
     """Joins one node: observe it, let it in, join it, close the door."""
 
     _requires_connection = True
@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
         """Return the module's result; no secret is in it."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        self._control_planes = ControlPlanes(self, variables, variables["inventory_hostname"])
+        self._control_planes = ControlPlanes(self, variables, without=variables["inventory_hostname"])
         observed = self._join(variables, {})
         if observed.get("failed") or not observed.get("needs_control_plane"):
             return _public(observed)

@@ -108,7 +108,9 @@ options:
         type: path
         default: ''
       external_etcd:
-        description: C(endpoints), and the paths C(ca_file), C(cert_file), C(key_file) on the node. Empty means stacked etcd.
+        description:
+          - C(endpoints), and the paths C(ca_file), C(cert_file), C(key_file) on the node.
+          - Empty means stacked etcd.
         type: dict
         default: {}
       addons:
@@ -143,7 +145,7 @@ options:
         type: int
         default: 6443
       cri_socket:
-        description: Socket of the container runtime, C(unix:///run/containerd/containerd.sock). Empty lets kubeadm find it.
+        description: Socket of the container runtime with its C(unix://) scheme. Empty lets kubeadm find it.
         type: str
         default: ''
       kubelet_extra_args:
@@ -160,7 +162,9 @@ options:
         type: path
         default: ''
       taints:
-        description: Taints the node registers with, each with C(key), C(value) and C(effect). Left out means kubeadm's default.
+        description:
+          - Taints the node registers with, each with C(key), C(value) and C(effect).
+          - Left out means kubeadm's default.
         type: list
         elements: dict
 """

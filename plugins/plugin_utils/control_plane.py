@@ -27,11 +27,11 @@ TRY_NEXT = ("control_plane_not_healthy", "not_a_control_plane")
 class ControlPlanes:
     """The control planes of the inventory, as seen from one task."""
 
-    def __init__(self, action: ActionBase, task_vars: Mapping[str, Any], host: str) -> None:
-        """Host is the one the task runs for; it is not asked."""
+    def __init__(self, action: ActionBase, task_vars: Mapping[str, Any], *, without: str = "") -> None:
+        """Take the group's hosts in inventory order, without one of them if asked."""
         self._action = action
         self._vars = task_vars
-        self._hosts = [name for name in task_vars["groups"].get(GROUP, []) if name != host]
+        self._hosts = [name for name in task_vars["groups"].get(GROUP, []) if name != without]
 
     def run(self, module: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Run a module on the first control plane that is healthy.
@@ -42,7 +42,7 @@ class ControlPlanes:
         replies: list[str] = []
         for host in self._hosts:
             result = self.run_on(host, module, arguments)
-            if not result.get("failed") or result.get("rule", "") not in TRY_NEXT + ("unreachable",):
+            if not result.get("failed") or result.get("rule", "") not in (*TRY_NEXT, "unreachable"):
                 return host, result
             replies.append(f"{host}: {result['msg']}")
         return "", {"failed": True, "msg": _nobody(replies), "rule": "no_healthy_control_plane"}
@@ -126,6 +126,13 @@ class ControlPlanes:
             name: variables[name] for name in variables if name.startswith("ansible_") and name.endswith("_interpreter")
         }
         return {**ours, **theirs, "ansible_facts": variables.get("ansible_facts", {})}
+
+
+def run_anywhere(action: ActionBase, module: str, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the task's module on the first healthy control plane; the result names it."""
+    host, result = ControlPlanes(action, task_vars).run(module, action._task.args)
+    result.pop("invocation", None)
+    return {**result, "control_plane": host}
 
 
 def _nobody(replies: list[str]) -> str:

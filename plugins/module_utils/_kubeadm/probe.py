@@ -15,7 +15,7 @@ from typing import Any
 from .._core import files, http
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
-from . import journal, kubeconfig, paths, state, static_pod
+from . import ca_hash, journal, kubeconfig, paths, state, static_pod
 
 # A local API server answers in milliseconds or is not there.
 TIMEOUT_SECONDS = 2.0
@@ -25,7 +25,8 @@ CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 def probe_kubernetes(runner: Runner) -> dict[str, Any]:
     """Return what is known of Kubernetes on this node.
 
-    Keys: state, role, node_name, server (API server URL of the kubelet), markers,
+    Keys: state, role, node_name, server (API server URL of the kubelet), cluster_ca
+    (hash of the CA's public key, the same on all nodes of one cluster), markers,
     evidence, api_ready (bool, None where no API server belongs), kubelet_healthy
     (bool, None where no kubelet belongs), components ({name: {image, version}}),
     etcd_member (bool, None where there is no local etcd or it does not answer).
@@ -43,12 +44,18 @@ def probe_kubernetes(runner: Runner) -> dict[str, Any]:
         "evidence": list(concluded.evidence),
         "node_name": name,
         "server": kubeconfig.server(kubelet_conf),
+        "cluster_ca": _cluster_ca(),
         "markers": markers.as_dict(),
         "api_ready": api_ready,
         "kubelet_healthy": _kubelet_healthy(),
         "components": {key: {"image": pod.image, "version": pod.version} for key, pod in manifests.items()},
         "etcd_member": _etcd_member(manifests),
     }
+
+
+def _cluster_ca() -> str:
+    hashes = ca_hash.ca_cert_hashes(files.read_text(paths.CA_CERT) or "")
+    return hashes[0].partition(":")[2] if hashes else ""
 
 
 def _manifests() -> dict[str, static_pod.StaticPod]:

@@ -1,0 +1,89 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observes the cluster from one of its control planes. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from . import credentials
+from .api import ApiClient, admin, object_path
+
+ROLE_PREFIX = "node-role.kubernetes.io/"
+STATIC_PODS = "/api/v1/namespaces/kube-system/pods?labelSelector=tier%3Dcontrol-plane"
+
+
+def probe() -> dict[str, Any]:
+    """Return the content of the fact kubeops_cluster; see the module's RETURN."""
+    etcd = credentials.local_etcd()
+    with admin() as api, ThreadPoolExecutor() as pool:
+        credentials.require_healthy(api)
+        nodes = pool.submit(api.get, object_path("nodes", ""))
+        pods = pool.submit(api.get, STATIC_PODS)
+        version = pool.submit(api.get, "/version")
+        coredns = pool.submit(api.get, object_path("deployments", "coredns", "kube-system", "apps/v1"))
+        members = pool.submit(etcd.members_with_health) if etcd else None
+        config = credentials.cluster_configuration(api)
+        return {
+            "schema": 1,
+            "version": (version.result() or {}).get("gitVersion", ""),
+            "endpoint": _endpoint(api),
+            "nodes": [node_summary(item) for item in (nodes.result() or {}).get("items", [])],
+            "components": [component_summary(item) for item in (pods.result() or {}).get("items", [])],
+            "etcd_members": [member.as_dict() for member in members.result()] if members else [],
+            "kubeadm_config": config,
+            "coredns": deployment_summary(coredns.result()),
+        }
+
+
+def _endpoint(api: ApiClient) -> str:
+    return credentials.endpoint(api)
+
+
+def node_summary(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Reduce a Node to what roles decide by."""
+    metadata, spec, status = node["metadata"], node.get("spec", {}), node.get("status", {})
+    labels = metadata.get("labels", {})
+    conditions = {entry["type"]: entry["status"] for entry in status.get("conditions", [])}
+    info = status.get("nodeInfo", {})
+    return {
+        "name": metadata["name"],
+        "ready": conditions.get("Ready") == "True",
+        "version": info.get("kubeletVersion", ""),
+        "runtime_version": info.get("containerRuntimeVersion", ""),
+        "roles": sorted(name[len(ROLE_PREFIX) :] for name in labels if name.startswith(ROLE_PREFIX)),
+        "addresses": [{"type": entry["type"], "address": entry["address"]} for entry in status.get("addresses", [])],
+        "labels": labels,
+        "taints": spec.get("taints", []),
+        "unschedulable": bool(spec.get("unschedulable", False)),
+        "conditions": conditions,
+        "pod_cidrs": spec.get("podCIDRs", []),
+    }
+
+
+def component_summary(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Reduce a control plane pod to what health is judged by."""
+    statuses = pod.get("status", {}).get("containerStatuses", [])
+    return {
+        "name": pod["metadata"]["name"],
+        "node": pod.get("spec", {}).get("nodeName", ""),
+        "component": pod["metadata"].get("labels", {}).get("component", ""),
+        "image": pod["spec"]["containers"][0].get("image", ""),
+        "ready": bool(statuses) and all(entry.get("ready", False) for entry in statuses),
+        "restarts": sum(entry.get("restartCount", 0) for entry in statuses),
+    }
+
+
+def deployment_summary(deployment: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Reduce the CoreDNS Deployment; None means it is not installed."""
+    if deployment is None:
+        return {"installed": False, "image": "", "ready": 0, "wanted": 0}
+    return {
+        "installed": True,
+        "image": deployment["spec"]["template"]["spec"]["containers"][0].get("image", ""),
+        "ready": deployment.get("status", {}).get("readyReplicas", 0),
+        "wanted": deployment["spec"].get("replicas", 1),
+    }
