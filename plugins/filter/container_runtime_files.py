@@ -33,8 +33,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(files) for M(kubeops.cluster.managed_files), C(restart_paths) (files that only a restart makes the runtime
-      read), C(units), C(socket) and C(version).
+    - C(files) and C(services) for M(kubeops.cluster.managed_files), C(units), C(socket) and C(version).
   type: dict
 """
 
@@ -58,9 +57,10 @@ def container_runtime_files(variables: Mapping[str, Any]) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError) as error:
         raise AnsibleFilterError(f"container_runtime: the configuration cannot be built: {error!r}") from error
     runtime = RUNTIMES[settings.name]
+    paths = [entry["file"]["path"] for entry in entries if entry["restart"]]
     return {
         "files": [entry["file"] for entry in entries],
-        "restart_paths": [entry["file"]["path"] for entry in entries if entry["restart"]],
+        "services": [{"name": unit, "state": "reported", "enabled": True, "when_changed": paths} for unit in runtime.units],
         "units": list(runtime.units),
         "socket": runtime.socket,
         "version": settings.version,

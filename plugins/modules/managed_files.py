@@ -103,6 +103,15 @@ options:
       enabled:
         description: Whether the unit starts at boot. Left as it is when not given.
         type: bool
+      start:
+        description: Whether a unit that is not active is started, or reported. A unit whose own conditions
+          keep it from starting counts as settled.
+        type: bool
+        default: true
+      optional:
+        description: Whether a unit that is not installed is passed over.
+        type: bool
+        default: false
   directory_mode:
     description: Permissions of parent directories that have to be made.
     type: str
@@ -188,6 +197,8 @@ SERVICE_OPTIONS: dict[str, Any] = {
     "when_changed": {"type": "list", "elements": "path", "default": []},
     "daemon_reload": {"type": "bool", "default": True},
     "enabled": {"type": "bool"},
+    "start": {"type": "bool", "default": True},
+    "optional": {"type": "bool", "default": False},
 }
 
 

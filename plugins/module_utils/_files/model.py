@@ -62,6 +62,8 @@ class ServiceRequest:
     when_changed: tuple[str, ...] = ()
     daemon_reload: bool = True
     enabled: bool | None = None
+    start: bool = True
+    optional: bool = False
 
 
 def file_request(entry: Mapping[str, Any]) -> FileRequest:

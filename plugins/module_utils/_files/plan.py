@@ -60,6 +60,8 @@ def plan_service(
     A file newer than the unit's last (re)start means that an earlier run was
     killed between writing and restarting: that is made up for here.
     """
+    if service.optional and not unit.loaded:
+        return ()
     touched, newer = _touched(service, changed, mtimes), _newer(service, unit, mtimes)
     steps: list[Step] = []
     if service.daemon_reload and (unit.need_daemon_reload or any(_is_unit_file(path) for path in touched)):
@@ -68,7 +70,7 @@ def plan_service(
         steps.append(Step(ENABLE if service.enabled else DISABLE, service.name, f"unit is {unit.unit_file_state}"))
     if service.state == REPORTED:
         return tuple(steps)
-    if not unit.active and unit.condition_met:
+    if not unit.active and unit.condition_met and service.start:
         steps.append(Step(START, service.name, f"unit is {unit.active_state or 'unknown'}"))
     elif unit.active and (touched or newer):
         verb = RELOAD if service.state == "reloaded" else RESTART
@@ -81,7 +83,9 @@ def restart_due(service: ServiceRequest, unit: UnitState, changed: Sequence[str]
     """Whether a unit of state `reported` runs with older files than there are, or does not run at all."""
     if service.state != REPORTED:
         return False
-    return not unit.active or bool(_touched(service, changed, mtimes) or _newer(service, unit, mtimes))
+    if not unit.active:
+        return service.start
+    return bool(_touched(service, changed, mtimes) or _newer(service, unit, mtimes))
 
 
 def _touched(service: ServiceRequest, changed: Sequence[str], mtimes: Mapping[str, float]) -> list[str]:
