@@ -70,10 +70,14 @@ def table(findings: Sequence[Finding], width: int = 120) -> str:
 
 
 def summary(findings: Sequence[Finding]) -> str:
-    """The errors as one message for a failed task."""
-    errors = [finding for finding in findings if finding.level == ERROR]
-    count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
-    return f"Preflight found {count}; nothing has been changed.\n{table(errors)}"
+    """The table under a line that counts."""
+    errors = sum(finding.level == ERROR for finding in findings)
+    counted = [_count(errors, ERROR), _count(len(findings) - errors, WARNING)]
+    return f"Preflight found {' and '.join(filter(None, counted))}; nothing has been changed.\n{table(findings)}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""
 
 
 def some(names: Sequence[str], limit: int = HOSTS_SHOWN) -> str:

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any, Union
+from typing import Any, TypeVar, Union
 
 from .schema import BY_NAME, CONTROL_PLANE, GROUPS, WORKERS
 
@@ -152,3 +152,12 @@ def overlap(one: Network, other: Network) -> bool:
     if isinstance(one, IPv4Network) and isinstance(other, IPv4Network):
         return one.overlaps(other)
     return isinstance(one, IPv6Network) and isinstance(other, IPv6Network) and one.overlaps(other)
+
+
+T = TypeVar("T")
+
+
+def pairs(items: Iterable[T]) -> list[tuple[T, T]]:
+    """Every two of them, once."""
+    listed = list(items)
+    return [(one, other) for index, one in enumerate(listed) for other in listed[index + 1 :]]
