@@ -154,7 +154,7 @@ def exec_(labs: Labs, args: argparse.Namespace) -> None:
     _become(["nsenter", f"--target={pid}", "--all", "--wd=/", *(args.command or ["bash"])])
 
 
-def _become(argv: Sequence[str]) -> None:
+def _become(argv: list[str]) -> None:
     sys.stdout.flush()
     os.execvp(argv[0], argv)
 

@@ -40,11 +40,11 @@ class Labs:
         base = image.ensure_base(self.paths)
         with self.lock(lab_id):
             lab = self._claim(lab_id, wanted)
-            self._client_key(lab)
             network.ensure_switch(self.paths.names(lab_id), lab)
-            self._each(self.machines(lab), self._create)
+            key = self._client_key(lab)
+            self._each(self.machines(lab), lambda machine: node.create(machine, base, key))
             self._write_access(lab, bundle)
-            self._start(self.machines(lab), base, bundle)
+            self.start(self.machines(lab), bundle)
         return lab
 
     def _claim(self, lab_id: str, wanted: dict[str, tuple[str, ...]]) -> Lab:
@@ -60,14 +60,14 @@ class Labs:
             state.save(self.paths, lab)
         return lab
 
-    def _client_key(self, lab: Lab) -> None:
+    def _client_key(self, lab: Lab) -> str:
+        """The public half of the key that opens every node of the lab."""
         key = self.paths.key(lab.id)
-        if not key.with_suffix(".pub").exists():
+        public = key.with_suffix(".pub")
+        if not public.exists():
             key.unlink(missing_ok=True)
             run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", lab.id, "-f", str(key)])
-
-    def _create(self, machine: Machine) -> None:
-        node.create(machine, self.paths.key(machine.lab.id).with_suffix(".pub").read_text())
+        return public.read_text()
 
     def _write_access(self, lab: Lab, bundle: Path | None) -> None:
         keys = "".join(node.host_key(machine) + "\n" for machine in self.machines(lab))
@@ -76,14 +76,11 @@ class Labs:
         write(self.paths.inventory(lab.id), inventory.render(self.paths, lab, self.host, on_node))
 
     def start(self, machines: list[Machine], bundle: Path | None) -> None:
-        self._start(machines, image.ensure_base(self.paths), bundle)
-
-    def _start(self, machines: list[Machine], base: Path, bundle: Path | None) -> None:
         def start(machine: Machine) -> None:
             if node.is_running(machine):
                 network.set_cable(machine.names, machine.node, plugged=True)
             else:
-                node.start(machine, base, bundle)
+                node.start(machine, bundle)
             node.wait_for_ssh(machine, BOOT_TIMEOUT)
 
         self._each(machines, start)

@@ -66,6 +66,11 @@ class Machine:
     def console(self) -> Path:
         return self.directory / "console.log"
 
+    @property
+    def base(self) -> Path:
+        """The base the node was made on: its overlay fits no other."""
+        return Path(os.readlink(self.directory / "base"))
+
 
 def identity_files(machine: Machine, authorized_key: str) -> dict[str, tuple[str, int]]:
     """Files that make a node itself: {path: (content, mode)}."""
@@ -81,11 +86,14 @@ def identity_files(machine: Machine, authorized_key: str) -> dict[str, tuple[str
     }
 
 
-def create(machine: Machine, authorized_key: str) -> None:
+def create(machine: Machine, base: Path, authorized_key: str) -> None:
     """Make the node's directories and identity; what is there stays as it is."""
+    machine.directory.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        (machine.directory / "base").symlink_to(base)
     upper = machine.directory / "upper"
     for name in ("upper", "work", "root", *PLAIN_DIRECTORIES):
-        (machine.directory / name).mkdir(parents=True, exist_ok=True)
+        (machine.directory / name).mkdir(exist_ok=True)
     host_key = upper / "etc/ssh/ssh_host_ed25519_key"
     if not host_key.with_suffix(".pub").exists():
         host_key.parent.mkdir(parents=True, exist_ok=True)
@@ -123,10 +131,10 @@ def nspawn_arguments(machine: Machine, bundle: Path | None) -> list[str]:
     ]
 
 
-def nspawn_environment(machine: Machine, base: Path, procs: list[Path]) -> dict[str, str]:
+def nspawn_environment(machine: Machine, procs: list[Path]) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
-        "NODE_BASE": str(base),
+        "NODE_BASE": str(machine.base),
         "NODE_CGROUPS": " ".join(str(path) for path in procs),
         "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1",
         "SYSTEMD_NSPAWN_LOCK": "0",
@@ -134,7 +142,7 @@ def nspawn_environment(machine: Machine, base: Path, procs: list[Path]) -> dict[
     }
 
 
-def start(machine: Machine, base: Path, bundle: Path | None) -> None:
+def start(machine: Machine, bundle: Path | None) -> None:
     """Power on a node that is not running."""
     stop(machine)
     network.attach(machine.names, machine.lab, machine.node)
@@ -144,7 +152,7 @@ def start(machine: Machine, base: Path, bundle: Path | None) -> None:
         subprocess.Popen(
             [*private, "sh", "-c", LAUNCH, "sh", *nspawn_arguments(machine, bundle)],
             cwd=machine.directory,
-            env=nspawn_environment(machine, base, procs),
+            env=nspawn_environment(machine, procs),
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,

@@ -23,9 +23,8 @@ def run(argv: Sequence[str], stdin: str | None = None) -> str:
 
 
 def try_run(argv: Sequence[str], stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    source = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
     try:
-        return subprocess.run(argv, capture_output=True, text=True, check=False, **source)  # type: ignore[call-overload,no-any-return]
+        return subprocess.run(argv, capture_output=True, text=True, check=False, input=stdin or "")
     except FileNotFoundError as error:
         raise LabError(f"{argv[0]} is not installed; run: python3 -m tests.lab setup") from error
 
