@@ -16,7 +16,7 @@ import jinja2
 import yaml
 from jinja2 import nodes
 
-from tools import paths, roles, schema
+from tools import collection_data, paths, roles
 from tools.checks.report import report
 
 
@@ -100,8 +100,8 @@ def unknown_findings(known: set[str]) -> Iterator[str]:
 
 def main() -> int:
     every = roles.all_roles()
-    defaults = {variable.name: variable.default for variable in schema.variables()}
-    findings = [*unknown_findings({*defaults, *schema.facts()})]
+    defaults = {variable.name: variable.default for variable in collection_data.variables()}
+    findings = [*unknown_findings({*defaults, *collection_data.facts()})]
     for role in every:
         findings += [*spec_findings(role), *name_findings(role), *schema_findings(role, defaults)]
     return report(findings, f"{len(every)} roles")

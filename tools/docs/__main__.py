@@ -10,12 +10,13 @@ from pathlib import Path
 
 from tools import paths
 from tools.checks.report import report
-from tools.docs import plugin_pages, readme_tables, role_pages, variables_page
+from tools.docs import plugin_pages, readme_tables, role_pages, runtime_metadata, variables_page
 
 
 def all_pages() -> dict[Path, str]:
     """Path, relative to the root, to content of every generated page."""
-    return {**role_pages.pages(), **plugin_pages.pages(), **variables_page.pages(), **readme_tables.pages()}
+    makers = (role_pages, plugin_pages, variables_page, readme_tables, runtime_metadata)
+    return {path: content for maker in makers for path, content in maker.pages().items()}
 
 
 def orphans(pages: dict[Path, str]) -> Iterator[Path]:

@@ -81,7 +81,7 @@ def value(item: Any) -> str:
     """A default, choice or sample as JSON, which is YAML too; empty where there is none."""
     if item is None:
         return ""
-    return code(json.dumps(item).replace("|", "\\|"))
+    return code(json.dumps(item, ensure_ascii=False).replace("|", "\\|"))
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -11,11 +11,16 @@ from tools.docs import markdown
 Options = Mapping[str, Mapping[str, Any]]
 
 
-def flatten(options: Options, key: str, prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+# Where an item keeps its parts: in argument specs, in a plugin's options, in return values.
+PARTS = ("options", "suboptions", "contains")
+
+
+def flatten(options: Options, prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every option by its dotted name, parents before children."""
     for name, option in options.items():
         yield prefix + name, option
-        yield from flatten(option.get(key) or {}, key, f"{prefix}{name}.")
+        parts = next((option[key] for key in PARTS if option.get(key)), {})
+        yield from flatten(parts, f"{prefix}{name}.")
 
 
 def type_of(option: Mapping[str, Any]) -> str:
@@ -34,7 +39,7 @@ def description(option: Mapping[str, Any]) -> str:
 def option_table(options: Options, defaults: Mapping[str, str] | None = None) -> str:
     """Table of options; defaults overrides what stands in the default's column, by name."""
     rows = []
-    for name, option in flatten(options, "options"):
+    for name, option in flatten(options):
         default = (defaults or {}).get(name, markdown.value(option.get("default")))
         default = "required" if option.get("required") else default
         rows.append([markdown.code(name), type_of(option), default, description(option)])
@@ -44,7 +49,7 @@ def option_table(options: Options, defaults: Mapping[str, str] | None = None) ->
 def return_table(values: Options) -> str:
     """Table of return values."""
     rows = []
-    for name, item in flatten(values, "contains"):
+    for name, item in flatten(values):
         returned = markdown.cell(str(item.get("returned") or ""))
         rows.append([markdown.code(name), type_of(item), returned, description(item)])
     return markdown.table(["Name", "Type", "Returned", "Description"], rows)

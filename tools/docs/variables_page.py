@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tools import schema
+from tools import collection_data
 from tools.docs import markdown
 
 SOURCE = "plugins/module_utils/_inventory/schema.py"
@@ -34,6 +34,6 @@ def row(variable: Any) -> list[str]:
 
 def pages() -> dict[Path, str]:
     """The one page."""
-    rows = [row(variable) for variable in schema.variables()]
+    rows = [row(variable) for variable in collection_data.variables()]
     content = markdown.table(["Variable", "Type", "Default", "Description"], rows)
     return {Path("docs/variables.md"): f"{markdown.GENERATED.format(source=SOURCE)}\n{INTRODUCTION}\n{content}"}
