@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules about nodes: sound ones give nothing, and each fault is found on the right host."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._inventory.model import Inventory, Surroundings
+from ansible_collections.kubeops.cluster.plugins.module_utils._node import rules
+from ansible_collections.kubeops.cluster.plugins.module_utils._node.model import Observed, Thresholds
+
+NUMBERS = {"cp1": 11, "cp2": 12, "cp3": 13, "w1": 21}
+LIMITS = Thresholds(disk_free_mib={"/var/lib/etcd": 2048, "/var/lib/kubelet": 1024}, tested_os=["debian 12"])
+MANIFEST = {"files": [{"kind": "binary", "name": "kubelet", "version": "v1.36.3", "arch": "amd64"}]}
+
+
+def facts(host: str) -> dict[str, Any]:
+    """A bare node with nothing wrong."""
+    number = NUMBERS[host]
+    address = {"interface": "eth0", "address": f"192.0.2.{number}", "prefix": 24, "mac": f"02:00:00:00:00:{number}"}
+    return {
+        "hostname": host,
+        "machine_id": f"m-{host}",
+        "product_uuid": f"u-{host}",
+        "container": None,
+        "arch": "amd64",
+        "os": {"id": "debian", "version_id": "12", "pretty_name": "Debian 12"},
+        "kernel": "6.1.0-28-amd64",
+        "cpu_count": 2,
+        "memory_mib": 1900,
+        "time": {"unix": 1000.0, "synchronized": True, "service": "chrony", "offset": [-0.3, 0.2]},
+        "cgroup": {"version": 2},
+        "swap": {"active": [], "fstab": []},
+        "addresses": [address],
+        "listening": [{"port": 22, "protocol": "tcp", "address": "0.0.0.0", "process": "sshd"}],
+        "disk": {"/var/lib/etcd": {"free_mib": 9000}, "/var/lib/kubelet": {"free_mib": 9000}},
+        "runtime": {"name": "containerd", "version": "2.1.4"},
+        "kubernetes": {"state": "absent", "role": "none", "server": "", "evidence": [], "components": {}},
+        "notes": {},
+    }
+
+
+def play(**variables: Any) -> dict[str, Any]:
+    """What Observed takes, to be spoilt."""
+    common = {
+        "kubeops_version": "1.36.3",
+        "kubeops_vip": "192.0.2.100",
+        "kubeops_endpoint": "192.0.2.100:8443",
+        **variables,
+    }
+    hosts = {host: {**common, "kubeops_node_ip": f"192.0.2.{number}"} for host, number in NUMBERS.items()}
+    return {
+        "inventory": Inventory({"control_plane": ["cp1", "cp2", "cp3"], "workers": ["w1"]}, hosts),
+        "around": Surroundings(date(2026, 9, 1)),
+        "facts": {host: facts(host) for host in NUMBERS},
+    }
+
+
+def found(given: dict[str, Any]) -> set[tuple[str, str, str]]:
+    """(rule, level, host) of every finding."""
+    findings = rules.check(Observed(**given), LIMITS)
+    return {(finding.rule, finding.level, host) for finding in findings for host in finding.hosts or ("",)}
+
+
+def complete(given: dict[str, Any], server: str = "https://192.0.2.100:8443", version: str = "1.36.3") -> None:
+    """Make all nodes members of a running cluster."""
+    for host, node in given["facts"].items():
+        control_plane = host.startswith("cp")
+        node["kubernetes"].update(state="complete", role="control_plane" if control_plane else "worker", server=server)
+        if control_plane:
+            node["kubernetes"]["components"] = {"kube-apiserver": {"version": version}}
+            node["listening"].append({"port": 6443, "protocol": "tcp", "address": "::", "process": "kube-apiserver"})
+
+
+def test_sound_nodes() -> None:
+    assert found(play()) == set()
+
+
+def test_sound_cluster() -> None:
+    given = play()
+    complete(given)
+    assert found(given) == set()
+
+
+def set_on(host: str, path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """Set one fact, by a dotted path."""
+
+    def change(given: dict[str, Any]) -> None:
+        *sections, last = path.split(".")
+        target = given["facts"][host]
+        for name in sections:
+            target = target[name]
+        target[last] = value
+
+    return change
+
+
+def listens(host: str, port: int, process: str | None) -> Callable[[dict[str, Any]], None]:
+    entry = {"port": port, "protocol": "tcp", "address": "0.0.0.0", "process": process}
+    return lambda given: given["facts"][host]["listening"].append(entry)
+
+
+SPOILT: list[tuple[Callable[[dict[str, Any]], None], tuple[str, str, str]]] = [
+    (set_on("cp1", "cpu_count", 1), ("node.cpus", "error", "cp1")),
+    (set_on("cp1", "memory_mib", 1699), ("node.memory", "error", "cp1")),
+    (set_on("w1", "memory_mib", 512), ("node.memory", "error", "w1")),
+    (set_on("w1", "kernel", "4.18.0-553.el8"), ("node.kernel", "error", "w1")),
+    (set_on("w1", "cgroup", {"version": 1}), ("node.cgroup", "error", "w1")),
+    (set_on("w1", "swap", {"active": ["/dev/sda2"], "fstab": []}), ("node.swap", "warning", "w1")),
+    (set_on("w1", "swap", {"active": [], "fstab": ["/swap.img"]}), ("node.swap", "warning", "w1")),
+    (set_on("w1", "addresses", [{"address": "10.0.0.5", "prefix": 24, "mac": "x"}]), ("node.address", "error", "w1")),
+    (listens("cp1", 6443, "nginx"), ("node.port_taken", "error", "cp1")),
+    (listens("cp2", 2379, "etcd"), ("node.port_taken", "error", "cp2")),
+    (listens("cp3", 8443, None), ("node.port_taken", "error", "cp3")),
+    (listens("w1", 10250, "kubelet"), ("node.port_taken", "error", "w1")),
+    (set_on("cp1", "disk", {"/var/lib/etcd": {"free_mib": 2047}}), ("node.disk", "error", "cp1")),
+    (set_on("w1", "time.synchronized", False), ("node.clock", "warning", "w1")),
+    (set_on("w1", "os.version_id", "11"), ("node.os", "warning", "w1")),
+    (set_on("w1", "runtime.version", "1.7.28"), ("node.containerd", "warning", "w1")),
+    (set_on("w1", "kubernetes.state", "partial"), ("node.partial", "error", "w1")),
+    (set_on("w1", "notes", {"disk": "PermissionError"}), ("nodes.unread", "warning", "w1")),
+]
+
+
+@pytest.mark.parametrize(("spoil", "expected"), SPOILT)
+def test_one_fault_gives_one_finding(spoil: Callable[[dict[str, Any]], None], expected: tuple[str, str, str]) -> None:
+    given = play()
+    spoil(given)
+    assert found(given) == {expected}
+
+
+@pytest.mark.parametrize(
+    "spoil", [listens("w1", 6443, "nginx"), listens("w1", 2379, "etcd"), listens("cp1", 80, "nginx")]
+)
+def test_ports_of_others_are_free_to_take(spoil: Callable[[dict[str, Any]], None]) -> None:
+    given = play()
+    spoil(given)
+    assert found(given) == set()
+
+
+def test_a_missing_section_is_no_fault() -> None:
+    given = play()
+    for name in (
+        "cgroup",
+        "swap",
+        "addresses",
+        "listening",
+        "disk",
+        "time",
+        "os",
+        "runtime",
+        "kubernetes",
+        "cpu_count",
+    ):
+        given["facts"]["cp1"][name] = None
+    assert found(given) == set()
+
+
+@pytest.mark.parametrize(
+    ("version", "overlay", "level"),
+    [("1.34.9", {}, "warning"), ("1.35.6", {}, "error"), ("1.35.6", {"failCgroupV1": False}, "warning")],
+)
+def test_cgroup_v1_by_minor_and_setting(version: str, overlay: dict[str, Any], level: str) -> None:
+    given = play(kubeops_version=version, kubeops_kubelet_config=overlay)
+    given["facts"]["w1"]["cgroup"] = {"version": 1}
+    assert found(given) == {("node.cgroup", level, "w1")}
+
+
+def test_containerd_1_is_refused_once_the_kubelet_does() -> None:
+    given = play(kubeops_version="1.38.0")
+    given["facts"]["w1"]["runtime"]["version"] = "1.7.28"
+    assert found(given) == {("node.containerd", "error", "w1")}
+
+
+def test_tolerated_swap() -> None:
+    given = play(kubeops_swap="tolerate")
+    given["facts"]["w1"]["swap"] = {"active": ["/dev/sda2"], "fstab": ["/dev/sda2"]}
+    assert found(given) == set()
+
+
+@pytest.mark.parametrize(
+    ("fact", "rule"),
+    [
+        ("hostname", "nodes.hostname"),
+        ("machine_id", "nodes.machine_id"),
+        ("product_uuid", "nodes.product_uuid"),
+    ],
+)
+def test_clones(fact: str, rule: str) -> None:
+    given = play()
+    given["facts"]["w1"][fact] = given["facts"]["cp2"][fact]
+    assert found(given) == {(rule, "error", "cp2"), (rule, "error", "w1")}
+
+
+def test_cloned_mac() -> None:
+    given = play()
+    given["facts"]["w1"]["addresses"][0]["mac"] = given["facts"]["cp1"]["addresses"][0]["mac"]
+    assert found(given) == {("nodes.mac", "error", "cp1"), ("nodes.mac", "error", "w1")}
+
+
+def test_system_containers_share_their_machines_uuid() -> None:
+    given = play()
+    for node in given["facts"].values():
+        node.update(product_uuid="same", container="systemd-nspawn")
+    assert found(given) == set()
+
+
+@pytest.mark.parametrize(
+    ("offset", "apart"),
+    [([1.0, 2.1], False), ([2.1, 30.0], False), ([2.5, 3.0], True), ([-9.0, -8.0], True), (None, False)],
+)
+def test_clocks_apart_only_where_the_journey_cannot_explain_it(offset: list[float] | None, apart: bool) -> None:
+    given = play()
+    given["facts"]["w1"]["time"]["offset"] = offset
+    assert (("nodes.time_offset", "error", "w1") in found(given)) is apart
+
+
+def test_vip_and_pods_outside_and_inside_the_nodes_network() -> None:
+    given = play(kubeops_vip="198.51.100.1", kubeops_pod_subnet="192.0.0.0/16")
+    rules_found = {rule for rule, _level, _host in found(given)}
+    assert rules_found == {"node.vip_network", "node.network_overlap"}
+
+
+def test_architecture_not_in_the_bundle() -> None:
+    given = play()
+    given["around"] = Surroundings(date(2026, 9, 1), MANIFEST)
+    given["facts"]["w1"]["arch"] = "arm64"
+    assert found(given) == {("node.architecture", "error", "w1")}
+
+
+@pytest.mark.parametrize(("policy", "level"), [("fail", "error"), ("resume", "warning"), ("reset", "warning")])
+def test_partial_by_policy(policy: str, level: str) -> None:
+    given = play(kubeops_on_partial=policy)
+    given["facts"]["w1"]["kubernetes"].update(state="partial", evidence=["kubelet.conf without a node"])
+    assert found(given) == {("node.partial", level, "w1")}
+
+
+def test_another_cluster() -> None:
+    given = play()
+    complete(given, server="https://203.0.113.9:6443")
+    assert {rule for rule, _level, _host in found(given)} == {"node.other_cluster"}
+
+
+def test_a_control_planes_kubelet_may_use_its_own_api_server() -> None:
+    given = play()
+    complete(given)
+    given["facts"]["cp1"]["kubernetes"]["server"] = "https://192.0.2.11:6443"
+    given["facts"]["w1"]["kubernetes"]["server"] = "https://192.0.2.21:6443"
+    assert found(given) == {("node.other_cluster", "error", "w1")}
+
+
+def test_another_role() -> None:
+    given = play()
+    complete(given)
+    given["facts"]["w1"]["kubernetes"]["role"] = "control_plane"
+    assert found(given) == {("node.role", "error", "w1")}
+
+
+def test_another_version_is_an_upgrade() -> None:
+    given = play()
+    complete(given, version="1.35.6")
+    assert found(given) == {("node.version", "error", host) for host in ("cp1", "cp2", "cp3")}
+
+
+def test_little_space_on_a_live_node_is_a_warning() -> None:
+    given = play()
+    complete(given)
+    given["facts"]["cp1"]["disk"]["/var/lib/etcd"]["free_mib"] = 10
+    assert found(given) == {("node.disk", "warning", "cp1")}
+
+
+def test_unreachable_by_what_is_at_stake() -> None:
+    given = play()
+    for name in ("cp2", "w1"):
+        bare = copy.deepcopy(given)
+        del bare["facts"][name]
+        bare["unreachable"] = (name,)
+        assert found(bare) == {("hosts.unreachable", "error" if name == "cp2" else "warning", name)}
+    complete(given)
+    del given["facts"]["cp2"]
+    given["unreachable"] = ("cp2",)
+    assert found(given) == {("hosts.unreachable", "warning", "cp2")}
+
+
+def test_paths_names_and_sources() -> None:
+    given = play(kubeops_endpoint="api.example.com:8443")
+    peer = {"host": "cp1", "address": "192.0.2.11", "protocol": "tcp"}
+    given["reachability"] = {
+        "w1": {
+            "peers": [
+                {**peer, "port": 6443, "result": "refused"},
+                {**peer, "port": 2379, "result": "filtered"},
+                {**peer, "port": 2380, "result": "unreachable"},
+            ],
+            "names": [{"name": "api.example.com", "addresses": []}],
+            "sources": [{"source": "https://pkgs.k8s.io", "result": "filtered"}],
+        },
+        "cp1": {
+            "peers": [],
+            "names": [{"name": "api.example.com", "addresses": ["192.0.2.99"]}],
+            "sources": [{"source": "https://pkgs.k8s.io", "result": "open"}],
+        },
+    }
+    assert found(given) == {
+        ("nodes.path", "error", "w1"),
+        ("nodes.name_resolution", "error", "w1"),
+        ("nodes.source", "error", "w1"),
+        ("nodes.vip_name", "error", "cp1"),
+    }
+
+
+def test_paths_to_a_host_that_is_down_are_not_said_twice() -> None:
+    given = play()
+    complete(given)
+    given["unreachable"] = ("cp2",)
+    del given["facts"]["cp2"]
+    peer = {"host": "cp2", "address": "192.0.2.12", "port": 6443, "protocol": "tcp", "result": "filtered"}
+    given["reachability"] = {"w1": {"peers": [peer], "names": [], "sources": []}}
+    assert found(given) == {("hosts.unreachable", "warning", "cp2")}
