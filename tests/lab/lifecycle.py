@@ -15,7 +15,7 @@ from tests.lab.model import Lab
 from tests.lab.naming import PREFIX, choose_subnet
 from tests.lab.node import Machine
 from tests.lab.paths import DEFAULT_BUNDLE, RUN, Paths
-from tests.lab.shell import locked, run, write
+from tests.lab.shell import locked, remove_tree, run, write
 
 BOOT_TIMEOUT = 90.0
 
@@ -104,8 +104,7 @@ class Labs:
         network.remove_switch(names)
         for leftover in Path("/run/systemd/nspawn/propagate").glob(f"{names.link}-*"):
             shutil.rmtree(leftover)
-        if self.paths.lab(lab_id).exists():
-            shutil.rmtree(self.paths.lab(lab_id))
+        remove_tree(self.paths.lab(lab_id))
         self._release_host()
 
     def _release_host(self) -> None:

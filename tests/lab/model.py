@@ -13,7 +13,7 @@ from tests.lab.errors import LabError
 GROUPS = ("control_plane", "workers", "etcd", "load_balancers")
 FIRST_OCTET = 11
 VIP_OCTET = 100
-_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,22}[a-z0-9])?")
+_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _NODE = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
@@ -86,7 +86,7 @@ def _free_octet(nodes: dict[str, Node]) -> int:
 
 def check_id(lab_id: str) -> str:
     if not _ID.fullmatch(lab_id):
-        raise LabError(f"lab id {lab_id!r}: use 1 to 24 of a-z, 0-9 and '-' (not at the ends)")
+        raise LabError(f"lab id {lab_id!r}: use 1 to 40 of a-z, 0-9 and '-' (not at the ends)")
     return lab_id
 
 

@@ -18,7 +18,7 @@ from tests.lab.host import Host
 from tests.lab.model import Lab, Node
 from tests.lab.naming import Names
 from tests.lab.paths import DEFAULT_BUNDLE, Paths
-from tests.lab.shell import run, write
+from tests.lab.shell import remove_tree, run, write
 
 # Overlays do not stack on overlays, and etcd wants a plain disk.
 PLAIN_DIRECTORIES = {
@@ -69,7 +69,7 @@ class Machine:
     @property
     def base(self) -> Path:
         """The base the node was made on: its overlay fits no other."""
-        return Path(os.readlink(self.directory / "base"))
+        return (self.directory / "base").readlink()
 
 
 def identity_files(machine: Machine, authorized_key: str) -> dict[str, tuple[str, int]]:
@@ -187,9 +187,7 @@ def stop(machine: Machine) -> None:
 
 def remove(machine: Machine) -> None:
     stop(machine)
-    shutil.rmtree(machine.directory, ignore_errors=True)
-    if machine.directory.exists():
-        raise LabError(f"{machine.directory} cannot be removed: look for mounts below it")
+    remove_tree(machine.directory)
 
 
 def wait_for_ssh(machine: Machine, timeout: float) -> None:

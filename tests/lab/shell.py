@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,16 @@ def write(path: Path, content: str, mode: int = 0o644) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory in one step: half of one is never seen under its name."""
+    going = path.with_name(f".removing-{path.name}")
+    for _ in range(2):  # what an earlier call left behind, then the directory itself
+        if going.exists():
+            shutil.rmtree(going)
+        if path.exists():
+            path.rename(going)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def save(paths: Paths, lab: Lab) -> None:
 def known_ids(paths: Paths) -> list[str]:
     if not paths.state.is_dir():
         return []
-    return sorted(path.name for path in paths.state.iterdir() if path.is_dir())
+    return sorted(path.name for path in paths.state.iterdir() if path.is_dir() and path.name[0] != ".")
 
 
 def known_labs(paths: Paths) -> list[Lab]:
