@@ -71,7 +71,7 @@ class ActionModule(ActionBase):
         model = Inventory(groups, {})
         broken: list[Finding] = []
         hosts = {host: self._host(variables["hostvars"][host], host, broken) for host in model.hosts}
-        known = {name for values in hosts.values() for name in values}
+        known = {name for values in hosts.values() for name in values} | {finding.variable for finding in broken}
         play = {**environment(), **self._play(variables, known)}
         return Inventory(groups, {host: {**play, **values} for host, values in hosts.items()}), broken
 

@@ -107,20 +107,19 @@ def _about(variable: Variable, value: Any, host: str, rule: str, message: str, f
 
 
 def differing(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
-    """Variables of the cluster have one value."""
+    """Variables of the cluster have one value; where a node lacks it, the default is its value."""
     for variable in VARIABLES:
         if variable.same:
-            values = {host: inventory.variables.get(host, {}).get(variable.name) for host in inventory.hosts}
-            distinct = {shown(value): host for host, value in values.items() if value is not None}
-            if len(distinct) > 1:
-                listed = ", ".join(f"{value} on {host}" for value, host in sorted(distinct.items()))
+            first = {shown(inventory.value(variable.name, host)): host for host in reversed(inventory.nodes)}
+            if len(first) > 1:
+                listed = ", ".join(f"{value or 'empty'} on {host}" for value, host in sorted(first.items()))
                 yield Finding(
                     "variables.differ",
                     ERROR,
                     f"has several values, but the cluster has one: {listed}",
                     "set it once, in group_vars/all",
                     variable=variable.name,
-                    value=next(iter(distinct)),
+                    value=next(reversed(first)),
                 )
 
 
