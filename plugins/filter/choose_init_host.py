@@ -11,8 +11,8 @@ short_description: Where to initialise the cluster, if anywhere
 version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
-  - Looks at C(kubeops_node.kubernetes) of the control planes. A cluster is initialised only where every control plane
-    was observed and none belongs to one.
+  - Looks at C(ansible_facts.kubeops_node.kubernetes) of the control planes.
+  - A cluster is initialised only where every control plane was observed and none belongs to one.
 positional: hostvars
 options:
   _input:
@@ -43,14 +43,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Callable
 
-from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import choice
+from ..module_utils._kubeadm import choice
 
 
 def choose_init_host(hosts: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Apply the pure choice to hostvars; see RETURN."""
-    observed = {
-        host: hostvars[host]["kubeops_node"]["kubernetes"] for host in hosts if "kubeops_node" in hostvars[host]
-    }
+    facts = {host: hostvars[host].get("ansible_facts", {}).get("kubeops_node") for host in hosts}
+    observed = {host: node["kubernetes"] for host, node in facts.items() if node}
     return asdict(choice.choose(list(hosts), observed))
 
 

@@ -29,7 +29,7 @@ options:
 EXAMPLES = r"""
 - name: Patches
   kubeops.cluster.managed_files:
-    files: "{{ query('ansible.builtin.fileglob', 'patches/*') | kubeops.cluster.patch_files('/etc/kubernetes/kubeops') }}"
+    files: "{{ query('ansible.builtin.fileglob', 'patches/*') | kubeops.cluster.patch_files('/etc/kubernetes') }}"
 """
 
 RETURN = r"""

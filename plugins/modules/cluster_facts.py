@@ -58,8 +58,8 @@ ansible_facts:
           returned: always
         nodes:
           description: >-
-            Each node with C(name), C(ready), C(version), C(roles), C(addresses), C(labels), C(taints), C(unschedulable),
-            C(runtime_version), C(conditions), C(pod_cidrs).
+            Each node with C(name), C(ready), C(version), C(roles), C(addresses), C(labels), C(taints),
+            C(unschedulable), C(runtime_version), C(conditions), C(pod_cidrs).
           type: list
           elements: dict
           returned: always
@@ -71,7 +71,8 @@ ansible_facts:
           returned: always
         etcd_members:
           description: >-
-            Members with C(id), C(name), C(peer_urls), C(client_urls), C(is_learner), C(healthy). Empty with external etcd.
+            Members with C(id), C(name), C(peer_urls), C(client_urls), C(is_learner), C(healthy).
+            Empty with external etcd.
           type: list
           elements: dict
           returned: always

@@ -13,9 +13,9 @@ short_description: Labels and taints of many nodes in one call
 version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
-  - An action that runs the module on the first healthy host of the group C(control_plane), whichever host the task is for.
+  - An action that runs the module on the first healthy host of the group C(control_plane).
   - Sets what is wanted, and removes what it set before and is no longer wanted. Labels and taints of others stay.
-  - What was set last is kept in the annotations C(kubeops.io/managed-labels) and C(kubeops.io/managed-taints) of the Node.
+  - What was set last is kept in the Node's annotations C(kubeops.io/managed-labels) and C(kubeops.io/managed-taints).
 extends_documentation_fragment: kubeops.cluster.attributes
 options:
   nodes:

@@ -56,3 +56,14 @@ def render(key: bytes) -> str:
 def _write(path: str, content: str) -> None:
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     files.write_atomic(path, content, mode=0o600)
+
+
+def require(path: str) -> None:
+    """Raise KubeopsError unless the file is on this control plane."""
+    if files.read_bytes(path) is None:
+        raise KubeopsError(
+            "encryption at rest was turned on after the cluster was made, and this node has no key file",
+            seen=f"{path} is missing",
+            fix="put the same EncryptionConfiguration there (0600) on every control plane, then run again: "
+            "https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/",
+        )

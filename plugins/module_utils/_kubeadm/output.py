@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -148,3 +149,39 @@ def error_lines(log: str, limit: int = 10) -> list[str]:
         line for line in lines if re.search(r"(^|\s)[EF]\d{4} |\berr(or)?[=: ]|fatal|panic|failed", line, re.IGNORECASE)
     ]
     return [redact(line) for line in (bad or lines)[-limit:]]
+
+
+_ACTION = re.compile(r"^\[dryrun\] Would perform action (CREATE|UPDATE|PATCH) on resource \"configmaps\"", re.MULTILINE)
+_RESOURCE_NAME = re.compile(r"^\[dryrun\] Resource name \"(?P<name>[^\"]*)\"", re.MULTILINE)
+_OBJECT_NAME = re.compile(r"^metadata:\n(?:  .*\n)*?  name: (?P<name>\S+)", re.MULTILINE)
+_DATA = re.compile(r"^data:\n(?P<body>(?:(?: .*)?\n)+)", re.MULTILINE)
+_BLOCK = re.compile(r"^  (?P<key>[\w.-]+): \|[-+]?\n(?P<text>(?:(?:    .*)?\n)+)", re.MULTILINE)
+_FILE = '[dryrun] Would write file "{path}" with content:\n'
+
+
+def dry_run_config_maps(text: str) -> dict[str, dict[str, str]]:
+    """Return name and data of the ConfigMaps a dry run would write."""
+    found = {}
+    for part in _split(text):
+        data = _DATA.search(part)
+        name = _OBJECT_NAME.search(part) or _RESOURCE_NAME.search(part)
+        if data and name:
+            blocks = _BLOCK.finditer(data["body"])
+            found[name["name"]] = {match["key"]: textwrap.dedent(match["text"]) for match in blocks}
+    return found
+
+
+def dry_run_file(text: str, path: str) -> str:
+    """Return the content of a file that a dry run would write; empty when it would write none."""
+    _before, header, rest = text.partition(_FILE.format(path=path))
+    return re.split(r"^\[", rest, maxsplit=1, flags=re.MULTILINE)[0] if header else ""
+
+
+def _split(text: str) -> list[str]:
+    """Cut out what belongs to each write of a ConfigMap: up to the next line of kubeadm's own."""
+    parts = []
+    for match in _ACTION.finditer(text):
+        rest = text[match.start() :]
+        end = re.search(r"^\[(?!dryrun\] (?:Resource name|Attached))", rest[1:], re.MULTILINE)
+        parts.append(rest[: end.start() + 1] if end else rest)
+    return parts

@@ -1,0 +1,142 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Compares what kubeadm would write with what is live, and plans the difference (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .._core.plan import Plan, Refused, Step
+from . import paths
+from .generate import Generated
+
+CONFIG_MAP = "config_map"
+CERTIFICATE = "certificate"
+MANIFEST = "manifest"
+KUBELET = "kubelet"
+
+# In this order a component never starts on what is not there yet.
+MANIFEST_ORDER = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+
+# How an etcd member was born says nothing about how it shall run.
+_ETCD_BIRTH = re.compile(r"^\s+- --initial-cluster(-state)?=.*\n", re.MULTILINE)
+_ETCD_ANCHOR = re.compile(r"^(\s+- --initial-advertise-peer-urls=.*\n)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Live:
+    """The same things as found on the node and in the cluster.
+
+    Attributes:
+        manifests: text by component.
+        kubelet: text by file name below /var/lib/kubelet.
+        config_maps: data by name of the ConfigMap in kube-system.
+        served_names: names and addresses in the certificate that the API server serves.
+        version: version of the running control plane.
+    """
+
+    manifests: Mapping[str, str] = field(default_factory=dict)
+    kubelet: Mapping[str, str] = field(default_factory=dict)
+    config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    served_names: frozenset[str] = frozenset()
+    version: str = ""
+
+
+def plan(wanted: Generated, live: Live, wanted_names: Sequence[str] = ()) -> Plan:
+    """Return the steps that bring a live node to what is wanted."""
+    steps: list[Step] = []
+    before: dict[str, str] = {}
+    after: dict[str, str] = {}
+    for step, old, new in (
+        *_config_maps(wanted, live),
+        *_certificate(live, wanted_names),
+        *_manifests(wanted, live),
+        *_kubelet(wanted, live),
+    ):
+        steps.append(step)
+        before[step.target], after[step.target] = old, new
+    return Plan(tuple(steps), (), _joined(before), _joined(after))
+
+
+def refuse_version(wanted: str, live: Live) -> tuple[Refused, ...]:
+    """Changing the version is an upgrade, which has rules and a playbook of its own."""
+    if not live.version or live.version == wanted:
+        return ()
+    return (
+        Refused(
+            "version_change",
+            f"the control plane of this node runs {live.version}, kubeops_version is {wanted}",
+            "kubeops_version",
+            f"set kubeops_version: {live.version.lstrip('v')}, or upgrade the cluster with the upgrade playbook",
+        ),
+    )
+
+
+def with_birth(generated: str, live: str) -> str:
+    """Return etcd's generated manifest with the birth flags of the live one."""
+    birth = "".join(match[0] for match in _ETCD_BIRTH.finditer(live))
+    return _ETCD_ANCHOR.sub(lambda match: match[1] + birth, _ETCD_BIRTH.sub("", generated))
+
+
+Change = tuple[Step, str, str]
+
+
+def _config_maps(wanted: Generated, live: Live) -> list[Change]:
+    changes = []
+    for name, data in wanted.config_maps.items():
+        for key, text in data.items():
+            old = live.config_maps.get(name, {}).get(key, "")
+            if old.strip() != text.strip():
+                step = Step(CONFIG_MAP, f"ConfigMap {name}/{key}", "the cluster's copy differs", {"name": name})
+                changes.append((step, old, text))
+    return changes
+
+
+def _certificate(live: Live, wanted_names: Sequence[str]) -> list[Change]:
+    missing = sorted(set(wanted_names) - live.served_names)
+    if not missing:
+        return []
+    reason = f"the API server's certificate lacks {', '.join(missing)}"
+    step = Step(CERTIFICATE, f"{paths.PKI}/apiserver.crt", reason, {"names": missing})
+    return [(step, _lines(live.served_names), _lines({*live.served_names, *missing}))]
+
+
+def _manifests(wanted: Generated, live: Live) -> list[Change]:
+    changes = []
+    for name in MANIFEST_ORDER:
+        if name not in wanted.manifests:
+            continue
+        old = live.manifests.get(name, "")
+        new = with_birth(wanted.manifests[name], old) if name == "etcd" else wanted.manifests[name]
+        if old != new:
+            step = Step(
+                MANIFEST,
+                f"{paths.MANIFESTS}/{name}.yaml",
+                "kubeadm would write it differently",
+                {"name": name, "text": new},
+            )
+            changes.append((step, old, new))
+    return changes
+
+
+def _kubelet(wanted: Generated, live: Live) -> list[Change]:
+    changes = []
+    for name, text in wanted.kubelet.items():
+        old = live.kubelet.get(name, "")
+        if old.strip() != text.strip():
+            step = Step(
+                KUBELET, f"{paths.KUBELET}/{name}", "the cluster's configuration for kubelets differs", {"text": text}
+            )
+            changes.append((step, old, text))
+    return changes
+
+
+def _lines(names: Sequence[str] | frozenset[str] | set[str]) -> str:
+    return "".join(f"{name}\n" for name in sorted(names))
+
+
+def _joined(texts: Mapping[str, str]) -> str:
+    return "".join(f"# {target}\n{text}" for target, text in texts.items())

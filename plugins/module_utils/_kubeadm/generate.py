@@ -1,0 +1,89 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What kubeadm would write on this node now: the one truth that live files are compared with."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .._core import files
+from .._core.errors import KubeopsError
+from .._core.runner import Runner
+from . import command, config, output, paths
+
+# Phases of init that write what a running control plane reads; all others are skipped.
+SKIPPED = (
+    "preflight",
+    "certs",
+    "kubeconfig",
+    "wait-control-plane",
+    "upload-certs",
+    "mark-control-plane",
+    "bootstrap-token",
+    "kubelet-finalize",
+    "addon/coredns",
+    "show-join-command",
+)
+MANIFESTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+KUBELET_FILES = ("config.yaml", "kubeadm-flags.env")
+TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Files and ConfigMaps as kubeadm would make them.
+
+    Attributes:
+        manifests: text by component.
+        kubelet: text by file name below /var/lib/kubelet.
+        config_maps: data by name of the ConfigMap in kube-system, for the keys kubeadm owns.
+    """
+
+    manifests: Mapping[str, str] = field(default_factory=dict)
+    kubelet: Mapping[str, str] = field(default_factory=dict)
+    config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+def control_plane(runner: Runner, documents: Sequence[config.Document], addons: Sequence[str]) -> Generated:
+    """Let kubeadm generate a control plane's files in a scratch directory on tmpfs."""
+    skipped = [*SKIPPED, *([] if "kube-proxy" in addons else ["addon/kube-proxy"])]
+    with tempfile.TemporaryDirectory(dir=paths.RUN) as scratch, command.config_file(config.dump(documents)) as path:
+        # The phases that upload look for it here, to read from the live API; a dry run writes nothing.
+        shutil.copy2(paths.ADMIN_CONF, scratch)
+        argv = ["init", "--dry-run", "--config", path, "--skip-phases", ",".join(skipped)]
+        text = _dry_run(runner, argv, {"KUBEADM_INIT_DRYRUN_DIR": scratch})
+        return Generated(
+            manifests=_texts(scratch, {name: f"{name}.yaml" for name in MANIFESTS}),
+            kubelet=_texts(scratch, {name: name for name in KUBELET_FILES}),
+            config_maps=output.dry_run_config_maps(text),
+        )
+
+
+def worker(runner: Runner, patches: str) -> Generated:
+    """Let kubeadm generate the kubelet's configuration of a worker from the cluster's."""
+    with tempfile.TemporaryDirectory(dir=paths.RUN) as scratch:
+        argv = ["upgrade", "node", "phase", "kubelet-config", "--dry-run", *(["--patches", patches] if patches else [])]
+        text = _dry_run(runner, argv, {"KUBEADM_UPGRADE_DRYRUN_DIR": scratch})
+    return Generated(kubelet={"config.yaml": output.dry_run_file(text, paths.KUBELET_CONFIG)})
+
+
+def _dry_run(runner: Runner, argv: Sequence[str], environment: Mapping[str, str]) -> str:
+    result = runner.run(["kubeadm", *argv], env=environment, timeout=TIMEOUT_SECONDS, check=False)
+    if result.rc != 0:
+        raise KubeopsError(
+            "kubeadm cannot generate this node's configuration",
+            seen=output.error(result.stderr),
+            fix="correct the variable behind what kubeadm names",
+            details={"failed_phase": output.failed_phase(result.stderr)},
+        )
+    return result.stdout
+
+
+def _texts(directory: str, names: Mapping[str, str]) -> dict[str, str]:
+    texts = {key: files.read_text(str(Path(directory, name))) for key, name in names.items()}
+    return {key: text for key, text in texts.items() if text is not None}

@@ -1,0 +1,156 @@
+#!/usr/bin/python
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Edge of kubeadm_reconfigure: changed settings in, a live node that runs with them out."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kubeadm_reconfigure
+short_description: Apply changed settings to a live node
+version_added: 1.0.0
+author: kubeops.cluster contributors (@kubeops)
+description:
+  - Lets kubeadm generate, in a scratch directory, what it would write on this node now, and compares that with the live
+    static pod manifests, the kubelet's files, kubeadm's ConfigMaps and the certificate that the API server serves.
+  - Writes only what differs, one component after the other, and waits until each is healthy with the new settings.
+  - Run it on one control plane at a time (C(throttle) set to 1). A run stopped between nodes is taken up by the next,
+    because every node is compared by itself.
+  - Names taken out of O(cluster.extra_sans) stay in the certificate until it is renewed for another reason.
+  - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-reconfigure/), which this automates.
+extends_documentation_fragment:
+  - kubeops.cluster.attributes
+  - kubeops.cluster.kubeadm.cluster
+  - kubeops.cluster.kubeadm.node
+options:
+  role:
+    description: What the node is. On a worker only the kubelet's configuration is compared, with the cluster's.
+    type: str
+    choices: [control_plane, worker]
+    required: true
+  cluster:
+    required: false
+  lock_timeout:
+    description: Seconds to wait for another run that still works on this node.
+    type: int
+    default: 300
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  platform:
+    platforms: linux
+"""
+
+EXAMPLES = r"""
+- name: Apply changed settings, one control plane at a time
+  kubeops.cluster.kubeadm_reconfigure:
+    role: control_plane
+    cluster:
+      version: 1.36.3
+      endpoint: 192.0.2.100:8443
+      extra_sans: [api.example.com]
+    node:
+      name: cp1
+      ip: 192.0.2.1
+  throttle: 1
+"""
+
+RETURN = r"""
+plan:
+  description: The steps, each with its reason. Empty on a node that has what is wanted.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"action": "certificate", "target": "/etc/kubernetes/pki/apiserver.crt",
+            "reason": "the API server's certificate lacks api.example.com"}]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._core.edge import run_module
+from ..module_utils._core.errors import KubeopsError
+from ..module_utils._core.plan import Plan
+from ..module_utils._core.runner import Runner
+from ..module_utils._kubeadm import (
+    api,
+    argspec,
+    config,
+    credentials,
+    drift,
+    encryption,
+    generate,
+    journal,
+    reconfigure,
+    safety,
+)
+
+
+def main() -> None:
+    """Parse options and run."""
+    module = AnsibleModule(
+        argument_spec={
+            "role": {"type": "str", "required": True, "choices": ["control_plane", "worker"]},
+            "cluster": {"type": "dict", "options": argspec.CLUSTER},
+            "node": {"type": "dict", "required": True, "options": argspec.NODE},
+            "lock_timeout": argspec.LOCK_TIMEOUT,
+        },
+        required_if=[("role", "control_plane", ["cluster"])],
+        supports_check_mode=True,
+    )
+    run_module(module, ensure)
+
+
+def ensure(module: AnsibleModule) -> dict[str, Any]:
+    """Compare, and bring the node to what is wanted with this node to ourselves."""
+    with journal.exclusive(module.params["lock_timeout"]):
+        if module.params["role"] == "worker":
+            return _worker(module, argspec.node(module.params["node"]))
+        cluster, node = argspec.cluster(module.params["cluster"]), argspec.node(module.params["node"])
+        with api.admin() as client:
+            credentials.require_healthy(client)
+            return _control_plane(module, client, cluster, node)
+
+
+def _worker(module: AnsibleModule, node: config.Node) -> dict[str, Any]:
+    runner = Runner(module)
+    planned = drift.plan(generate.worker(runner, node.patches), reconfigure.observe_worker())
+    if planned.changed and not module.check_mode:
+        reconfigure.kubelet(runner, planned)
+        _verify(drift.plan(generate.worker(runner, node.patches), reconfigure.observe_worker()))
+    return planned.as_result()
+
+
+def _control_plane(
+    module: AnsibleModule, client: api.ApiClient, cluster: config.Cluster, node: config.Node
+) -> dict[str, Any]:
+    runner, documents = Runner(module), config.init_documents(cluster, node)
+    wanted = generate.control_plane(runner, documents, cluster.addons)
+    names = reconfigure.wanted_names(cluster, node)
+    live = reconfigure.observe_control_plane(client)
+    safety.refuse(drift.refuse_version(cluster.version, live))
+    planned = drift.plan(wanted, live, names)
+    if planned.changed and not module.check_mode:
+        if cluster.encryption_file:
+            encryption.require(cluster.encryption_file)
+        reconfigure.act(runner, planned, documents, client.url)
+        _verify(drift.plan(wanted, reconfigure.observe_control_plane(client), names))
+    return planned.as_result()
+
+
+def _verify(left: Plan) -> None:
+    if left.changed:
+        raise KubeopsError(
+            "settings were applied, but the node still differs",
+            seen="; ".join(f"{step.target}: {step.reason}" for step in left.steps),
+            fix="run again with --diff to see what is left",
+        )
+
+
+if __name__ == "__main__":
+    main()
