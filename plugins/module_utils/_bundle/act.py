@@ -57,7 +57,7 @@ class Installer:
         data = self._verified(file)
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         write_atomic(target, data, mode=0o755)
-        self.probe.hash(target)
+        self.probe.remember(target, file.sha256)
 
     def _extract(self, file: BundleFile, directory: str) -> None:
         data = self._verified(file)
@@ -67,7 +67,7 @@ class Installer:
             path = f"{directory}/{name}"
             write_atomic(path, content, mode=0o755)
             members[path] = hashlib.sha256(content).hexdigest()
-            self.probe.hash(path)
+            self.probe.remember(path, members[path])
         self.probe.index.archives[file.name] = Archive(file.sha256, members)
 
     def _import(self, file: BundleFile) -> None:

@@ -65,6 +65,10 @@ class Probe:
             self.index.files[path] = Known(found, digest)
         return digest
 
+    def remember(self, path: str, digest: str) -> None:
+        """What was just written there."""
+        self.index.files[path] = Known(fingerprint(path), digest)
+
     def _archive(self, file: BundleFile) -> list[str]:
         """The archive's own hash when each of its members is as it was extracted."""
         archive = self.index.archives.get(file.name)
