@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules about inventories: right ones in many shapes give nothing, each fault gives its finding.
+
+Whole runs with the real ansible-playbook: tests/integration/test_wrong_inventories.py.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._inventory import rules
+from ansible_collections.kubeops.cluster.plugins.module_utils._inventory.model import (
+    Inventory,
+    Surroundings,
+    parse_endpoint,
+)
+
+TODAY = date(2026, 9, 1)
+MANIFEST = {"files": [{"kind": "binary", "name": "kubelet", "version": "v1.35.6", "arch": "amd64"}]}
+HA = {"kubeops_version": "1.36.3", "kubeops_vip": "192.0.2.100", "kubeops_endpoint": "192.0.2.100:8443"}
+ALONE = {"kubeops_version": "1.36.3"}
+ETCD = {"endpoints": ["https://192.0.2.31:2379"], "ca_file": "/ca", "cert_file": "/cert", "key_file": "/key"}
+
+
+def inventory(control_planes: int = 3, workers: int = 1, **variables: Any) -> Inventory:
+    """Hosts 192.0.2.11 and on are control planes, 192.0.2.21 and on workers."""
+    common = {**(HA if control_planes > 1 else ALONE), **variables}
+    names = {
+        "control_plane": [f"cp{number}" for number in range(1, control_planes + 1)],
+        "workers": [f"w{number}" for number in range(1, workers + 1)],
+    }
+    hosts = {
+        host: {"ansible_host": f"192.0.2.{tens}{host[-1]}", **common}
+        for tens, group in ((1, "control_plane"), (2, "workers"))
+        for host in names[group]
+    }
+    return Inventory(names, hosts)
+
+
+def found(given: Inventory, around: Surroundings | None = None) -> set[tuple[str, str]]:
+    """(rule, level) of every finding."""
+    around = around or Surroundings(TODAY, exists=lambda path: True)
+    return {(finding.rule, finding.level) for finding in rules.check(given, around)}
+
+
+RIGHT: list[Inventory] = [
+    inventory(),
+    inventory(1, 0),
+    inventory(1, 3, kubeops_load_balancer="none"),
+    inventory(1, 1, kubeops_vip="192.0.2.100", kubeops_endpoint="192.0.2.100:8443"),
+    inventory(5, 5, kubeops_version="v1.37.1"),
+    inventory(3, 1, kubeops_endpoint="api.example.com:8443"),
+    inventory(3, 1, kubeops_load_balancer="external", kubeops_endpoint="api.example.com:6443", kubeops_vip=None),
+    inventory(2, 1, kubeops_external_etcd=ETCD),
+    inventory(3, 1, kubeops_api_port="6443", kubeops_encryption_at_rest="yes"),
+    inventory(3, 1, kubeops_pod_subnet="10.244.0.0/16,fd00:1::/56", kubeops_service_subnet="10.96.0.0/12,fd00:2::/112"),
+    inventory(3, 1, kubeops_pod_security={"enforce": "baseline", "enforce-version": "v1.36", "exemptions": {}}),
+    inventory(3, 1, kubeops_node_labels={"topology.kubernetes.io/zone": "a", "empty": ""}),
+    inventory(3, 1, kubeops_node_taints=[{"key": "example.com/gpu", "effect": "NoExecute"}]),
+    inventory(3, 1, kubeops_registry_mirrors={"docker.io": ["https://mirror:5000/v2", "http://[2001:db8::1]:80"]}),
+    inventory(3, 1, kubeops_feature_gates={"A": True}, kubeops_api_server_extra_args={"v": 4, "x": ["a", "b"]}),
+    inventory(3, 1, kubeops_audit_policy="default", kubeops_repository_key="https://example.com/key"),
+    inventory(
+        3, 1, kubeops_pod_subnet="10.244.0.0/24", kubeops_controller_manager_extra_args={"node-cidr-mask-size": 27}
+    ),
+]
+
+
+@pytest.mark.parametrize("given", RIGHT)
+def test_right(given: Inventory) -> None:
+    assert found(given) == set()
+
+
+WRONG: list[tuple[Inventory, str, str]] = [
+    (Inventory({"all": ["a"], "ungrouped": ["a"]}, {}), "groups.no_control_plane", "error"),
+    (inventory(2), "groups.even_control_planes", "warning"),
+    (inventory(3, 1, kubeops_version="1.38.0"), "version.unknown", "warning"),
+    (inventory(3, 1, kubeops_version="1.33.1"), "version.end_of_life", "warning"),
+    (inventory(3, 1, kubeops_version="latest"), "version.malformed", "error"),
+    (inventory(3, 1, kubeops_swap=False), "variables.type", "error"),
+    (inventory(3, 1, kubeops_encryption_at_rest="maybe"), "variables.type", "error"),
+    (inventory(3, 1, kubeops_api_port=99999), "endpoint.api_port", "error"),
+    (inventory(3, 1, kubeops_on_partial="ignore"), "variables.choice", "error"),
+    (inventory(3, 1, kubeops_api_server_extra_args={"--v": "4"}), "variables.extra_args", "error"),
+    (inventory(3, 1, kubeops_etcd_extra_args={"quota": {"a": 1}}), "variables.extra_args", "error"),
+    (inventory(3, 1, kubeops_node_labels={"a b": "c"}), "variables.label", "error"),
+    (inventory(3, 1, kubeops_node_labels={"a": True}), "variables.label", "error"),
+    (inventory(3, 1, kubeops_node_taints=["gpu:NoSchedule"]), "variables.taint", "error"),
+    (inventory(3, 1, kubeops_node_taints=[{"effect": "NoSchedule"}]), "variables.taint", "error"),
+    (
+        inventory(3, 1, kubeops_registry_mirrors={"https://docker.io": ["https://m"]}),
+        "variables.registry_mirror",
+        "error",
+    ),
+    (inventory(3, 1, kubeops_http_proxy="proxy:3128"), "variables.proxy", "error"),
+    (inventory(3, 1, kubeops_pod_security={"enforce": "strict"}), "variables.pod_security", "error"),
+    (inventory(3, 1, kubeops_pod_security={"enforced": "baseline"}), "variables.pod_security", "error"),
+    (inventory(3, 1, kubeops_addons=["dashboard"]), "variables.addon", "error"),
+    (inventory(3, 1, kubeops_kubelet_config={"cgroupDriver": "cgroupfs"}), "variables.kubelet_overlay", "error"),
+    (
+        inventory(3, 1, kubeops_kubelet_config={"failSwapOn": True}, kubeops_swap="tolerate"),
+        "variables.kubelet_overlay",
+        "error",
+    ),
+    (inventory(3, 1, kubeops_external_etcd={**ETCD, "endpoint": "x"}), "variables.external_etcd", "error"),
+    (inventory(3, 1, kubeops_repository_url="pkgs.k8s.io"), "variables.repository_url", "error"),
+    (inventory(3, 1, kubeops_image_repository="https://registry.k8s.io"), "variables.image_repository", "error"),
+    (inventory(3, 1, kubeops_ignore_preflight=["all"]), "variables.ignore_all", "warning"),
+    (inventory(3, 1, kubeops_service_subnet="10.0.0.0/8"), "network.subnet_size", "error"),
+    (inventory(3, 1, kubeops_pod_subnet=""), "network.invalid_subnet", "error"),
+    (inventory(3, 1, kubeops_pod_subnet="10.1.0.0/16,10.2.0.0/16"), "network.invalid_subnet", "error"),
+    (inventory(3, 1, kubeops_dns_domain="Cluster.Local."), "network.dns_domain", "error"),
+    (
+        inventory(3, 1, kubeops_pod_subnet="fd00:1::/56", kubeops_service_subnet="fd00:2::/112"),
+        "network.node_family",
+        "error",
+    ),
+    (inventory(3, 1, kubeops_endpoint="192.0.2.11:8443", kubeops_vip="192.0.2.100"), "endpoint.on_node", "error"),
+    (inventory(3, 1, kubeops_vip=None, kubeops_endpoint="api.example.com:8443"), "vip.missing", "error"),
+    (inventory(3, 1, kubeops_vip="192.0.2.100/24"), "vip.invalid", "error"),
+    (inventory(3, 1, kubeops_vip="10.244.0.9", kubeops_endpoint="10.244.0.9:8443"), "vip.in_subnet", "error"),
+]
+
+
+@pytest.mark.parametrize(("given", "rule", "level"), WRONG)
+def test_wrong(given: Inventory, rule: str, level: str) -> None:
+    assert (rule, level) in found(given)
+
+
+def test_groups_that_do_nothing() -> None:
+    given = inventory(3, 1, kubeops_load_balancer="external")
+    groups = {**given.groups, "load_balancers": ["lb1"], "etcd": ["e1"]}
+    assert found(Inventory(groups, given.variables)) >= {
+        ("groups.idle_load_balancers", "warning"),
+        ("groups.idle_etcd", "error"),
+    }
+
+
+def test_a_load_balancer_of_its_own_may_share_the_api_servers_port() -> None:
+    given = inventory(3, 1, kubeops_endpoint="192.0.2.100:6443")
+    assert found(given) == {("endpoint.port_taken", "error")}
+    assert found(Inventory({**given.groups, "load_balancers": ["lb1"]}, given.variables)) == set()
+
+
+@pytest.mark.parametrize("name", ["masters", "control-plane", "kube_node", "Workers", "controlplanes", "load-balancer"])
+def test_groups_by_other_names(name: str) -> None:
+    given = inventory()
+    assert ("groups.unknown", "error") in found(Inventory({**given.groups, name: ["stray"]}, given.variables))
+
+
+@pytest.mark.parametrize("name", ["datacenter_1", "web", "all", "monitoring"])
+def test_groups_of_ones_own(name: str) -> None:
+    given = inventory()
+    assert found(Inventory({**given.groups, name: ["stray", "cp1"]}, given.variables)) == set()
+
+
+def test_end_of_life_can_be_an_error() -> None:
+    around = Surroundings(date(2026, 11, 1), end_of_life="error")
+    assert found(inventory(3, 1, kubeops_version="1.34.9"), around) == {("version.end_of_life", "error")}
+
+
+@pytest.mark.parametrize(
+    ("bundle", "version", "expected"),
+    [
+        (MANIFEST, "1.35.6", set()),
+        (MANIFEST, "1.36.3", {("bundle.version", "error")}),
+        ("cannot be read", "1.35.6", {("bundle.unreadable", "error")}),
+    ],
+)
+def test_bundle(bundle: Any, version: str, expected: set[tuple[str, str]]) -> None:
+    given = inventory(3, 1, kubeops_package_source="bundle", kubeops_version=version)
+    assert found(given, Surroundings(TODAY, bundle)) == expected
+
+
+def test_files_that_are_not_there() -> None:
+    given = inventory(3, 1, kubeops_patches="/p", kubeops_audit_policy="/a", kubeops_external_etcd=ETCD)
+    values = {finding.value for finding in rules.check(given, Surroundings(TODAY)) if "file" in finding.rule}
+    assert values == {"/p", "/a", "/ca", "/cert", "/key"}
+
+
+def test_secrets_stay_out_of_findings() -> None:
+    given = inventory(
+        3,
+        1,
+        kubeops_registry_auth="user:hunter2",
+        kubeops_http_proxy="ftp://user:hunter2@proxy",
+        kubeops_registry_auht={"docker.io": {"password": "hunter2"}},
+        kubeops_htps_proxy="http://user:hunter2@proxy:3128",
+    )
+    findings = rules.check(given, Surroundings(TODAY))
+    assert {"variables.type", "variables.proxy", "variables.unknown"} <= {finding.rule for finding in findings}
+    assert "hunter2" not in repr(findings)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("api.example.com:8443", ("api.example.com", 8443)),
+        ("[2001:db8::1]:6443", ("2001:db8::1", 6443)),
+        ("2001:db8::1", None),
+        ("api.example.com", None),
+        ("api.example.com:0", None),
+        ("api.example.com:65536", None),
+        ("https://api.example.com:6443", None),
+        (":6443", None),
+    ],
+)
+def test_endpoint(text: str, expected: tuple[str, int] | None) -> None:
+    assert parse_endpoint(text) == expected

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who has to reach whom, and what the attempts mean; tried on loopback."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._inventory.model import Inventory
+from ansible_collections.kubeops.cluster.plugins.module_utils._reachability import probe
+from ansible_collections.kubeops.cluster.plugins.module_utils._reachability.targets import targets
+
+
+def inventory(**variables: Any) -> Inventory:
+    numbers = {"cp1": 11, "cp2": 12, "w1": 21, "lb1": 31}
+    groups = {"control_plane": ["cp1", "cp2"], "workers": ["w1"], "load_balancers": ["lb1"]}
+    common = {"kubeops_endpoint": "192.0.2.100:8443", **variables}
+    return Inventory(groups, {host: {"ansible_host": f"192.0.2.{last}", **common} for host, last in numbers.items()})
+
+
+def ports(given: Inventory, host: str) -> dict[str, list[int]]:
+    return {peer["host"]: [port["port"] for port in peer["ports"]] for peer in targets(given, host)["peers"]}
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("cp1", {"cp2": [6443, 2379, 2380, 10250], "w1": [10250]}),
+        ("w1", {"cp1": [6443], "cp2": [6443]}),
+        ("lb1", {"cp1": [6443], "cp2": [6443]}),
+    ],
+)
+def test_ports(host: str, expected: dict[str, list[int]]) -> None:
+    assert ports(inventory(), host) == expected
+
+
+def test_external_etcd_is_a_source_of_control_planes() -> None:
+    given = inventory(kubeops_external_etcd={"endpoints": ["https://192.0.2.41:2379"]}, kubeops_api_port=7443)
+    assert ports(given, "cp1") == {"cp2": [7443, 10250], "w1": [10250]}
+    assert targets(given, "cp1")["sources"][0] == "https://192.0.2.41:2379"
+    assert "https://192.0.2.41:2379" not in targets(given, "w1")["sources"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, ["https://pkgs.k8s.io", "registry.k8s.io"]),
+        (
+            {"kubeops_image_repository": "registry.example.com:5000/k8s"},
+            ["https://pkgs.k8s.io", "registry.example.com:5000"],
+        ),
+        ({"kubeops_https_proxy": "http://user:secret@proxy:3128"}, ["http://proxy:3128"]),
+        ({"kubeops_package_source": "bundle"}, []),
+    ],
+)
+def test_sources(variables: dict[str, Any], expected: list[str]) -> None:
+    assert targets(inventory(**variables), "w1")["sources"] == expected
+    assert targets(inventory(**variables), "lb1")["sources"] == []
+
+
+def test_names() -> None:
+    assert targets(inventory(), "w1")["names"] == []
+    assert targets(inventory(kubeops_endpoint="api.example.com:8443"), "w1")["names"] == ["api.example.com"]
+
+
+@pytest.fixture
+def listener() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def closed() -> int:
+    with socket.socket() as once:
+        once.bind(("127.0.0.1", 0))
+        port: int = once.getsockname()[1]
+        return port
+
+
+def test_open_and_refused(listener: int, closed: int) -> None:
+    wanted = [{"port": listener}, {"port": closed, "protocol": "tcp"}, {"port": closed, "protocol": "udp"}]
+    peers = [{"host": "cp1", "address": "127.0.0.1", "ports": wanted}]
+    found = probe.probe_reachability(
+        peers, ["localhost", "no-such-name.invalid"], [f"http://127.0.0.1:{listener}"], 2.0
+    )
+    assert [entry["result"] for entry in found["peers"]] == ["open", "refused", "refused"]
+    assert found["names"][0]["addresses"]
+    assert found["names"][1]["addresses"] == []
+    assert found["sources"][0]["result"] == "open"
+
+
+def test_silence_over_udp_is_unknown() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        assert probe.try_udp("127.0.0.1", server.getsockname()[1], 0.1)[0] == "unknown"
+
+
+def test_a_full_backlog_is_filtered_and_all_wait_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        port = server.getsockname()[1]
+        waiting = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+            waiting.append(filler)
+        peers = [{"host": f"h{number}", "address": "127.0.0.1", "ports": [{"port": port}]} for number in range(20)]
+        started = time.monotonic()
+        found = probe.probe_reachability(peers, [], [], 0.5)
+        assert {entry["result"] for entry in found["peers"]} == {"filtered"}
+        assert time.monotonic() - started < 5
+        for filler in waiting:
+            filler.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "meaning"),
+    [(errno.ECONNREFUSED, "refused"), (errno.EHOSTUNREACH, "unreachable"), (errno.ETIMEDOUT, "filtered")],
+)
+def test_meaning(number: int, meaning: str) -> None:
+    assert probe.RESULTS[number] == meaning
