@@ -7,6 +7,7 @@ the schema gives, and no role or playbook reads a ``kubeops_*`` variable that th
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,11 @@ def same_default(default: Any, option: dict[str, Any]) -> bool:
     return any(type(option.get("default")) is type(value) and option["default"] == value for value in accepted)
 
 
+def reads_required(default: Any) -> bool:
+    """Whether a default is nothing but a collection-wide variable, which the inventory has to give."""
+    return re.fullmatch(r"\{\{ kubeops_\w+ \}\}", str(default)) is not None
+
+
 def spec_findings(role: roles.Role) -> Iterator[str]:
     """Differences between defaults/main.yml and meta/argument_specs.yml."""
     defaults, options = role.defaults, role.options
@@ -40,9 +46,9 @@ def spec_findings(role: roles.Role) -> Iterator[str]:
     for name in defaults.keys() - options.keys():
         yield f"roles/{role.name}: {name} is in defaults and not in argument_specs"
     for name, option in options.items():
-        if name in defaults and option.get("required"):
+        if option.get("required") and name in defaults and not reads_required(defaults[name]):
             yield f"roles/{role.name}: {name} is required in argument_specs and has a default"
-        elif name in defaults and not same_default(defaults[name], option):
+        elif name in defaults and not option.get("required") and not same_default(defaults[name], option):
             wanted = option.get("default", "(none)")
             yield f"roles/{role.name}: {name} defaults to {defaults[name]!r}, in argument_specs to {wanted!r}"
         elif name not in defaults and not option.get("required") and "default" in option:
