@@ -26,7 +26,7 @@ description:
 author:
   - kubeops.cluster contributors (@kubeops)
 requirements:
-  - haproxy 2.2 or newer, keepalived 2.0 or newer, systemd, iproute2
+  - haproxy 2.2 or newer, keepalived 2.0 or newer, systemd, iproute2, bash
 options:
   port:
     description: TCP port of the cluster's endpoint.
@@ -77,6 +77,12 @@ options:
     description: Address haproxy listens on. Empty for all, so that nodes that do not hold O(vip) can start it too.
     type: str
     default: ''
+  monitor_port:
+    description:
+      - Port on which haproxy tells keepalived, here and on O(peers), whether it reaches an API server.
+        Connections from other addresses are refused.
+    type: int
+    default: 8405
   check_interval:
     description: Milliseconds between two checks of an API server.
     type: int
@@ -132,9 +138,6 @@ refusals:
   elements: dict
 """
 
-import inspect
-import sys
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -142,7 +145,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.plan import Plan
 from ..module_utils._core.runner import Runner
-from ..module_utils._load_balancer import act, api_check, haproxy, keepalived, plan, probe
+from ..module_utils._load_balancer import act, check, haproxy, keepalived, plan, probe
 from ..module_utils._load_balancer.model import (
     CHECK_SCRIPT,
     HAPROXY_CONFIG,
@@ -167,11 +170,11 @@ OPTIONS: dict[str, Any] = {
     "virtual_router_id": {"type": "int", "default": 0},
     "advertisement_interval": {"type": "float", "default": 1.0},
     "bind_address": {"type": "str", "default": ""},
+    "monitor_port": {"type": "int", "default": 8405},
     "check_interval": {"type": "int", "default": 500},
     "max_connections": {"type": "int", "default": 4000},
     "hard_stop_after": {"type": "str", "default": "1h"},
 }
-SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 def haproxy_settings(params: dict[str, Any]) -> Haproxy:
@@ -183,6 +186,8 @@ def haproxy_settings(params: dict[str, Any]) -> Haproxy:
         check_interval=params["check_interval"],
         max_connections=params["max_connections"],
         hard_stop_after=params["hard_stop_after"],
+        monitor_port=params["monitor_port"],
+        peers=tuple(params["peers"]),
     )
 
 
@@ -198,7 +203,7 @@ def keepalived_settings(params: dict[str, Any], interfaces: dict[str, str]) -> K
         peers=tuple(params["peers"]),
         priority=keepalived.priority(params["position"]),
         router_id=params["virtual_router_id"],
-        port=params["port"],
+        monitor_port=params["monitor_port"],
         interval=params["advertisement_interval"],
     )
 
@@ -208,8 +213,7 @@ def services(balancer: Haproxy, address: Keepalived | None) -> list[Service]:
     config = haproxy.render(balancer)
     wanted = [Service("haproxy", (File(HAPROXY_CONFIG, config),), haproxy.fingerprint(config))]
     if address is not None:
-        python = SYSTEM_PYTHON if Path(SYSTEM_PYTHON).exists() else sys.executable
-        script = File(CHECK_SCRIPT, f"#!{python} -I\n{inspect.getsource(api_check)}", 0o755)
+        script = File(CHECK_SCRIPT, check.SCRIPT, 0o755)
         wanted.append(Service("keepalived", (script, File(KEEPALIVED_CONFIG, keepalived.render(address)))))
     return wanted
 

@@ -16,7 +16,7 @@ from .._core.runner import Runner
 from .model import CHECK_SCRIPT, HAPROXY_CONFIG, KEEPALIVED_CONFIG, File
 
 RUN = "/run/kubeops"
-SETTLE_SECONDS = 15.0
+SETTLE_SECONDS = 60.0
 # The path of the candidate follows.
 VALIDATORS: dict[str, tuple[str, ...]] = {
     HAPROXY_CONFIG: ("haproxy", "-c", "-q", "-f"),

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import hashlib
 
-from .api_check import ADMIN_SOCKET, BACKEND
-from .model import MANAGED, Haproxy
+from .model import ADMIN_SOCKET, BACKEND, MANAGED, Haproxy
 
 _FINGERPRINT = "@fingerprint@"
 
@@ -49,6 +48,15 @@ frontend {backend}
     bind {bind}
     default_backend {backend}
 
+# Tells keepalived here and on the other load balancers whether an API server can be reached.
+frontend monitor
+    mode http
+    bind {monitor}
+    timeout client 5s
+    tcp-request connection reject unless {{ src {askers} }}
+    monitor-uri /healthz
+    monitor fail if {{ nbsrv({backend}) lt 1 }}
+
 backend {backend}
     balance leastconn
     option httpchk GET /readyz
@@ -68,6 +76,8 @@ def render(settings: Haproxy) -> str:
         socket=ADMIN_SOCKET,
         backend=BACKEND,
         bind=_bind(settings),
+        monitor=_everywhere(settings, settings.monitor_port),
+        askers=" ".join(["127.0.0.1", *settings.peers]),
         interval=settings.check_interval,
         servers="\n".join(
             f"    server {server.name} {bracket(server.address)}:{server.port}" for server in settings.backends
@@ -94,6 +104,10 @@ def bracket(address: str) -> str:
 def _bind(settings: Haproxy) -> str:
     if settings.bind_address:
         return f"{bracket(settings.bind_address)}:{settings.port}"
+    return _everywhere(settings, settings.port)
+
+
+def _everywhere(settings: Haproxy, port: int) -> str:
     if any(":" in server.address for server in settings.backends):
-        return f"[::]:{settings.port} v4v6"
-    return f"*:{settings.port}"
+        return f"[::]:{port} v4v6"
+    return f"*:{port}"

@@ -26,9 +26,10 @@ global_defs {{
 
 vrrp_script kube_apiserver {{
     script "{script}"
-    interval 1
-    timeout 4
-    fall 2
+    interval 2
+    # A busy node is no failed node: one that died is noticed by its missing advertisements.
+    timeout 5
+    fall 3
     rise 2
     init_fail
 }}
@@ -57,7 +58,7 @@ def render(settings: Keepalived) -> str:
     return _TEMPLATE.format(
         managed=MANAGED,
         node_name=settings.node_name,
-        script=" ".join([CHECK_SCRIPT, str(settings.port), *settings.peers]),
+        script=" ".join([CHECK_SCRIPT, str(settings.monitor_port), *settings.peers]),
         interface=settings.interface,
         router_id=settings.router_id or router_id(settings.vip),
         priority=settings.priority,

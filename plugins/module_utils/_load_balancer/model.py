@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+ADMIN_SOCKET = "/run/kubeops-haproxy.sock"
+BACKEND = "kube-apiserver"
 HAPROXY_CONFIG = "/etc/haproxy/haproxy.cfg"
 KEEPALIVED_CONFIG = "/etc/keepalived/keepalived.conf"
 # SELinux policy labels this directory so that keepalived may run what is in it.
@@ -33,6 +35,8 @@ class Haproxy:
     check_interval: int = 500
     max_connections: int = 4000
     hard_stop_after: str = "1h"
+    monitor_port: int = 8405
+    peers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Keepalived:
     peers: tuple[str, ...]
     priority: int
     router_id: int
-    port: int
+    monitor_port: int = 8405
     interval: float = 1.0
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from .._core import files
 from .._core.runner import Runner
 from .._systemd.probe import read_units
-from . import api_check, haproxy
+from . import admin_socket, haproxy
 from .model import File, Observed, SeenFile, SeenService, Service
 
 
@@ -49,6 +49,6 @@ def _file(file: File) -> SeenFile:
 
 def _running_fingerprint() -> str | None:
     try:
-        return haproxy.fingerprint(api_check.ask("show info"))
+        return haproxy.fingerprint(admin_socket.ask("show info"))
     except OSError:
         return None
