@@ -13,8 +13,8 @@ short_description: Bring the administrator's kubeconfig to the controller
 version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
-  - An action that reads C(/etc/kubernetes/admin.conf) on the first healthy host of the group C(control_plane) and writes
-    it on the controller with mode 0600. The content appears in no log and no result.
+  - An action that reads C(/etc/kubernetes/admin.conf) on the first healthy host of the group C(control_plane).
+  - Writes it on the controller with mode 0600. The content appears in no log and no result.
 extends_documentation_fragment: kubeops.cluster.attributes
 options:
   dest:
@@ -28,6 +28,7 @@ attributes:
     support: none
     details: The content is a secret.
   platform:
+    support: full
     platforms: linux
 """
 

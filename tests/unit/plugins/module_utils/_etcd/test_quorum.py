@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Quorum arithmetic over member lists."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import quorum
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.model import Member, member_from_json
+
+
+def members(*kinds: str) -> list[Member]:
+    """u is up, d is down, L is a learner that is down."""
+    return [
+        Member(
+            str(number),
+            f"cp{number}" if kind != "L" else "",
+            (f"https://192.0.2.{number}:2380",),
+            (),
+            kind == "L",
+            kind == "u",
+        )
+        for number, kind in enumerate(kinds, start=1)
+    ]
+
+
+@pytest.mark.parametrize(("voters", "expected"), [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3)])
+def test_quorum(voters: int, expected: int) -> None:
+    assert quorum.quorum(voters) == expected
+
+
+@pytest.mark.parametrize(
+    ("kinds", "allowed"),
+    [("u", True), ("uu", True), ("ud", False), ("uud", True), ("udd", False), ("uuL", False)],
+)
+def test_add(kinds: str, allowed: bool) -> None:
+    assert (quorum.why_not_add(members(*kinds)) == "") is allowed
+
+
+@pytest.mark.parametrize(
+    ("kinds", "member_id", "allowed"),
+    [
+        pytest.param("u", "1", False, id="the only one"),
+        pytest.param("uu", "2", True, id="two to one"),
+        pytest.param("ud", "2", False, id="two with one down have no quorum to remove the dead one"),
+        pytest.param("uud", "3", True, id="the dead one of three"),
+        pytest.param("uud", "1", False, id="a living one of three with one dead"),
+        pytest.param("uL", "2", True, id="a learner never counts"),
+        pytest.param("udd", "3", False, id="no quorum"),
+    ],
+)
+def test_remove(kinds: str, member_id: str, allowed: bool) -> None:
+    assert (quorum.why_not_remove(members(*kinds), member_id) == "") is allowed
+
+
+def test_find_by_name_or_by_peer_address() -> None:
+    listed = members("u", "L")
+    assert quorum.find(listed, "cp1", "203.0.113.1") == listed[0]
+    assert quorum.find(listed, "cp9", "192.0.2.2") == listed[1]
+    assert quorum.find(listed, "cp9", "192.0.2.20") is None
+
+
+def test_gateway_leaves_out_what_is_empty() -> None:
+    found = member_from_json({"ID": "10276657743932975437", "peerURLs": ["https://192.0.2.2:2380"], "isLearner": True})
+    assert (found.id, found.name, found.is_learner) == ("10276657743932975437", "", True)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Labels and taints: ours are set and taken off, others' stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import metadata
+
+OTHER = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+MINE = {"key": "dedicated", "value": "db", "effect": "NoSchedule"}
+
+
+def node(present: dict[str, str] | None = None, on: list[Any] | None = None, **annotations: str) -> dict[str, Any]:
+    names = {"labels": metadata.LABELS_ANNOTATION, "taints": metadata.TAINTS_ANNOTATION}
+    found = {"labels": present or {}, "annotations": {names[key]: text for key, text in annotations.items()}}
+    return {"metadata": found, "spec": {"taints": on or []}}
+
+
+@pytest.mark.parametrize(
+    ("present", "labels", "taints", "expected"),
+    [
+        pytest.param(node(), {}, [], {}, id="nothing wanted, nothing set"),
+        pytest.param(node({"os": "linux"}, [OTHER]), {}, [], {}, id="others stay"),
+        pytest.param(
+            node(),
+            {"zone": "a", "size": 3},
+            [],
+            {
+                "metadata": {
+                    "labels": {"zone": "a", "size": "3"},
+                    "annotations": {metadata.LABELS_ANNOTATION: '["size", "zone"]'},
+                }
+            },
+            id="new labels",
+        ),
+        pytest.param(node({"zone": "a"}, labels='["zone"]'), {"zone": "a"}, [], {}, id="set already"),
+        pytest.param(
+            node({"zone": "a", "os": "linux"}, labels='["zone"]'),
+            {},
+            [],
+            {"metadata": {"labels": {"zone": None}, "annotations": {metadata.LABELS_ANNOTATION: None}}},
+            id="ours is taken off",
+        ),
+        pytest.param(
+            node(on=[OTHER]),
+            {},
+            [MINE],
+            {
+                "metadata": {"annotations": {metadata.TAINTS_ANNOTATION: '["dedicated:NoSchedule"]'}},
+                "spec": {"taints": [OTHER, MINE]},
+            },
+            id="taint beside others",
+        ),
+        pytest.param(
+            {
+                "metadata": {"annotations": {metadata.TAINTS_ANNOTATION: '["dedicated:NoSchedule"]'}},
+                "spec": {"taints": [OTHER, MINE]},
+            },
+            {},
+            [],
+            {"metadata": {"annotations": {metadata.TAINTS_ANNOTATION: None}}, "spec": {"taints": [OTHER]}},
+            id="our taint is taken off",
+        ),
+    ],
+)
+def test_patch(present: dict[str, Any], labels: dict[str, Any], taints: list[Any], expected: dict[str, Any]) -> None:
+    assert metadata.patch(present, labels, taints) == expected
+
+
+def test_diff_shows_the_result() -> None:
+    present = node({"zone": "a", "os": "linux"}, labels='["zone"]')
+    change = metadata.patch(present, {"tier": "x"}, [MINE])
+    assert metadata.applied(present, change) == {
+        "labels": {"os": "linux", "tier": "x"},
+        "taints": ["dedicated=db:NoSchedule"],
+    }
