@@ -92,7 +92,7 @@ def _need(arguments: Mapping[str, Any]) -> Need:
 
 
 def _is_true(value: Any) -> bool:
-    return boolean(value, strict=True)
+    return bool(boolean(value, strict=True))
 
 
 def _require_size(bundle: Path, file: BundleFile) -> None:

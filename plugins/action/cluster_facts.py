@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils.control_plane import run_anywhere
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no types
+class ActionModule(ActionBase):
     """One look at the cluster, from one control plane."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

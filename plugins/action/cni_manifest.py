@@ -85,7 +85,7 @@ def _fetch(url: str, checksum: str) -> bytes:
 def _from_bundle(wanted: str, bundle: Path | None) -> bytes:
     """wanted is NAME or NAME@VERSION of an entry of kind `manifest`."""
     index = (bundle or Path()) / "manifest.json"
-    name, _, version = wanted.partition("@")
+    name, __, version = wanted.partition("@")
     entries = json.loads(_read(str(index)))["files"]
     found = [e for e in entries if e["kind"] == "manifest" and e["name"] == name and version in ("", e["version"])]
     if len(found) != 1:
@@ -113,7 +113,7 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):
     """See the documentation of the module of the same name."""
 
     TRANSFERS_FILES = True
@@ -122,7 +122,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Prepare on the controller, then let kube_apply observe, plan and act on the control plane."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(
+        __, options = self.validate_argument_spec(
             {
                 "plugin": {"type": "str", "required": True},
                 "source": {"type": "str", "required": True},

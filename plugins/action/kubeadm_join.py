@@ -20,7 +20,7 @@ CERTIFICATE_KEY_BYTES = 32
 INTERNAL = ("needs_control_plane", "forget", "invocation")
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no types
+class ActionModule(ActionBase):
     """Joins one node: observe it, let it in, join it, close the door."""
 
     _requires_connection = True

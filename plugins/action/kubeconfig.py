@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils.control_plane import run_anywhere
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no types
+class ActionModule(ActionBase):
     """Reads on a control plane, writes on the controller."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """One phase: its findings as result, as a table, and as the failure."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(
+        __, options = self.validate_argument_spec(
             argument_spec={
                 "phase": {"type": "str", "required": True, "choices": list(PHASES)},
                 "ignore": {"type": "dict", "default": {}},

@@ -41,7 +41,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
-
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.files import write_atomic
 
 CONTROLLER_ONLY = frozenset(

@@ -60,7 +60,9 @@ def container_runtime_files(variables: Mapping[str, Any]) -> dict[str, Any]:
     paths = [entry["file"]["path"] for entry in entries if entry["restart"]]
     return {
         "files": [entry["file"] for entry in entries],
-        "services": [{"name": unit, "state": "reported", "enabled": True, "when_changed": paths} for unit in runtime.units],
+        "services": [
+            {"name": unit, "state": "reported", "enabled": True, "when_changed": paths} for unit in runtime.units
+        ],
         "units": list(runtime.units),
         "socket": runtime.socket,
         "version": settings.version,

@@ -55,6 +55,7 @@ attributes:
   diff_mode:
     support: full
   platform:
+    support: full
     platforms: linux
 seealso:
   - module: kubeops.cluster.kubeadm_init

@@ -42,6 +42,7 @@ attributes:
   diff_mode:
     support: full
   platform:
+    support: full
     platforms: linux
 """
 

@@ -31,6 +31,7 @@ attributes:
   diff_mode:
     support: full
   platform:
+    support: full
     platforms: linux
 """
 

@@ -51,6 +51,7 @@ attributes:
   diff_mode:
     support: none
   platform:
+    support: full
     platforms: all
   action:
     support: full

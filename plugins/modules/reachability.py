@@ -68,6 +68,7 @@ attributes:
   diff_mode:
     support: none
   platform:
+    support: full
     platforms: linux
 """
 

@@ -82,7 +82,7 @@ def main() -> None:
     script, create, noop, tasks = [], [], [], []
     with tempfile.TemporaryDirectory() as scratch:
         stats = Path(scratch, "stats.json")
-        for _ in range(ROUNDS):
+        for __ in range(ROUNDS):
             script.append(script_seconds(fresh(version)))
             cluster = fresh(version)
             create.append(playbook(cluster, stats).seconds)

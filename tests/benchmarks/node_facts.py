@@ -42,7 +42,7 @@ def main() -> None:
     cluster.up(NODES)
     try:
         seconds: dict[str, list[float]] = {name: [] for name in CALLS}
-        for _ in range(ROUNDS):
+        for __ in range(ROUNDS):
             for name, (module, arguments) in CALLS.items():
                 seconds[name].append(adhoc_seconds(cluster, module, arguments))
     finally:

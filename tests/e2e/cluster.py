@@ -133,7 +133,9 @@ class Cluster:
         wanted = {name: {"ready": "True", "version": f"v{self.version}"} for name in names}
         assert self.nodes(via) == wanted
 
-    def command(self, *options: str, playbook: str = "create_cluster", extra: Mapping[str, object] | None = None) -> list[str]:
+    def command(
+        self, *options: str, playbook: str = "create_cluster", extra: Mapping[str, object] | None = None
+    ) -> list[str]:
         variables: dict[str, object] = {
             "kubeops_version": self.version,
             "kubeops_package_source": "bundle",

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import threading
 from collections.abc import Iterator
@@ -39,12 +38,12 @@ class SecretsWatch:
             self._sample()
 
     def _sample(self) -> None:
-        namespaces: set[str] = {os.readlink("/proc/self/ns/mnt")}
+        namespaces: set[str] = {str(Path("/proc/self/ns/mnt").readlink())}
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 self.command_lines.add(line)
-                namespace = os.readlink(process / "ns/mnt")
+                namespace = str((process / "ns/mnt").readlink())
                 if namespace not in namespaces:
                     namespaces.add(namespace)
                     self._read_run_files(process / "root/run/kubeops")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 import time
 from collections.abc import Callable
 
@@ -65,8 +66,6 @@ def kill_kubeadm(cluster: Cluster, node: str, phase: str, seconds: float = 300) 
 
 @pytest.mark.parametrize(("node", "phase"), [("cp1", "init"), ("cp2", "join"), ("w1", "join")])
 def test_kubeadm_killed(bare: Callable[[], Cluster], node: str, phase: str) -> None:
-    import threading
-
     cluster = bare()
     first: list[int] = []
     thread = threading.Thread(target=lambda: first.append(cluster.run().rc))

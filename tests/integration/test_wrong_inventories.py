@@ -37,7 +37,7 @@ def door() -> Iterator[Door]:
         def count() -> None:
             while True:
                 try:
-                    visitor, _ = server.accept()
+                    visitor, __ = server.accept()
                 except OSError:
                     return
                 found.knocks += 1

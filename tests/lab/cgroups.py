@@ -33,7 +33,7 @@ def parse_layout(mounts: str) -> Layout:
     """From /proc/self/mounts. Controllers on v1 decide, whatever else is mounted."""
     found: dict[str, list[Path]] = {"cgroup": [], "cgroup2": []}
     for line in mounts.splitlines():
-        _, path, kind, *_ = line.split()
+        path, kind = line.split()[1:3]
         if kind in found and Path(path) not in found[kind]:
             found[kind].append(Path(path))
     if found["cgroup"]:
@@ -83,7 +83,7 @@ def _inherit_cpuset(group: Path) -> None:
 def _groups(layout: Layout, name: str) -> Iterator[Path]:
     """Every group below and including `name`, children first."""
     for root in layout.roots:
-        for path, _, _ in os.walk(root / name, topdown=False):
+        for path, __, __ in os.walk(root / name, topdown=False):
             yield Path(path)
 
 

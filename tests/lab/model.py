@@ -94,7 +94,7 @@ def parse_nodes(text: str) -> dict[str, tuple[str, ...]]:
     """`cp1:control_plane,lb1:etcd+load_balancers` as {name: groups}."""
     wanted: dict[str, tuple[str, ...]] = {}
     for item in filter(None, text.split(",")):
-        name, _, groups = item.partition(":")
+        name, __, groups = item.partition(":")
         if not _NODE.fullmatch(name):
             raise LabError(f"node {item!r}: a name is 1 to 32 of a-z, 0-9 and '-'")
         if name in wanted:

@@ -25,9 +25,11 @@ class Paths:
     bundle: Path
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Paths:
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Paths:
+        given = os.environ if environment is None else environment
+
         def path(name: str, default: str) -> Path:
-            return Path(environment.get(name) or default).absolute()
+            return Path(given.get(name) or default).absolute()
 
         return cls(
             path("KUBEOPS_LAB_DIR", DEFAULT_STATE),

@@ -45,7 +45,7 @@ def write(path: Path, content: str, mode: int = 0o644) -> None:
 def remove_tree(path: Path) -> None:
     """Remove a directory in one step: half of one is never seen under its name."""
     going = path.with_name(f".removing-{path.name}")
-    for _ in range(2):  # what an earlier call left behind, then the directory itself
+    for __ in range(2):  # what an earlier call left behind, then the directory itself
         if going.exists():
             shutil.rmtree(going)
         if path.exists():

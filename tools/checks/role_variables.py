@@ -96,7 +96,7 @@ def unknown_findings(known: set[str]) -> Iterator[str]:
     """``kubeops_*`` variables in roles and playbooks that the schema does not have."""
     used: list[tuple[str, Path]] = []
     for role in roles.all_roles():
-        used += [(name, path) for name, path in roles.names_used_by(role).items()]
+        used += list(roles.names_used_by(role).items())
     for path in sorted((paths.ROOT / "playbooks").rglob("*.yml")):
         used += [(name, path) for name in roles.used_names(yaml.safe_load(path.read_text()))]
     for name, path in used:

@@ -25,7 +25,7 @@ def code(text: str) -> str:
     return f"{fence}{text}{fence}" if text else ""
 
 
-class Formatter(MDFormatter):  # type: ignore[misc]  # the library carries no type information
+class Formatter(MDFormatter):
     """Backticks instead of HTML, and only the escapes that are needed."""
 
     def format_text(self, part: dom.TextPart) -> str:

@@ -19,7 +19,7 @@ def flatten(options: Options, prefix: str = "") -> Iterator[tuple[str, Mapping[s
     """Every option by its dotted name, parents before children."""
     for name, option in options.items():
         yield prefix + name, option
-        parts = next((option[key] for key in PARTS if option.get(key)), {})
+        parts: Options = next((option[key] for key in PARTS if option.get(key)), {})
         yield from flatten(parts, f"{prefix}{name}.")
 
 

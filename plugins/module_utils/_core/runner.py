@@ -11,8 +11,8 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO
 from pathlib import Path
+from typing import IO
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -73,7 +73,7 @@ class Runner:
             stdout, stderr = _communicate(process, stdin, timeout, on_line)
         except subprocess.TimeoutExpired as error:
             os.killpg(process.pid, signal.SIGKILL)
-            _, stderr = process.communicate()
+            __, stderr = process.communicate()
             raise KubeopsError(
                 f"{_label(command)} did not end within {timeout:g} s",
                 seen=_tail(stderr),
@@ -95,7 +95,8 @@ class Runner:
             )
         try:
             # A session of its own, so that a timeout reaches the children too.
-            return subprocess.Popen(
+            # run_command has no timeout and hands nothing on while the command runs.
+            return subprocess.Popen(  # pylint: disable=ansible-bad-function
                 (program, *command[1:]),
                 stdin=subprocess.PIPE if with_stdin else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -121,7 +122,7 @@ def _communicate(
     reader = threading.Thread(target=_read_lines, args=(process.stdout, lines, on_line), daemon=True)
     reader.start()
     process.stdout = None  # communicate() then reads stderr alone
-    _, stderr = process.communicate(stdin, timeout)
+    __, stderr = process.communicate(stdin, timeout)
     reader.join()
     return "".join(lines), stderr
 

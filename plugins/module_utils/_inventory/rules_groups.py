@@ -39,7 +39,7 @@ OTHER_NAMES = {
 }
 
 
-def unknown_groups(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def unknown_groups(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Groups that were probably meant to be ours, and hold hosts that none of ours holds."""
     known = set(inventory.hosts)
     for name, members in inventory.groups.items():
@@ -66,7 +66,7 @@ def meant_group(name: str) -> str | None:
     return OTHER_NAMES.get(plain) or (close[0] if close else None)
 
 
-def no_control_plane(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def no_control_plane(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """A cluster needs one."""
     if not inventory.control_planes:
         yield Finding(
@@ -79,7 +79,7 @@ def no_control_plane(inventory: Inventory, _: Surroundings) -> Iterator[Finding]
         )
 
 
-def both_roles(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def both_roles(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """A node joins once."""
     twice = tuple(host for host in inventory.control_planes if host in inventory.group(WORKERS))
     if twice:
@@ -94,7 +94,7 @@ def both_roles(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
         )
 
 
-def even_control_planes(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def even_control_planes(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """https://etcd.io/docs/latest/faq/#why-an-odd-number-of-cluster-members"""
     count = len(inventory.control_planes)
     if count and count % 2 == 0 and not inventory.external_etcd:
@@ -109,7 +109,7 @@ def even_control_planes(inventory: Inventory, _: Surroundings) -> Iterator[Findi
         )
 
 
-def idle_groups(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def idle_groups(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Groups that a variable switches off."""
     balancers, etcd = inventory.group("load_balancers"), inventory.group("etcd")
     kind = inventory.value("kubeops_load_balancer")
@@ -135,7 +135,7 @@ def idle_groups(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
         )
 
 
-def node_addresses(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def node_addresses(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Every node has addresses of its own."""
     owners: dict[str, list[str]] = {}
     for host in inventory.nodes:
@@ -170,7 +170,7 @@ def _no_address(host: str, text: str) -> Finding:
     )
 
 
-def node_names(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def node_names(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Node names are DNS names (RFC 1123), and unique."""
     owners: dict[str, list[str]] = {}
     for host in inventory.nodes:

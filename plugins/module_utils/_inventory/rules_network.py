@@ -29,7 +29,7 @@ SERVICE_BITS = 20
 NODE_PREFIX = {4: 24, 6: 64}
 
 
-def subnets_valid(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def subnets_valid(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """CIDRs without host bits; one of each family at most."""
     for variable in SUBNETS:
         value = inventory.value(variable)
@@ -50,7 +50,7 @@ def _subnet(variable: str, value: object, message: str, fix: str) -> Finding:
     return Finding("network.invalid_subnet", ERROR, message, fix, variable=variable, value=shown(value))
 
 
-def subnets_overlap(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def subnets_overlap(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Pods and services need networks of their own."""
     for pod in networks_or_none(inventory.value("kubeops_pod_subnet")):
         for service in networks_or_none(inventory.value("kubeops_service_subnet")):
@@ -65,7 +65,7 @@ def subnets_overlap(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
                 )
 
 
-def nodes_in_subnets(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def nodes_in_subnets(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """A node whose address pods or services own cannot be reached."""
     for variable in SUBNETS:
         for network in networks_or_none(inventory.value(variable)):
@@ -87,7 +87,7 @@ def _in(text: str, network: Network) -> bool:
     return address is not None and address in network
 
 
-def dual_stack(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def dual_stack(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """https://kubernetes.io/docs/concepts/services-networking/dual-stack/"""
     pods, services = ([n.version for n in networks_or_none(inventory.value(name))] for name in SUBNETS)
     if pods and services and pods != services:
@@ -113,7 +113,7 @@ def dual_stack(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
             )
 
 
-def service_subnet_size(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def service_subnet_size(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """kube-apiserver keeps a bitmap of it."""
     for network in networks_or_none(inventory.value("kubeops_service_subnet")):
         least = network.max_prefixlen - SERVICE_BITS
@@ -122,7 +122,7 @@ def service_subnet_size(inventory: Inventory, _: Surroundings) -> Iterator[Findi
             yield _size("kubeops_service_subnet", network, message, f"use /{least} or smaller")
 
 
-def pod_subnet_size(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def pod_subnet_size(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Every node gets a network of its own from it."""
     flags = inventory.value("kubeops_controller_manager_extra_args")
     if "node-cidr-mask-size" in str(flags):
@@ -139,7 +139,7 @@ def _size(variable: str, network: Network, message: str, fix: str) -> Finding:
     return Finding("network.subnet_size", ERROR, message, fix, variable=variable, value=str(network))
 
 
-def dns_domain(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def dns_domain(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """The domain of services is a DNS name."""
     value = str(inventory.value("kubeops_dns_domain"))
     if not DNS_NAME.fullmatch(value):
@@ -153,7 +153,7 @@ def dns_domain(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
         )
 
 
-def api_port(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def api_port(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """A port is a port."""
     value = inventory.value("kubeops_api_port")
     if not 0 < as_int(value, 0) < 65536:
@@ -167,7 +167,7 @@ def api_port(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
         )
 
 
-def endpoint_given(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def endpoint_given(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """kubeadm cannot add an endpoint to a cluster that was made without one."""
     given = str(inventory.value("kubeops_endpoint") or "")
     if given and parse_endpoint(given) is None:
@@ -188,7 +188,7 @@ def _endpoint_hint(inventory: Inventory, given: str) -> str:
     return f"write kubeops_endpoint: {host}:{port}"
 
 
-def endpoint_port(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def endpoint_port(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """haproxy and the API server cannot listen on the same port of the same machine."""
     endpoint = parse_endpoint(str(inventory.value("kubeops_endpoint") or ""))
     port = as_int(inventory.value("kubeops_api_port"), 6443)
@@ -207,7 +207,7 @@ def _is_node(inventory: Inventory, host: str) -> bool:
     return any(host in (*inventory.node_ips(node), node) for node in inventory.nodes)
 
 
-def endpoint_on_node(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def endpoint_on_node(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """With several control planes an endpoint that is one of them dies with it."""
     endpoint = parse_endpoint(str(inventory.value("kubeops_endpoint") or ""))
     if endpoint and len(inventory.control_planes) > 1 and _is_node(inventory, endpoint[0]):
@@ -216,7 +216,7 @@ def endpoint_on_node(inventory: Inventory, _: Surroundings) -> Iterator[Finding]
         yield _endpoint("endpoint.on_node", given, message, "use a virtual address (kubeops_vip) or a load balancer's")
 
 
-def load_balancer(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def load_balancer(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """none is for one control plane."""
     count = len(inventory.control_planes)
     if inventory.value("kubeops_load_balancer") == "none" and count > 1:
@@ -230,7 +230,7 @@ def load_balancer(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
         )
 
 
-def vip(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def vip(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """The virtual address is free, and the one clients are told."""
     value = str(inventory.value("kubeops_vip") or "")
     if not value:

@@ -26,7 +26,7 @@ LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
 
-def unknown_variables(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def unknown_variables(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """A misspelt variable changes nothing, silently."""
     for host in inventory.hosts:
         for name, value in inventory.variables.get(host, {}).items():
@@ -45,7 +45,7 @@ def unknown_variables(inventory: Inventory, _: Surroundings) -> Iterator[Finding
                 )
 
 
-def types_and_choices(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def types_and_choices(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Every variable against the schema, on every host."""
     for host in inventory.hosts:
         for variable in VARIABLES:
@@ -106,7 +106,7 @@ def _about(variable: Variable, value: Any, host: str, rule: str, message: str, f
     return Finding(rule, ERROR, message, fix, hosts=(host,), variable=variable.name, value=text)
 
 
-def differing(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def differing(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Variables of the cluster have one value; where a node lacks it, the default is its value."""
     for variable in VARIABLES:
         if variable.same:
@@ -119,11 +119,11 @@ def differing(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
                     f"has several values, but the cluster has one: {listed}",
                     "set it once, in group_vars/all",
                     variable=variable.name,
-                    value=next(reversed(first)),
+                    value=list(first)[-1],
                 )
 
 
-def feature_gates(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def feature_gates(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Gates are true or false."""
     for name, value in _mapping(inventory, "kubeops_feature_gates").items():
         if not isinstance(value, bool):
@@ -137,7 +137,7 @@ def feature_gates(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
             )
 
 
-def extra_args(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def extra_args(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Flags are named without dashes, and their values are plain."""
     for variable in EXTRA_ARGS:
         for name, value in _mapping(inventory, variable).items():
@@ -152,7 +152,7 @@ def extra_args(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
             yield Finding("variables.extra_args", ERROR, message, fix, variable=variable, value=value_text)
 
 
-def taints(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def taints(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/"""
     for host in inventory.nodes:
         given = inventory.value("kubeops_node_taints", host)
@@ -181,7 +181,7 @@ def _taint_problem(taint: Any) -> str:
     return f"unknown keys: {', '.join(unknown)}" if unknown else ""
 
 
-def labels(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def labels(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Keys and values have the characters Kubernetes allows."""
     for host in inventory.nodes:
         given = inventory.value("kubeops_node_labels", host)
@@ -198,7 +198,7 @@ def labels(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
                 )
 
 
-def registry_mirrors(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def registry_mirrors(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Registry name to a list of URLs."""
     for registry, mirrors in _mapping(inventory, "kubeops_registry_mirrors").items():
         listed = mirrors if isinstance(mirrors, (list, tuple)) else []
@@ -208,13 +208,13 @@ def registry_mirrors(inventory: Inventory, _: Surroundings) -> Iterator[Finding]
                 "variables.registry_mirror",
                 ERROR,
                 "a mirror is given as a registry's name (no scheme, no path) and a list of http or https URLs",
-                f"write {str(registry).split('//')[-1].split('/')[0]}: ['https://mirror.example.com:5000']",
+                f"write {str(registry).rsplit('//', maxsplit=1)[-1].split('/', maxsplit=1)[0]}: ['https://mirror.example.com:5000']",
                 variable="kubeops_registry_mirrors",
                 value=f"{registry}: {shown(mirrors)}",
             )
 
 
-def proxies(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def proxies(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Proxies are URLs; the value may carry a password and is not shown."""
     for name in ("kubeops_http_proxy", "kubeops_https_proxy"):
         value = inventory.value(name)
@@ -238,7 +238,7 @@ def is_url(value: Any) -> bool:
         return False
 
 
-def pod_security(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def pod_security(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """https://kubernetes.io/docs/concepts/security/pod-security-standards/"""
     for mode, level in _mapping(inventory, "kubeops_pod_security").items():
         plain = str(mode)
@@ -252,7 +252,7 @@ def pod_security(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
         yield Finding("variables.pod_security", ERROR, message, fix, variable="kubeops_pod_security", value=value)
 
 
-def addons(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def addons(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """kubeadm knows two."""
     given = inventory.value("kubeops_addons")
     unknown = [str(name) for name in given if name not in ADDONS] if isinstance(given, (list, tuple)) else []
@@ -267,7 +267,7 @@ def addons(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
         )
 
 
-def kubelet_overlay(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def kubelet_overlay(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """The overlay must not contradict the typed variables."""
     overlay = _mapping(inventory, "kubeops_kubelet_config")
     driver = inventory.value("kubeops_cgroup_driver")
@@ -314,7 +314,7 @@ def files_on_controller(inventory: Inventory, around: Surroundings) -> Iterator[
             )
 
 
-def external_etcd(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def external_etcd(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """All of it, or none."""
     given = _mapping(inventory, "kubeops_external_etcd")
     if not given:
@@ -340,7 +340,7 @@ def external_etcd(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
     )
 
 
-def repository(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def repository(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Without encryption packages still have signatures; without a valid URL there is nothing."""
     value = inventory.value("kubeops_repository_url")
     if inventory.value("kubeops_package_source") == "repository" and not is_url(value):
@@ -354,7 +354,7 @@ def repository(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
         )
 
 
-def image_repository(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def image_repository(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """An image reference has no scheme."""
     value = str(inventory.value("kubeops_image_repository"))
     if "://" in value or value.endswith("/"):
@@ -368,7 +368,7 @@ def image_repository(inventory: Inventory, _: Surroundings) -> Iterator[Finding]
         )
 
 
-def ignored_preflight(inventory: Inventory, _: Surroundings) -> Iterator[Finding]:
+def ignored_preflight(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Ignoring everything hides what kubeadm would have said."""
     given = inventory.value("kubeops_ignore_preflight")
     if isinstance(given, (list, tuple)) and "all" in [str(name).lower() for name in given]:

@@ -29,6 +29,7 @@ API_VERSIONS = {
     "KubeletConfiguration": KUBELET_API_VERSION,
     "KubeProxyConfiguration": KUBE_PROXY_API_VERSION,
 }
+ADDONS = ("coredns", "kube-proxy")
 # kubeadm init always makes a bootstrap token; nobody shall use this one.
 INIT_TOKEN_TTL = "1m0s"
 # Fields of Credentials.
@@ -177,6 +178,11 @@ def upload_certs_document(certificate_key: str, node: Node) -> Document:
     }
 
 
+def unwanted_addons(addons: Sequence[str]) -> list[str]:
+    """Return the phases of kubeadm init that install the addons nobody wants."""
+    return [f"addon/{addon}" for addon in ADDONS if addon not in addons]
+
+
 def dump(documents: Iterable[Document]) -> str:
     """Serialise documents, the same way every time."""
     return "---\n".join(json.dumps(document, indent=2, sort_keys=True) + "\n" for document in documents)
@@ -201,14 +207,13 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> Document:
 
 
 def _init(cluster: Cluster, node: Node) -> Document:
-    missing = [addon for addon in ("coredns", "kube-proxy") if addon not in cluster.addons]
     document: Document = {
         **_head("InitConfiguration"),
         "bootstrapTokens": [{"ttl": INIT_TOKEN_TTL, "description": "unused, expires at once"}],
         "localAPIEndpoint": _local_endpoint(node),
         "nodeRegistration": _registration(node),
         # The join command that kubeadm would print holds a token.
-        "skipPhases": [f"addon/{addon}" for addon in missing] + ["show-join-command"],
+        "skipPhases": [*unwanted_addons(cluster.addons), "show-join-command"],
     }
     return _with_patches(document, node)
 

@@ -16,7 +16,8 @@ from .._core.errors import KubeopsError
 from .._core.runner import Runner
 from . import command, config, output, paths
 
-# Phases of init that write what a running control plane reads; all others are skipped.
+# All phases but those that write what a running control plane reads. An addon is skipped only
+# where it is not wanted: kubeadm notes a skipped addon as disabled in its ClusterConfiguration.
 SKIPPED = (
     "preflight",
     "certs",
@@ -26,7 +27,6 @@ SKIPPED = (
     "mark-control-plane",
     "bootstrap-token",
     "kubelet-finalize",
-    "addon/coredns",
     "show-join-command",
 )
 MANIFESTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -51,7 +51,7 @@ class Generated:
 
 def control_plane(runner: Runner, documents: Sequence[config.Document], addons: Sequence[str]) -> Generated:
     """Let kubeadm generate a control plane's files in a scratch directory on tmpfs."""
-    skipped = [*SKIPPED, *([] if "kube-proxy" in addons else ["addon/kube-proxy"])]
+    skipped = [*SKIPPED, *config.unwanted_addons(addons)]
     with tempfile.TemporaryDirectory(dir=paths.RUN) as scratch, command.config_file(config.dump(documents)) as path:
         # The phases that upload look for it here, to read from the live API; a dry run writes nothing.
         shutil.copy2(paths.ADMIN_CONF, scratch)

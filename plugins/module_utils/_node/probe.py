@@ -291,5 +291,5 @@ def _relate(facts: dict[str, Any]) -> None:
         active = [name for name in TIME_SERVICES if services.get(name, {}).get("active")]
         facts["time"]["service"] = active[0] if active else None
     if facts.get("runtime"):
-        binary = next((binary for name, _, binary in RUNTIMES if name == facts["runtime"]["name"]), "")
+        binary = next((binary for name, __, binary in RUNTIMES if name == facts["runtime"]["name"]), "")
         facts["runtime"]["version"] = binaries.get(binary, {}).get("version")

@@ -15,7 +15,7 @@ from .model import Facts, Observed, Thresholds, section
 CUT_OFF = ("filtered", "unreachable")
 
 
-def unreachable(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def unreachable(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """Hosts of the play that did not answer; a first control plane is not built without one of its members."""
     if not observed.unreachable:
         return
@@ -35,7 +35,7 @@ def unreachable(observed: Observed, _: Thresholds) -> Iterator[Finding]:
     )
 
 
-def identities(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def identities(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """Cloned machines: kubelets and the pod network tell nodes apart by these.
 
     https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/install-kubeadm/
@@ -107,7 +107,7 @@ def time_offsets(observed: Observed, limits: Thresholds) -> Iterator[Finding]:
         )
 
 
-def paths(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def paths(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """Every port that will be needed can be reached; refused means that nobody listens yet, which is fine."""
     for host, found in observed.reachability.items():
         blocked: dict[str, list[str]] = {}
@@ -124,7 +124,7 @@ def paths(observed: Observed, _: Thresholds) -> Iterator[Finding]:
             )
 
 
-def names(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def names(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """The endpoint's name resolves everywhere."""
     for host, found in observed.reachability.items():
         for entry in found.get("names", ()):
@@ -140,7 +140,7 @@ def names(observed: Observed, _: Thresholds) -> Iterator[Finding]:
                 )
 
 
-def vip_name(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def vip_name(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """An endpoint given by name has to lead to the virtual address."""
     vip = str(observed.inventory.value("kubeops_vip") or "")
     for host, found in observed.reachability.items():
@@ -157,7 +157,7 @@ def vip_name(observed: Observed, _: Thresholds) -> Iterator[Finding]:
                 )
 
 
-def sources(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def sources(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """Where packages and images come from; on a host that has them already nothing is tried."""
     for host, found in observed.reachability.items():
         for entry in found.get("sources", ()):
@@ -173,7 +173,7 @@ def sources(observed: Observed, _: Thresholds) -> Iterator[Finding]:
                 )
 
 
-def unread(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def unread(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """Sections a rule needs and could not have."""
     for host, facts in observed.nodes():
         for name, reason in section(facts, "notes").items():

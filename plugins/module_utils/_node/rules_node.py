@@ -57,7 +57,7 @@ def cpus_and_memory(observed: Observed, limits: Thresholds) -> Iterator[Finding]
                 )
 
 
-def kernel(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def kernel(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """kubeadm's SystemVerification refuses older kernels."""
     least = floors(line(observed.inventory)).kernel
     for host, facts in observed.nodes():
@@ -72,7 +72,7 @@ def kernel(observed: Observed, _: Thresholds) -> Iterator[Finding]:
             )
 
 
-def cgroup(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def cgroup(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """KEP-5573: from 1.35 the kubelet does not start on cgroup v1 unless failCgroupV1 is false."""
     minor = line(observed.inventory)
     for host, facts in observed.nodes():
@@ -93,7 +93,7 @@ def cgroup(observed: Observed, _: Thresholds) -> Iterator[Finding]:
         )
 
 
-def swap(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def swap(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """node_prep switches it off; nobody shall be surprised."""
     if observed.inventory.value("kubeops_swap") == "tolerate":
         return
@@ -112,7 +112,7 @@ def swap(observed: Observed, _: Thresholds) -> Iterator[Finding]:
             )
 
 
-def own_address(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def own_address(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """The node's address is one it has."""
     for host, facts in observed.nodes():
         present = [entry["address"] for entry in facts.get("addresses") or ()]
@@ -129,7 +129,7 @@ def own_address(observed: Observed, _: Thresholds) -> Iterator[Finding]:
                 )
 
 
-def node_networks(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def node_networks(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """Pods and services must not shadow a network that nodes are in."""
     for host, facts in observed.nodes():
         own = set(observed.inventory.node_ips(host))
@@ -149,7 +149,7 @@ def node_networks(observed: Observed, _: Thresholds) -> Iterator[Finding]:
                         )
 
 
-def vip_network(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def vip_network(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """keepalived's address has to be in a network of the machines that carry it."""
     vip = as_address(str(observed.inventory.value("kubeops_vip") or ""))
     if vip is None or observed.inventory.value("kubeops_load_balancer") != "haproxy":
@@ -169,7 +169,7 @@ def vip_network(observed: Observed, _: Thresholds) -> Iterator[Finding]:
             )
 
 
-def ports(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def ports(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """Ports are free, or held by what belongs there."""
     for host, facts in observed.nodes():
         wanted_ports = needed_ports(observed, host)
@@ -225,7 +225,7 @@ def disk(observed: Observed, limits: Thresholds) -> Iterator[Finding]:
                 )
 
 
-def clock(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def clock(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """node_prep sets a time service up where there is none."""
     for host, facts in observed.nodes():
         time = section(facts, "time")
@@ -241,7 +241,7 @@ def clock(observed: Observed, _: Thresholds) -> Iterator[Finding]:
             )
 
 
-def architecture(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def architecture(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """The bundle has binaries for the node."""
     version, manifest = wanted(observed.inventory), observed.around.bundle
     if version is None or not isinstance(manifest, Mapping):
@@ -276,7 +276,7 @@ def operating_system(observed: Observed, limits: Thresholds) -> Iterator[Finding
             )
 
 
-def runtime(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def runtime(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """KEP-4033: from 1.38 the kubelet asks the runtime for its cgroup driver, which containerd 1.x cannot tell."""
     minor = line(observed.inventory)
     for host, facts in observed.nodes():
@@ -293,7 +293,7 @@ def runtime(observed: Observed, _: Thresholds) -> Iterator[Finding]:
         )
 
 
-def unfinished(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def unfinished(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """Never reset in silence."""
     policy = str(observed.inventory.value("kubeops_on_partial"))
     for host, _facts in observed.nodes():
@@ -310,7 +310,7 @@ def unfinished(observed: Observed, _: Thresholds) -> Iterator[Finding]:
             )
 
 
-def other_role(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def other_role(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """A node does not change its role by moving between groups."""
     for host, _facts in observed.nodes():
         has = observed.kubernetes(host).get("role")
@@ -327,7 +327,7 @@ def other_role(observed: Observed, _: Thresholds) -> Iterator[Finding]:
             )
 
 
-def other_cluster(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def other_cluster(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """The kubelet's own kubeconfig says whose node it is.
 
     On control planes kubeadm points it to the API server next to it.
@@ -356,7 +356,7 @@ def _host(server: str) -> str:
     return found[0] if found else server
 
 
-def running_version(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def running_version(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """A live control plane changes its version in an upgrade, never on the side."""
     version = wanted(observed.inventory)
     for host, _facts in observed.nodes():

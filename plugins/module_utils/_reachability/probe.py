@@ -81,7 +81,7 @@ def try_tcp(address: str, port: int, timeout: float) -> tuple[str, str]:
 def try_udp(address: str, port: int, timeout: float) -> tuple[str, str]:
     """refused tells that the host is there; silence is unknown."""
     try:
-        family, kind, number, _, target = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM)[0]
+        family, kind, number, __, target = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, kind, number) as client:
             client.settimeout(timeout)
             client.connect(target)

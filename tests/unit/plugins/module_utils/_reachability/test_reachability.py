@@ -103,7 +103,7 @@ def test_a_full_backlog_is_filtered_and_all_wait_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         port = server.getsockname()[1]
         waiting = []
-        for _ in range(4):
+        for __ in range(4):
             filler = socket.socket()
             filler.setblocking(False)
             filler.connect_ex(("127.0.0.1", port))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.kubeops.cluster.plugins.module_utils._systemd.unit import parse_show, unit_state
 
 RECORDED = (Path(__file__).parents[3] / "fixtures/systemctl/252/show.txt").read_text()

@@ -34,7 +34,8 @@ def test_no_version(text: str) -> None:
 def test_order() -> None:
     ordered = ["1.9.10", "1.10.0", "1.36.0-alpha.1", "1.36.0-alpha.2", "1.36.0-alpha.10", "1.36.0-beta.0", "1.36.0"]
     versions = [KubeVersion.parse(text) for text in ordered]
-    assert sorted(versions[::-1]) == versions
+    backwards = versions[::-1]
+    assert sorted(backwards) == versions
 
 
 def test_equal_by_what_counts() -> None:
