@@ -19,14 +19,13 @@ requirements:
 options:
   json_path:
     description:
-      - File that gets the times and counts as JSON, replaced at the end of every run. Empty for none.
+      - File that gets the times and counts as JSON, replaced at the end of every run; none where it is not set.
       - Its keys are C(schema) (1), C(seconds) (float), C(stages), a list of C(name) (string) and C(seconds) (float) in
         the order of the run, and C(hosts), which maps the name of each host to its counts of tasks.
       - The counts are C(ok), C(changed) (part of C(ok)), C(failed), C(skipped), C(unreachable), and C(executed), which
         is C(ok) and C(failed) without the tasks that Ansible carries out on the controller by itself, such as
         C(set_fact), C(assert) or C(include_tasks).
     type: path
-    default: ""
     env:
       - name: KUBEOPS_STAGE_TIMER_JSON
     ini:
