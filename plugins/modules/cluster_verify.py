@@ -1,0 +1,188 @@
+#!/usr/bin/python
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Compare a cluster with its inventory."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_verify
+short_description: Verify that a cluster is what its inventory says
+version_added: 1.0.0
+description:
+  - Runs on one control plane and looks at the whole cluster. Every node is Ready at the wanted version, every static
+    pod of every control plane is ready, every API server answers C(/readyz) at its own address and through the
+    endpoint with the wanted version, the members of a stacked etcd are the control planes, healthy and voting, and
+    CoreDNS is available.
+  - Asks again until nothing is wrong or O(timeout) has passed, since nodes become Ready a while after they join.
+  - Never changes anything, and never reports a change. In check mode, errors are returned as findings only.
+author:
+  - kubeops.cluster contributors (@kubeops)
+options:
+  nodes:
+    description: The nodes of the inventory.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the Node object.
+        type: str
+        required: true
+      address:
+        description: Address of the node in the cluster's network.
+        type: str
+        required: true
+      control_plane:
+        description: Whether it has an API server.
+        type: bool
+        default: false
+      required:
+        description: Whether what is wrong with it is an error. Otherwise, as for nodes outside C(--limit), a warning.
+        type: bool
+        default: true
+  version:
+    description: Kubernetes version of every kubelet and API server, with or without a leading v. Empty for any.
+    type: str
+    default: ''
+  endpoint:
+    description: C(host:port) of the cluster's API. Empty leaves it out.
+    type: str
+    default: ''
+  api_port:
+    description: Port of every API server on its own address.
+    type: int
+    default: 6443
+  stacked_etcd:
+    description: Whether etcd runs on the control planes.
+    type: bool
+    default: true
+  dns:
+    description: Whether CoreDNS has to be there.
+    type: bool
+    default: true
+  timeout:
+    description: Seconds to wait for errors to go away.
+    type: int
+    default: 180
+extends_documentation_fragment:
+  - kubeops.cluster.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  platform:
+    support: full
+    platforms: linux
+"""
+
+EXAMPLES = r"""
+- name: The cluster is healthy
+  kubeops.cluster.cluster_verify:
+    nodes:
+      - {name: cp1, address: 192.0.2.11, control_plane: true}
+      - {name: w1, address: 192.0.2.21}
+    version: 1.36.3
+    endpoint: 192.0.2.100:8443
+"""
+
+RETURN = r"""
+findings:
+  description: Everything that is not as it should be, warnings included. Errors make the module fail.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - rule: node_not_ready
+      level: error
+      hosts: [w1]
+      message: "is not Ready: NetworkPluginNotReady"
+      fix: "on the node: journalctl -u kubelet; a missing pod network shows here too"
+      variable: ""
+      value: ""
+dns_address:
+  description: Address of the cluster's DNS service. Empty without one.
+  returned: always
+  type: str
+  sample: 10.96.0.10
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._core import clock
+from ..module_utils._core.edge import run_module
+from ..module_utils._inventory.finding import Finding, table
+from ..module_utils._kubeadm import paths
+from ..module_utils._kubeadm.api import ApiClient, admin
+from ..module_utils._verify import judge, probe
+from ..module_utils._verify.model import Expected, Node, Observed
+
+POLL_SECONDS = 1.0
+NODE_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "address": {"type": "str", "required": True},
+    "control_plane": {"type": "bool", "default": False},
+    "required": {"type": "bool", "default": True},
+}
+OPTIONS: dict[str, Any] = {
+    "nodes": {"type": "list", "elements": "dict", "required": True, "options": NODE_OPTIONS},
+    "version": {"type": "str", "default": ""},
+    "endpoint": {"type": "str", "default": ""},
+    "api_port": {"type": "int", "default": 6443},
+    "stacked_etcd": {"type": "bool", "default": True},
+    "dns": {"type": "bool", "default": True},
+    "timeout": {"type": "int", "default": 180},
+}
+
+
+def expected(params: dict[str, Any]) -> Expected:
+    """The module's options as what the cluster should be."""
+    version = params["version"].lstrip("v")
+    return Expected(
+        nodes=tuple(Node(**node) for node in params["nodes"]),
+        version=f"v{version}" if version else "",
+        endpoint=params["endpoint"],
+        api_port=params["api_port"],
+        stacked_etcd=params["stacked_etcd"],
+        dns=params["dns"],
+    )
+
+
+def settled(client: ApiClient, wanted: Expected, timeout: float) -> tuple[Observed, list[Finding]]:
+    """Observe until no error is left or the time is up."""
+    deadline = clock.monotonic() + timeout
+    while True:
+        observed = probe.observe(client, wanted)
+        findings = judge.judge(wanted, observed)
+        if not judge.errors(findings) or clock.monotonic() > deadline:
+            return observed, findings
+        time.sleep(POLL_SECONDS)
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    """Observe and judge."""
+    if module.check_mode and not Path(paths.ADMIN_CONF).exists():
+        return {"changed": False, "findings": [], "dns_address": ""}
+    with admin() as client:
+        timeout = 0 if module.check_mode else module.params["timeout"]
+        observed, findings = settled(client, expected(module.params), timeout)
+    if judge.errors(findings) and not module.check_mode:
+        raise judge.error(findings, "The cluster is not what the inventory says")
+    shown = [finding.as_dict() for finding in findings]
+    warnings = [table([finding]) for finding in findings]
+    return {"changed": False, "findings": shown, "dns_address": observed.dns_address, "warnings": warnings}
+
+
+def main() -> None:
+    """Entry point."""
+    run_module(AnsibleModule(OPTIONS, supports_check_mode=True), run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+#!/usr/bin/python
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pods for a verification."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: verify_pods
+short_description: Run a pod on every node to verify the cluster with
+version_added: 1.0.0
+description:
+  - With O(state=present), creates the namespace C(kubeops-verify) with a DaemonSet that tolerates every taint, waits
+    until its pods are ready and asks each of them through the API server's proxy. What an earlier run has left behind
+    is removed first.
+  - With O(state=absent), removes the namespace and waits until it is gone.
+  - The objects are a means to an end and do not outlive the verification, so no change is reported. Does nothing in
+    check mode.
+author:
+  - kubeops.cluster contributors (@kubeops)
+options:
+  state:
+    description: Whether the pods should be there.
+    type: str
+    choices: [present, absent]
+    default: present
+  nodes:
+    description: The nodes of the inventory.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the Node object.
+        type: str
+        required: true
+      address:
+        description: Address of the node in the cluster's network.
+        type: str
+        required: true
+      control_plane:
+        description: Whether it has an API server.
+        type: bool
+        default: false
+      required:
+        description: Whether what is wrong with it is an error. Otherwise, as for nodes outside C(--limit), a warning.
+        type: bool
+        default: true
+  image:
+    description: Image that knows C(netexec --http-port=8080) and answers C(GET /hostname) with the pod's name.
+    type: str
+    default: registry.k8s.io/e2e-test-images/agnhost:2.53
+  timeout:
+    description: Seconds to wait for the pods to be ready, or to be gone.
+    type: int
+    default: 120
+extends_documentation_fragment:
+  - kubeops.cluster.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  platform:
+    support: full
+    platforms: linux
+"""
+
+EXAMPLES = r"""
+- name: Pods that answer
+  kubeops.cluster.verify_pods:
+    nodes:
+      - {name: w1, address: 192.0.2.21}
+
+- name: They are gone
+  kubeops.cluster.verify_pods:
+    state: absent
+"""
+
+RETURN = r"""
+findings:
+  description: Everything that is not as it should be, warnings included. Errors make the module fail.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - rule: node_not_ready
+      level: error
+      hosts: [w1]
+      message: "is not Ready: NetworkPluginNotReady"
+      fix: "on the node: journalctl -u kubelet; a missing pod network shows here too"
+      variable: ""
+      value: ""
+pods:
+  description: Pods that are ready.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - {name: echo-x7k2p, node: w1, address: 10.244.1.2}
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._core.edge import run_module
+from ..module_utils._kubeadm.api import ApiClient, admin
+from ..module_utils._verify import judge, pods
+from ..module_utils._verify.model import Node
+
+NODE_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "address": {"type": "str", "required": True},
+    "control_plane": {"type": "bool", "default": False},
+    "required": {"type": "bool", "default": True},
+}
+OPTIONS: dict[str, Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "nodes": {"type": "list", "elements": "dict", "default": [], "options": NODE_OPTIONS},
+    "image": {"type": "str", "default": "registry.k8s.io/e2e-test-images/agnhost:2.53"},
+    "timeout": {"type": "int", "default": 120},
+}
+
+
+def present(client: ApiClient, params: dict[str, Any]) -> dict[str, Any]:
+    """Create, wait, and ask through the API server."""
+    nodes = [Node(**node) for node in params["nodes"]]
+    pods.create(client, params["image"], params["timeout"])
+    ready, findings = pods.wait(client, nodes, params["timeout"])
+    findings += pods.through_api(client, ready, nodes)
+    if judge.errors(findings):
+        raise judge.error(findings, "Pods do not run as they should")
+    return {"changed": False, "pods": ready, "findings": [finding.as_dict() for finding in findings]}
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the pods, or take them away."""
+    if module.check_mode:
+        return {"changed": False, "pods": [], "findings": []}
+    with admin() as client:
+        if module.params["state"] == "present":
+            return present(client, module.params)
+        pods.remove(client, module.params["timeout"])
+    return {"changed": False, "pods": [], "findings": []}
+
+
+def main() -> None:
+    """Entry point."""
+    run_module(AnsibleModule(OPTIONS, supports_check_mode=True), run)
+
+
+if __name__ == "__main__":
+    main()
