@@ -107,6 +107,24 @@ def time_offsets(observed: Observed, limits: Thresholds) -> Iterator[Finding]:
         )
 
 
+def one_cluster(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+    """Members trust the same authority; a control plane's kubelet only knows its own API server, so this tells."""
+    members: dict[str, list[str]] = {}
+    for host, _facts in observed.nodes():
+        authority = str(observed.kubernetes(host).get("cluster_ca") or "")
+        if authority and observed.state(host) == "complete":
+            members.setdefault(authority, []).append(host)
+    if len(members) > 1:
+        parts = " and ".join(some(hosts) for hosts in members.values())
+        yield Finding(
+            "nodes.two_clusters",
+            ERROR,
+            f"the nodes belong to {len(members)} clusters, told by their certificate authorities: {parts}",
+            "keep the nodes of one cluster in the inventory, or remove the others from theirs first",
+            hosts=tuple(host for hosts in members.values() for host in hosts),
+        )
+
+
 def paths(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """Every port that will be needed can be reached; refused means that nobody listens yet, which is fine."""
     for host, found in observed.reachability.items():
@@ -190,4 +208,4 @@ def _one_line(reason: Any) -> str:
     return " ".join(str(reason).split())[:160]
 
 
-RULES = (unreachable, identities, time_offsets, paths, names, vip_name, sources, unread)
+RULES = (unreachable, identities, time_offsets, one_cluster, paths, names, vip_name, sources, unread)

@@ -134,7 +134,13 @@ def test_one_fault_gives_one_finding(spoil: Callable[[dict[str, Any]], None], ex
 
 
 @pytest.mark.parametrize(
-    "spoil", [listens("w1", 6443, "nginx"), listens("w1", 2379, "etcd"), listens("cp1", 80, "nginx")]
+    "spoil",
+    [
+        listens("w1", 6443, "nginx"),
+        listens("w1", 2379, "etcd"),
+        listens("cp1", 80, "nginx"),
+        listens("cp1", 8443, "haproxy"),
+    ],
 )
 def test_ports_of_others_are_free_to_take(spoil: Callable[[dict[str, Any]], None]) -> None:
     given = play()
@@ -251,6 +257,15 @@ def test_a_control_planes_kubelet_may_use_its_own_api_server() -> None:
     given["facts"]["cp1"]["kubernetes"]["server"] = "https://192.0.2.11:6443"
     given["facts"]["w1"]["kubernetes"]["server"] = "https://192.0.2.21:6443"
     assert found(given) == {("node.other_cluster", "error", "w1")}
+
+
+@pytest.mark.parametrize(("authority", "expected"), [("same", set()), ("other", {"nodes.two_clusters"}), ("", set())])
+def test_authorities_of_two_clusters(authority: str, expected: set[str]) -> None:
+    given = play()
+    complete(given)
+    for host, node in given["facts"].items():
+        node["kubernetes"]["cluster_ca"] = authority if host == "cp3" else "same"
+    assert {rule for rule, _level, _host in found(given)} == expected
 
 
 def test_another_role() -> None:
