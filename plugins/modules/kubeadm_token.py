@@ -142,7 +142,7 @@ def _grant(module: AnsibleModule, client: api.ApiClient) -> dict[str, Any]:
     forgotten = credentials.forget_as_asked(client, etcd, node, params["forget"])
     if etcd and control_plane:
         credentials.require_room(etcd.members_with_health(), node.name, node.address)
-        credentials.upload_certificates(Runner(module), client, params["certificate_key"], node)
+        credentials.upload_certificates(Runner(module), client, params["certificate_key"])
     credentials.grant_token(client, params["token"], credentials.expiry(clock.now(), params["minutes"]))
     return {
         "changed": True,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -68,7 +69,7 @@ def _failure(runner: Runner, argv: Sequence[str], stderr: str, phases: Sequence[
     cause, fix = output.likely_cause(message)
     evidence = gather_evidence(runner)
     return KubeopsError(
-        f"kubeadm {argv[0]} failed" + (f", likely because {cause}" if cause else ""),
+        f"kubeadm {_label(argv)} failed" + (f", likely because {cause}" if cause else ""),
         seen=message + _last_words(evidence),
         fix=fix,
         details={
@@ -117,6 +118,11 @@ def _quietly(runner: Runner, argv: Sequence[str]) -> str:
     except KubeopsError:
         return ""
     return (result.stdout or result.stderr) if result.rc == 0 else ""
+
+
+def _label(argv: Sequence[str]) -> str:
+    """The sub-commands without options: "init phase upload-certs"."""
+    return " ".join(itertools.takewhile(lambda word: not word.startswith("-"), argv))
 
 
 def _last_words(evidence: dict[str, Any]) -> str:

@@ -168,13 +168,12 @@ def join_document(
     return _overlaid(_with_patches(document, node), extra)
 
 
-def upload_certs_document(certificate_key: str, node: Node) -> Document:
-    """Return the InitConfiguration that uploads the certificates under a given key."""
+def upload_certs_document(certificate_key: str, address: str, port: int) -> Document:
+    """Return the InitConfiguration that uploads the certificates through the API server at this address."""
     return {
         **_head("InitConfiguration"),
         "certificateKey": certificate_key,
-        "localAPIEndpoint": _local_endpoint(node),
-        "nodeRegistration": {"name": node.name, "criSocket": node.cri_socket},
+        "localAPIEndpoint": {"advertiseAddress": address, "bindPort": port},
     }
 
 

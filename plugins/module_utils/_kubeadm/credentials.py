@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from .._core import files
 from .._core.errors import KubeopsError, Refusal
@@ -71,9 +72,11 @@ def expiry(now: datetime, minutes: int) -> datetime:
     return now + timedelta(minutes=minutes)
 
 
-def upload_certificates(runner: Runner, api: ApiClient, certificate_key: str, node: config.Node) -> None:
+def upload_certificates(runner: Runner, api: ApiClient, certificate_key: str) -> None:
     """Store the control plane certificates in the cluster, encrypted with the key."""
-    text = config.dump([config.upload_certs_document(certificate_key, node)]) + "---\n" + cluster_configuration(api)
+    local = urlsplit(api.url)
+    document = config.upload_certs_document(certificate_key, local.hostname or "", local.port or 443)
+    text = config.dump([document]) + "---\n" + cluster_configuration(api)
     with command.config_file(text) as path:
         command.run(
             runner,
