@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.model import Member
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import static_pod
+from ansible_collections.kubeops.cluster.plugins.module_utils._verify import dns, judge, local, model
+from ansible_collections.kubeops.cluster.plugins.module_utils._verify.model import (
+    Api,
+    Condition,
+    Expected,
+    Node,
+    Observed,
+    SeenNode,
+)
+
+OK = Condition(True)
+CP1 = Node("cp1", "192.0.2.11", control_plane=True)
+W1 = Node("w1", "192.0.2.21")
+EXPECTED = Expected((CP1, W1), "v1.36.3", "192.0.2.100:8443")
+HEALTHY = Observed(
+    nodes={"cp1": SeenNode(OK, "v1.36.3"), "w1": SeenNode(OK, "v1.36.3")},
+    pods={(component, "cp1"): OK for component in EXPECTED.components},
+    apis={address: Api(OK, "v1.36.3") for address in ("192.0.2.11:6443", "192.0.2.100:8443")},
+    members=(Member("1", "cp1", (), (), healthy=True),),
+    dns=OK,
+)
+
+
+def rules(expected: Expected, observed: Observed) -> list[tuple[str, str]]:
+    return [(found.rule, found.level) for found in judge.judge(expected, observed)]
+
+
+def test_a_healthy_cluster_has_no_findings() -> None:
+    assert rules(EXPECTED, HEALTHY) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"nodes": {"cp1": SeenNode(OK, "v1.36.3")}}, [("node_missing", "error")]),
+        (
+            {"nodes": {"cp1": SeenNode(OK, "v1.35.6"), "w1": SeenNode(Condition(False, "x"), "v1.36.3")}},
+            [("node_version", "error"), ("node_not_ready", "error")],
+        ),
+        ({"nodes": {**HEALTHY.nodes, "w9": SeenNode(OK, "v1.36.3")}}, [("node_unknown", "warning")]),
+        ({"pods": {**HEALTHY.pods, ("etcd", "cp1"): Condition(False, "x")}}, [("component_not_ready", "error")]),
+        (
+            {"apis": {**HEALTHY.apis, "192.0.2.100:8443": Api(Condition(False, "refused"))}},
+            [("api_not_ready", "error")],
+        ),
+        ({"apis": {**HEALTHY.apis, "192.0.2.11:6443": Api(OK, "v1.35.6")}}, [("api_version", "error")]),
+        ({"members": None, "etcd_error": "x"}, [("etcd_unreachable", "error")]),
+        ({"members": ()}, [("etcd_member_missing", "error")]),
+        (
+            {"members": (*(HEALTHY.members or ()), Member("2", "", (), ()))},
+            [("etcd_member_unknown", "error")],
+        ),
+        (
+            {"members": (Member("1", "cp1", (), (), is_learner=True, healthy=False),)},
+            [("etcd_member_unhealthy", "error"), ("etcd_member_learner", "error")],
+        ),
+        ({"dns": Condition(False, "0 of 2")}, [("dns_not_ready", "error")]),
+    ],
+)
+def test_findings(change: dict[str, Any], found: list[tuple[str, str]]) -> None:
+    assert rules(EXPECTED, replace(HEALTHY, **change)) == found
+
+
+def test_nodes_outside_the_run_are_warned_about() -> None:
+    expected = replace(EXPECTED, nodes=(CP1, replace(W1, required=False)))
+    observed = replace(HEALTHY, nodes={"cp1": SeenNode(OK, "v1.36.3")})
+    assert rules(expected, observed) == [("node_missing", "warning")]
+
+
+def test_external_etcd_and_no_dns_are_not_asked_for() -> None:
+    expected = replace(EXPECTED, stacked_etcd=False, dns=False)
+    assert rules(expected, replace(HEALTHY, members=None, dns=Condition(False))) == []
+
+
+def test_the_error_lists_every_finding() -> None:
+    observed = replace(HEALTHY, members=(), dns=Condition(False, "0 of 2"))
+    error = judge.error(judge.judge(EXPECTED, observed), "Broken")
+    assert "2 findings" in str(error)
+    assert [found["rule"] for found in error.details["findings"]] == ["etcd_member_missing", "dns_not_ready"]
+
+
+def test_a_pod_that_waits_says_for_what() -> None:
+    waiting = {"name": "echo", "state": {"waiting": {"reason": "ErrImagePull", "message": "no such host"}}}
+    pod = {"status": {"conditions": [{"type": "Ready", "status": "False"}], "containerStatuses": [waiting]}}
+    assert model.pod_condition(pod) == Condition(False, "echo: ErrImagePull no such host")
+
+
+@pytest.mark.parametrize(
+    ("packet", "seen"),
+    [
+        (struct.pack("!6H", 7, 0x8180, 1, 1, 0, 0), ""),
+        (struct.pack("!6H", 7, 0x8183, 1, 0, 0, 0), "NXDOMAIN"),
+        (struct.pack("!6H", 7, 0x8180, 1, 0, 0, 0), "no record"),
+        (struct.pack("!6H", 8, 0x8180, 1, 1, 0, 0), "an answer to another question"),
+        (b"abc", "an answer of 3 bytes"),
+    ],
+)
+def test_dns_verdict(packet: bytes, seen: str) -> None:
+    assert dns.verdict(packet, 7) == seen
+
+
+def test_dns_query() -> None:
+    assert dns.query("a.bc.", 7) == b"\0\x07\x01\0\0\x01\0\0\0\0\0\0\x01a\x02bc\0\0\x01\0\x01"
+
+
+@pytest.mark.parametrize(
+    ("own", "limit", "names"),
+    [("b", 10, ["c", "d", "a"]), ("b", 2, ["c", "d"]), ("d", 1, ["a"]), ("e", 1, ["a"])],
+)
+def test_neighbours(own: str, limit: int, names: list[str]) -> None:
+    pods = [{"node": node} for node in "dcba"]
+    assert [pod["node"] for pod in local.neighbours(own, pods, limit)] == names
+
+
+@pytest.mark.parametrize(
+    ("manifest", "url"),
+    [
+        ("    - --bind-address=127.0.0.1\n", "https://127.0.0.1:10257/healthz"),
+        ("    - --bind-address=0.0.0.0\n    - --secure-port=1\n", "https://127.0.0.1:1/healthz"),
+        ("    - --bind-address=::\n", "https://[::1]:10257/healthz"),
+        ("", "https://127.0.0.1:10257/healthz"),
+    ],
+)
+def test_component_url(manifest: str, url: str) -> None:
+    assert local.component_url(static_pod.parse(manifest), "10257") == url
