@@ -50,7 +50,6 @@ class Labs:
     def _claim(self, lab_id: str, wanted: dict[str, tuple[str, ...]]) -> Lab:
         """Put the lab and its subnet on record before anything of it is made."""
         with locked(RUN / "lock"):
-            raise_limits()
             lab = state.load(self.paths, lab_id)
             if lab is None:
                 taken = [other.subnet for other in state.known_labs(self.paths)]
@@ -76,6 +75,9 @@ class Labs:
         write(self.paths.inventory(lab.id), inventory.render(self.paths, lab, self.host, on_node))
 
     def start(self, machines: list[Machine], bundle: Path | None) -> None:
+        with locked(RUN / "lock"):
+            raise_limits()
+
         def start(machine: Machine) -> None:
             if node.is_running(machine):
                 network.set_cable(machine.names, machine.node, plugged=True)
