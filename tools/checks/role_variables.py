@@ -21,13 +21,20 @@ from tools import collection_data, paths, roles
 from tools.checks.report import report
 
 
+# Types of options whose default may be a template.
+TEXT = frozenset({"str", "path", "raw"})
+
+
 def same_default(default: Any, option: dict[str, Any]) -> bool:
     """Whether a spec's default is the role's: the same value, or the literal behind a collection-wide variable.
 
-    Ansible wants a default of the option's type in a spec, so a template can stand there for strings only.
+    Ansible wants a default of the option's type in a spec, so a template can stand there for strings only;
+    a computed default of another type is left out there.
     """
     read = schema_default(default)
-    accepted = [default] if read is None or option.get("type") == "str" else []
+    if read is None and "{{" in str(default) and option.get("type", "str") not in TEXT:
+        return "default" not in option
+    accepted = [default] if read is None or option.get("type", "str") in TEXT else []
     accepted += [read[1]] if read else []
     return any(type(option.get("default")) is type(value) and option["default"] == value for value in accepted)
 
@@ -75,12 +82,13 @@ def schema_default(template: Any) -> tuple[str, Any] | None:
     """``("kubeops_x", literal)`` of a default of that form, else None."""
     if not isinstance(template, str) or "kubeops_" not in template:
         return None
-    for node in jinja2.Environment(autoescape=True).parse(template).find_all(nodes.Filter):
-        if node.name == "default" and isinstance(node.node, nodes.Name) and node.args:
-            try:
-                return node.node.name, node.args[0].as_const()
-            except nodes.Impossible:
-                return None
+    body = jinja2.Environment(autoescape=True).parse(template).body
+    node = body[0].nodes[0] if len(body) == 1 and isinstance(body[0], nodes.Output) else None
+    if isinstance(node, nodes.Filter) and node.name == "default" and isinstance(node.node, nodes.Name) and node.args:
+        try:
+            return node.node.name, node.args[0].as_const()
+        except nodes.Impossible:
+            return None
     return None
 
 
