@@ -139,6 +139,7 @@ def _control_plane(
     if planned.changed and not module.check_mode:
         if cluster.encryption_file:
             encryption.require(cluster.encryption_file)
+        reconfigure.require_others_ready(client, planned, node.name)
         reconfigure.act(runner, planned, documents, client.url)
         _verify(drift.plan(wanted, reconfigure.observe_control_plane(client), names))
     return planned.as_result()

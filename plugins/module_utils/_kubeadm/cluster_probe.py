@@ -39,6 +39,12 @@ def probe() -> dict[str, Any]:
         }
 
 
+def not_ready(api: ApiClient, without: str) -> list[str]:
+    """Return control plane pods on other nodes that are not ready, as component on node."""
+    found = [component_summary(item) for item in (api.get(STATIC_PODS) or {}).get("items", [])]
+    return [f"{pod['component']} on {pod['node']}" for pod in found if pod["node"] != without and not pod["ready"]]
+
+
 def _endpoint(api: ApiClient) -> str:
     return credentials.endpoint(api)
 

@@ -6,21 +6,26 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import ssl
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from .._core import clock, files
-from .._core.errors import KubeopsError
+from .._core.errors import KubeopsError, Refusal
 from .._core.plan import Plan, Step
 from .._core.runner import Runner
-from . import command, config, drift, generate, kubeconfig, paths, probe, static_pod
+from . import cluster_probe, command, config, drift, generate, kubeconfig, paths, probe, static_pod
 from .api import ApiClient, admin, object_path
 
 NAMESPACE = "kube-system"
 HEALTH_TIMEOUT = 300.0
+PHASE_TIMEOUT = 120.0
+OTHERS_TIMEOUT = 60.0
 POLL_SECONDS = 1.0
 KUBE_PROXY_ANNOTATION = "kubeops.io/config-applied"
 # Health of components on the node: kubeadm's own probes.
@@ -68,13 +73,36 @@ def served_names(url: str) -> frozenset[str]:
     return frozenset(str(entry[1]) for entry in names)
 
 
+def require_others_ready(api: ApiClient, planned: Plan, node_name: str) -> None:
+    """Raise Refusal before anything restarts here while another control plane is not up.
+
+    This keeps API and quorum through a change, and stops a setting that broke one
+    control plane from reaching the next.
+    """
+    if not any(step.action == drift.MANIFEST for step in planned.steps):
+        return
+    deadline = clock.monotonic() + OTHERS_TIMEOUT
+    while True:
+        down = cluster_probe.not_ready(api, without=node_name)
+        if not down:
+            return
+        if clock.monotonic() > deadline:
+            raise Refusal(
+                "another control plane is not ready, so nothing is restarted on this one",
+                seen=", ".join(down),
+                fix="repair or remove that control plane first; its pods say why it is not ready",
+                rule="control_planes_one_at_a_time",
+            )
+        time.sleep(POLL_SECONDS)
+
+
 def act(runner: Runner, planned: Plan, documents: Sequence[config.Document], url: str) -> None:
     """Carry out the steps in their order, waiting for each component before the next."""
     with command.config_file(config.dump(documents)) as path:
         _config_maps(runner, [step for step in planned.steps if step.action == drift.CONFIG_MAP], path)
         for step in planned.steps:
             if step.action == drift.CERTIFICATE:
-                _renew_certificate(runner, step, path, url)
+                _renew_certificate(runner, step, documents, url)
             elif step.action == drift.MANIFEST:
                 _replace_manifest(runner, step, url)
     kubelet(runner, planned)
@@ -95,9 +123,9 @@ def kubelet(runner: Runner, planned: Plan) -> None:
 def _config_maps(runner: Runner, steps: Sequence[Step], path: str) -> None:
     names = {step.data["name"] for step in steps}
     if names & {"kubeadm-config", "kubelet-config"}:
-        runner.run(["kubeadm", "init", "phase", "upload-config", "all", "--config", path], timeout=120)
+        command.run(runner, ["init", "phase", "upload-config", "all", "--config", path], PHASE_TIMEOUT)
     if "kube-proxy" in names:
-        runner.run(["kubeadm", "init", "phase", "addon", "kube-proxy", "--config", path], timeout=120)
+        command.run(runner, ["init", "phase", "addon", "kube-proxy", "--config", path], PHASE_TIMEOUT)
         _restart_kube_proxy()
 
 
@@ -111,12 +139,21 @@ def _restart_kube_proxy() -> None:
         )
 
 
-def _renew_certificate(runner: Runner, step: Step, path: str, url: str) -> None:
-    """Only the API server's certificate; it reloads the file without a restart."""
-    for name in ("apiserver.crt", "apiserver.key"):
-        files.keep_aside(f"{paths.PKI}/{name}")
-    files.remove(step.target)
-    runner.run(["kubeadm", "init", "phase", "certs", "apiserver", "--config", path], timeout=60)
+def _renew_certificate(runner: Runner, step: Step, documents: Sequence[config.Document], url: str) -> None:
+    """Only the API server's certificate; it reloads the files without a restart.
+
+    Made in a scratch directory on tmpfs, so that the one in use is never missing.
+    """
+    with tempfile.TemporaryDirectory(dir=paths.RUN) as scratch:
+        for name in ("ca.crt", "ca.key"):
+            shutil.copy2(f"{paths.PKI}/{name}", scratch)
+        elsewhere = {"ClusterConfiguration": {"certificatesDir": scratch}}
+        moved = [config.merge(document, elsewhere.get(document["kind"], {})) for document in documents]
+        with command.config_file(config.dump(moved)) as path:
+            command.run(runner, ["init", "phase", "certs", "apiserver", "--config", path], PHASE_TIMEOUT)
+        for name, mode in (("apiserver.key", 0o600), ("apiserver.crt", 0o644)):
+            content = Path(scratch, name).read_bytes()
+            files.write_atomic(f"{paths.PKI}/{name}", content, mode=mode, backup=True)
     _wait("the API server's new certificate", lambda: set(step.data["names"]) <= served_names(url), runner)
 
 

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Live against wanted: only differences become steps, in a safe order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import drift, static_pod
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.drift import Live
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.generate import Generated
+
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "kubeadm" / "1.36.3"
+BORN = (FIXTURES / "etcd_of_a_joined_member.yaml").read_text(encoding="utf-8")
+ADDRESS = "192.0.2.12"
+GENERATED = (FIXTURES / "etcd.yaml").read_text(encoding="utf-8").replace("192.0.2.11", ADDRESS).replace("cp1", "cp2")
+
+
+def test_how_an_etcd_member_was_born_is_no_difference() -> None:
+    assert "--initial-cluster-state=existing" in BORN
+    assert "--initial-cluster-state" not in GENERATED
+    assert drift.with_birth(GENERATED, BORN) == BORN
+
+
+def test_a_changed_flag_of_etcd_is_a_difference_and_keeps_the_birth() -> None:
+    wanted = Generated(manifests={"etcd": GENERATED.replace("--snapshot-count=10000", "--snapshot-count=5000")})
+    planned = drift.plan(wanted, Live(manifests={"etcd": BORN}))
+    assert [step.target for step in planned.steps] == ["/etc/kubernetes/manifests/etcd.yaml"]
+    assert "--initial-cluster-state=existing" in planned.steps[0].data["text"]
+
+
+def test_nothing_differs() -> None:
+    wanted = Generated(
+        {"kube-scheduler": "a\n"}, {"config.yaml": "k"}, {"kubeadm-config": {"ClusterConfiguration": "c"}}
+    )
+    live = Live({"kube-scheduler": "a\n"}, {"config.yaml": "k\n"}, {"kubeadm-config": {"ClusterConfiguration": "c\n"}})
+    assert not drift.plan(wanted, live).changed
+
+
+def test_order_is_cluster_certificate_components_kubelet() -> None:
+    wanted = Generated(
+        {"kube-scheduler": "s", "kube-apiserver": "a", "etcd": "e"},
+        {"config.yaml": "k"},
+        {"kubeadm-config": {"ClusterConfiguration": "c"}},
+    )
+    planned = drift.plan(wanted, Live(served_names=frozenset({"a.example"})), ["b.example", "a.example"])
+    assert [step.action for step in planned.steps] == ["config_map", "certificate", *["manifest"] * 3, "kubelet"]
+    assert [step.data["name"] for step in planned.steps if step.action == "manifest"] == [
+        "etcd",
+        "kube-apiserver",
+        "kube-scheduler",
+    ]
+    assert planned.steps[1].data["names"] == ["b.example"]
+
+
+def test_another_version_is_an_upgrade() -> None:
+    assert not drift.refuse_version("v1.36.3", Live(version="v1.36.3"))
+    assert drift.refuse_version("v1.36.4", Live(version="v1.36.3"))[0].rule == "version_change"
+
+
+def test_static_pod_is_read_without_yaml() -> None:
+    pod = static_pod.parse(BORN)
+    assert pod.image == "registry.k8s.io/etcd:3.6.8-0"
+    assert pod.version == "3.6.8-0"
+    assert pod.argument("advertise-client-urls") == f"https://{ADDRESS}:2379"
+    assert pod.argument("no-such-flag", "default") == "default"
+
+
+def test_local_api_server() -> None:
+    pod = static_pod.parse(
+        "    - --advertise-address=2001:db8::1\n    - --secure-port=7443\n    - --etcd-servers=https://127.0.0.1:2379\n"
+    )
+    assert static_pod.local_url(pod) == "https://[2001:db8::1]:7443"
+    assert static_pod.uses_local_etcd(pod)
+    assert static_pod.local_url(static_pod.parse("")) == ""
