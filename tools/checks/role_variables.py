@@ -20,7 +20,6 @@ from jinja2 import nodes
 from tools import collection_data, paths, roles
 from tools.checks.report import report
 
-
 # Types of options whose default may be a template.
 TEXT = frozenset({"str", "path", "raw"})
 
