@@ -83,14 +83,14 @@ def from_api(answer: Mapping[str, Any]) -> list[Node]:
 def conflist(node: Node, mtu: int = 0) -> str:
     """The node's network configuration list."""
     ranges = [[{"subnet": subnet}] for subnet in node.pod_cidrs]
-    defaults = [{"dst": "::/0" if _version(subnet) == 6 else "0.0.0.0/0"} for subnet in node.pod_cidrs]
     bridge: dict[str, Any] = {
         "type": "bridge",
         "bridge": INTERFACE,
         "isDefaultGateway": True,
         "ipMasq": True,
         "hairpinMode": True,
-        "ipam": {"type": "host-local", "ranges": ranges, "routes": defaults},
+        # No routes here: isDefaultGateway adds the default ones, and a second one fails as "file exists".
+        "ipam": {"type": "host-local", "ranges": ranges},
     }
     if mtu:
         bridge["mtu"] = mtu
