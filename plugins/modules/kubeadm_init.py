@@ -140,9 +140,7 @@ def _act(
     if cluster.encryption_file:
         encryption.ensure(cluster.encryption_file)
     phases += act.init(runner, config.init_documents(cluster, node))
-    after = probe.probe_kubernetes(runner)
-    act.verify(after, "control_plane")
-    return {"phases": act.describe(phases), "kubernetes": after}
+    return {"phases": act.describe(phases), "kubernetes": act.verify(runner, "control_plane")}
 
 
 if __name__ == "__main__":

@@ -170,9 +170,7 @@ def _act(runner: Runner, params: dict[str, Any], observed: dict[str, Any], plann
     credentials = config.Credentials(**{key: given[key] for key in config.CREDENTIALS if key in given})
     document = config.join_document(node, credentials, params["role"] == "control_plane", params["extra"])
     phases += act.join(runner, document, params["role"])
-    after = probe.probe_kubernetes(runner)
-    act.verify(after, params["role"])
-    return {"phases": act.describe(phases), "kubernetes": after}
+    return {"phases": act.describe(phases), "kubernetes": act.verify(runner, params["role"])}
 
 
 if __name__ == "__main__":

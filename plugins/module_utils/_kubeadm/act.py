@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,11 @@ from typing import Any
 from .._core import clock, files
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
-from . import command, config, journal, output, paths, plan, static_pod
+from . import command, config, journal, output, paths, plan, probe, state, static_pod
 
 # kubeadm's own waits end well before this; it only stops a run from hanging for ever.
 TIMEOUT_SECONDS = 1200.0
+VERIFY_SECONDS = 60.0
 
 # Preflight errors that say no more than that an earlier attempt left something.
 # https://kubernetes.io/docs/reference/setup-tools/kubeadm/implementation-details/#preflight-checks
@@ -110,11 +112,27 @@ def describe(phases: Sequence[output.Phase]) -> list[dict[str, Any]]:
     return command.describe(phases)
 
 
-def verify(observed: dict[str, Any], role: str) -> None:
-    """Raise KubeopsError unless the node is now a complete member with its role."""
-    if observed["state"] == "complete" and observed["role"] == role:
-        return
-    raise KubeopsError(
+def verify(runner: Runner, role: str) -> dict[str, Any]:
+    """Observe until the node is a complete member with its role; raises KubeopsError when it does not become one.
+
+    kubeadm join ends when the kubelet has its certificate, moments before it registers its Node.
+    """
+    deadline = clock.monotonic() + VERIFY_SECONDS
+    observed = probe.probe_kubernetes(runner)
+    while not _is_complete(observed, role):
+        if clock.monotonic() > deadline:
+            raise _incomplete(observed)
+        time.sleep(1)
+        observed = probe.probe_kubernetes(runner)
+    return observed
+
+
+def _is_complete(observed: dict[str, Any], role: str) -> bool:
+    return bool(observed["state"] == state.COMPLETE and observed["role"] == role)
+
+
+def _incomplete(observed: dict[str, Any]) -> KubeopsError:
+    return KubeopsError(
         "kubeadm ended well, but the node is not complete",
         seen="; ".join(observed["evidence"]) or f"state {observed['state']}, role {observed['role']}",
         fix="see the evidence, then run again with kubeops_on_partial=resume",

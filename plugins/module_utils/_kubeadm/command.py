@@ -33,6 +33,13 @@ def run(runner: Runner, argv: Sequence[str], timeout: float) -> list[output.Phas
         on_line=lambda line: lines.append((clock.monotonic() - start, line)),
     )
     phases = output.phases(lines, result.seconds)
+    if result.rc < 0:
+        raise KubeopsError(
+            f"kubeadm {_label(argv)} was killed by signal {-result.rc}",
+            seen="its phases so far: " + ", ".join(phase.name for phase in phases),
+            fix="run again: what can be resumed safely is, anything else is refused with the way out",
+            details={"phases": describe(phases)},
+        )
     if result.rc != 0:
         raise _failure(runner, argv, result.stderr or result.stdout, phases)
     return phases

@@ -22,6 +22,8 @@ from .._core.errors import KubeopsError
 from . import paths
 
 POLL_SECONDS = 0.5
+# Files this process has locked: an own lock is not another run.
+_held: set[str] = set()
 
 
 def unfinished() -> dict[str, str]:
@@ -49,6 +51,8 @@ def end() -> None:
 
 def running() -> bool:
     """Tell whether another process works on this node's kubeadm state."""
+    if paths.LOCK in _held:
+        return False
     try:
         with Path(paths.LOCK).open("rb") as handle:
             return not _try_lock(handle.fileno())
@@ -62,7 +66,11 @@ def exclusive(timeout: float) -> Iterator[None]:
     Path(paths.RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
     with Path(paths.LOCK).open("ab") as handle:
         _wait_for_lock(handle.fileno(), timeout)
-        yield
+        _held.add(paths.LOCK)
+        try:
+            yield
+        finally:
+            _held.discard(paths.LOCK)
 
 
 def _wait_for_lock(descriptor: int, timeout: float) -> None:
