@@ -31,6 +31,7 @@ SKIPPED = (
 )
 MANIFESTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 KUBELET_FILES = ("config.yaml", "kubeadm-flags.env")
+INSTANCE_FILES = ("instance-config.yaml", "kubeadm-flags.env")
 TIMEOUT_SECONDS = 60.0
 
 
@@ -67,6 +68,9 @@ def control_plane(runner: Runner, documents: Sequence[config.Document], addons: 
 def worker(runner: Runner, patches: str) -> Generated:
     """Let kubeadm generate the kubelet's configuration of a worker from the cluster's."""
     with tempfile.TemporaryDirectory(dir=paths.RUN) as scratch:
+        # Without the node's own file a dry run assumes the default container runtime socket.
+        for own in filter(Path.exists, (Path(paths.KUBELET, name) for name in INSTANCE_FILES)):
+            shutil.copy2(own, scratch)
         argv = ["upgrade", "node", "phase", "kubelet-config", "--dry-run", *(["--patches", patches] if patches else [])]
         text = _dry_run(runner, argv, {"KUBEADM_UPGRADE_DRYRUN_DIR": scratch})
     return Generated(kubelet={"config.yaml": output.dry_run_file(text, paths.KUBELET_CONFIG)})
