@@ -11,6 +11,7 @@ and the next run waits for it instead of starting a second one.
 from __future__ import annotations
 
 import fcntl
+import os
 import json
 import time
 from collections.abc import Iterator
@@ -65,6 +66,7 @@ def exclusive(timeout: float) -> Iterator[None]:
     """Hold the node's lock; raises KubeopsError when it is not free within timeout (seconds)."""
     Path(paths.RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
     with Path(paths.LOCK).open("ab") as handle:
+        os.fchmod(handle.fileno(), 0o600)
         _wait_for_lock(handle.fileno(), timeout)
         _held.add(paths.LOCK)
         try:
