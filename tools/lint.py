@@ -2,26 +2,30 @@
 """Run every linter and check, as many at a time as there are cores (``make lint``).
 
 One line per check with its time, then the output of those that failed. Arguments select checks by name.
+What a check needs and this machine has not makes it skip, with the reason in its line.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from tools import paths
+from tools import paths, processes
+from tools.checks.report import SKIPPED
 
 BIN = paths.VENV_NEWEST / "bin"
 PLUGINS = "ansible_collections.kubeops.cluster.plugins"
 LOGS = paths.BUILD / "lint"
 LIMIT = 900  # seconds; a check that takes longer has failed
+TOTAL_LIMIT = 1200  # seconds for all of them
+SILENCE = 60  # seconds without a line, after which those that still run are named
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Outcome:
     """How a check ended; its output is in .build/lint/<name>.log."""
 
     check: Check
-    passed: bool
+    verdict: Literal["ok", "FAIL", "skip"]
     seconds: float
     output: str
 
@@ -77,55 +81,77 @@ CHECKS = (
 )
 
 
-def run(check: Check) -> Outcome:
-    """Run one check and keep its output."""
+def environment(check: Check) -> dict[str, str]:
+    """The caller's environment with the newest ansible-core first on PATH, and the check's own variables."""
+    return {
+        **os.environ,
+        "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "ANSIBLE_COLLECTIONS_PATH": str(paths.COLLECTIONS),
+        "PYTHONPATH": str(paths.ROOT),
+        "NO_COLOR": "1",
+        **check.environment,
+    }
+
+
+def run(check: Check, running: dict[str, processes.Process], deadline: float) -> Outcome:
+    """Run one check, its output into its log; while it runs, it stands in running."""
     started = time.monotonic()
-    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    environment.update(ANSIBLE_COLLECTIONS_PATH=str(paths.COLLECTIONS), PYTHONPATH=str(paths.ROOT), NO_COLOR="1")
-    environment.update(check.environment)
-    try:
-        done = subprocess.run(
-            check.argv,
-            cwd=check.cwd,
-            env=environment,
-            check=False,
-            text=True,
-            timeout=LIMIT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        passed, output = done.returncode == 0, done.stdout
-    except subprocess.TimeoutExpired as late:
-        passed, output = False, f"{late.output or ''}\nnot done after {LIMIT} s"
-    (LOGS / f"{check.name}.log").write_text(output)
-    return Outcome(check, passed, time.monotonic() - started, output)
+    limit = max(0.0, min(LIMIT, deadline - started))
+    log = LOGS / f"{check.name}.log"
+    with log.open("wb") as output:
+        process = processes.start(check.argv, check.cwd, environment(check), output)
+        running[check.name] = process
+        code = processes.wait(process, limit)
+        del running[check.name]
+        if code is None:
+            output.write(f"\nnot done after {limit:.0f} s\n".encode())
+    verdict: Literal["ok", "FAIL", "skip"] = "ok" if code == 0 else "skip" if code == SKIPPED else "FAIL"
+    return Outcome(check, verdict, time.monotonic() - started, log.read_text(errors="replace").strip())
+
+
+def announce_as_they_end(
+    pending: set[Future[Outcome]], running: dict[str, processes.Process], announce: Callable[[Outcome], None]
+) -> None:
+    """Announce each check as it ends; when none did for a while, name those that run."""
+    while pending:
+        done, pending = wait(pending, timeout=SILENCE, return_when=FIRST_COMPLETED)
+        for future in done:
+            announce(future.result())
+        if not done:
+            print(f"...   {', '.join(sorted(running))}", flush=True)
 
 
 def run_all(checks: list[Check], announce: Callable[[Outcome], None]) -> list[Outcome]:
-    """Run the checks side by side and announce each as it ends."""
+    """Run the checks side by side and announce each as it ends; nothing runs on when this is interrupted."""
     LOGS.mkdir(parents=True, exist_ok=True)
-
-    def run_and_announce(check: Check) -> Outcome:
-        outcome = run(check)
-        announce(outcome)
-        return outcome
-
+    running: dict[str, processes.Process] = {}
+    deadline = time.monotonic() + TOTAL_LIMIT
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        return list(pool.map(run_and_announce, checks))
+        futures = [pool.submit(run, check, running, deadline) for check in checks]
+        try:
+            announce_as_they_end(set(futures), running, announce)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(running.values()):
+                processes.end(process)
+            raise
+        return [future.result() for future in futures]
 
 
 def announce(outcome: Outcome) -> None:
     """One line for one check."""
-    word = "ok  " if outcome.passed else "FAIL"
-    print(f"{word}  {outcome.check.name:<20} {outcome.seconds:6.1f} s", flush=True)
+    reason = f"  {outcome.output}" if outcome.verdict == "skip" else ""
+    print(f"{outcome.verdict:<4}  {outcome.check.name:<20} {outcome.seconds:6.1f} s{reason}", flush=True)
 
 
 def report(outcomes: list[Outcome]) -> int:
     """Output of the checks that failed; the exit code."""
-    failed = [outcome for outcome in outcomes if not outcome.passed]
+    failed = [outcome for outcome in outcomes if outcome.verdict == "FAIL"]
     for outcome in failed:
-        print(f"\n--- {outcome.check.name}\n{outcome.output.strip()}")
-    print(f"\nlint: {len(outcomes) - len(failed)} checks passed, {len(failed)} failed")
+        print(f"\n--- {outcome.check.name}\n{outcome.output}")
+    skipped = sum(outcome.verdict == "skip" for outcome in outcomes)
+    passed = len(outcomes) - len(failed) - skipped
+    print(f"\nlint: {passed} checks passed, {len(failed)} failed, {skipped} skipped", flush=True)
     return 1 if failed else 0
 
 
@@ -134,6 +160,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[[], *(check.name for check in CHECKS)], metavar="check")
     names = parser.parse_args().names
     chosen = [check for check in CHECKS if not names or check.name in names]
+    processes.interrupt_on_term()
     return report(run_all(chosen, announce))
 
 

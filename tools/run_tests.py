@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run every test this machine can run and say what passed, failed and was skipped, and why (``make test``).
 
-Arguments select suites by name. What a suite needs and this machine has not makes its tests skip with a reason;
-the last line sums everything up: ``N passed, N failed, N skipped``.
+Arguments select suites by name. What a suite needs and this machine has not makes its tests skip with a reason.
+Everything together takes at most ``--minutes``: a suite whose time is over is interrupted, and has failed.
+The last line sums everything up: ``N passed, N failed, N skipped``.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import signal
-import subprocess
+import shutil
 import sys
 import time
 from collections import Counter
@@ -19,11 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tools import lint, paths
+from tools import lint, paths, processes
 
 REPORTS = paths.BUILD / "reports"
-NOTHING_COLLECTED = 5  # pytest's exit code
-INTERRUPT_GRACE = 60  # seconds that a suite gets to clean up after its time is over
+MINUTES = 38  # for everything
+INTERRUPT_GRACE = 60  # seconds that a suite gets to remove its machines after its time is over
+SETUP_LIMIT = 300  # seconds for the lab's packages
 
 
 @dataclass
@@ -41,18 +42,20 @@ class Suite:
     """A named set of tests. limit is in seconds; a suite that takes longer has failed."""
 
     name: str
-    run: Callable[[Suite], Result]
+    run: Callable[[Suite, float], Result]
     folder: str = ""
     venv: Path = paths.VENV_NEWEST
-    limit: int = 600
+    limit: float = 600
+    uses_lab: bool = False
 
 
-def run_lint(suite: Suite) -> Result:
-    """Every check of `make lint` counts as one test."""
+def run_lint(_suite: Suite, _limit: float) -> Result:
+    """Every check of `make lint` counts as one test; it watches its own time."""
     outcomes = lint.run_all(list(lint.CHECKS), lint.announce)
     lint.report(outcomes)
-    passed = sum(outcome.passed for outcome in outcomes)
-    return Result(passed=passed, failed=len(outcomes) - passed)
+    verdicts = Counter(outcome.verdict for outcome in outcomes)
+    skipped = Counter(f"{outcome.check.name}: {outcome.output}" for outcome in outcomes if outcome.verdict == "skip")
+    return Result(passed=verdicts["ok"], failed=verdicts["FAIL"], skipped=skipped)
 
 
 def read_junit(report: Path) -> Result:
@@ -69,65 +72,55 @@ def read_junit(report: Path) -> Result:
     return result
 
 
-def wait(process: subprocess.Popen[bytes], limit: int) -> int | None:
-    """Exit code, or None when the time was over; then the suite is interrupted, so that it cleans up, or killed."""
-    try:
-        return process.wait(limit)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
-    try:
-        process.wait(INTERRUPT_GRACE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    return None
+def pytest_command(suite: Suite, report: Path) -> list[str]:
+    """Names of tests as they begin, and a report at the end."""
+    python = str(suite.venv / "bin" / "python")
+    words = ["--continue-on-collection-errors", f"--junitxml={report}", "-o", "junit_family=xunit2"]
+    return [python, "-m", "pytest", "-v" if suite.uses_lab else "-q", *words, suite.folder]
 
 
-def run_pytest(suite: Suite) -> Result:
+def run_pytest(suite: Suite, limit: float) -> Result:
     """Run a folder of tests with one of the two environments."""
-    python = suite.venv / "bin" / "python"
-    if not any((paths.ROOT / suite.folder).rglob("test_*.py")):
-        return Result()
-    if not python.exists():
+    if not (suite.venv / "bin" / "python").exists():
         return Result(skipped=Counter({f"{suite.venv.name}: no Python for it on this machine": 1}))
     report = REPORTS / f"{suite.name}.xml"
     report.unlink(missing_ok=True)
-    argv = [
-        str(python),
-        "-m",
-        "pytest",
-        "-q",
-        "--continue-on-collection-errors",
-        suite.folder,
-        f"--junitxml={report}",
-        "-o",
-        "junit_family=xunit2",
-    ]
     environment = {**os.environ, "PATH": f"{suite.venv / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    code = wait(subprocess.Popen(argv, cwd=paths.ROOT, env=environment), suite.limit)
-    result = read_junit(report) if report.is_file() else Result()
+    process = processes.start(pytest_command(suite, report), paths.ROOT, environment)
+    code = processes.wait(process, limit, INTERRUPT_GRACE)
     if code is None:
-        print(f"{suite.name}: not done after {suite.limit} s")
-    if code not in (0, NOTHING_COLLECTED) and not result.failed:
-        result.failed = 1  # pytest itself failed, or ran out of time
+        print(f"{suite.name}: not done after {limit:.0f} s", flush=True)
+    result = read_junit(report) if report.is_file() else Result()
+    if code != 0 and not result.failed:
+        result.failed = 1  # pytest itself failed, found no test, or ran out of time
     return result
 
 
 SUITES = (
     Suite("lint", run_lint),
-    Suite("unit-newest", run_pytest, "tests/unit"),
-    Suite("unit-oldest", run_pytest, "tests/unit", venv=paths.VENV_OLDEST),
-    Suite("integration", run_pytest, "tests/integration"),
-    Suite("integration-lab", run_pytest, "tests/integration_lab"),
-    Suite("e2e", run_pytest, "tests/e2e", limit=1500),
+    Suite("unit-newest", run_pytest, "tests/unit", limit=300),
+    Suite("unit-oldest", run_pytest, "tests/unit", venv=paths.VENV_OLDEST, limit=300),
+    Suite("integration", run_pytest, "tests/integration", uses_lab=True),
+    Suite("integration-lab", run_pytest, "tests/integration_lab", uses_lab=True),
+    Suite("e2e", run_pytest, "tests/e2e", limit=float("inf"), uses_lab=True),
 )
 
 
-def run(suite: Suite) -> Result:
+def prepare_lab() -> None:
+    """Install what the lab needs. Where that can't be, say so: the tests that need it skip with their reasons."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        print("\nNo lab: its machines need root and a Linux of the Debian family. Tests on machines are skipped.")
+        return
+    process = processes.start([sys.executable, "-m", "tests.lab", "setup"], paths.ROOT, os.environ)
+    if processes.wait(process, SETUP_LIMIT) != 0:
+        print("\nNo lab: its packages could not be installed (above). Tests on machines are skipped.", flush=True)
+
+
+def run(suite: Suite, deadline: float) -> Result:
     """Run a suite under a heading and note its time."""
     print(f"\n=== {suite.name}", flush=True)
     started = time.monotonic()
-    result = suite.run(suite)
+    result = suite.run(suite, max(0.0, min(suite.limit, deadline - started)))
     result.seconds = time.monotonic() - started
     return result
 
@@ -149,15 +142,27 @@ def summary(results: dict[str, Result]) -> str:
     return f"{sum(r.passed for r in values)} passed, {sum(r.failed for r in values)} failed, {skipped} skipped"
 
 
+def exit_code(results: dict[str, Result]) -> int:
+    """0 where something passed and nothing failed."""
+    values = results.values()
+    return 0 if any(result.passed for result in values) and not any(result.failed for result in values) else 1
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("names", nargs="*", choices=[[], *(suite.name for suite in SUITES)], metavar="suite")
-    names = parser.parse_args().names
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="for everything together (default: %(default)s)")
+    arguments = parser.parse_args()
+    processes.interrupt_on_term()
     REPORTS.mkdir(parents=True, exist_ok=True)
-    results = {suite.name: run(suite) for suite in SUITES if not names or suite.name in names}
+    deadline = time.monotonic() + 60 * arguments.minutes
+    chosen = [suite for suite in SUITES if not arguments.names or suite.name in arguments.names]
+    if any(suite.uses_lab for suite in chosen):
+        prepare_lab()
+    results = {suite.name: run(suite, deadline) for suite in chosen}
     print("\n" + "\n".join(table(results)))
     print(summary(results))
-    return 1 if any(result.failed for result in results.values()) else 0
+    return exit_code(results)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+SKIPPED = 77  # exit code of a check that this machine can't do; what it printed is the reason
+
 
 def report(findings: Iterable[str], checked: str) -> int:
     """Print the findings, or what was checked; return the exit code."""

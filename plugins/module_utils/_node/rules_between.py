@@ -107,7 +107,7 @@ def time_offsets(observed: Observed, limits: Thresholds) -> Iterator[Finding]:
         )
 
 
-def one_cluster(observed: Observed, _: Thresholds) -> Iterator[Finding]:
+def one_cluster(observed: Observed, _limits: Thresholds) -> Iterator[Finding]:
     """Members trust the same authority; a control plane's kubelet only knows its own API server, so this tells."""
     members: dict[str, list[str]] = {}
     for host, _facts in observed.nodes():

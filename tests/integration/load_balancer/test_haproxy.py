@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +29,12 @@ def script(tmp_path: Path) -> Path:
     return path
 
 
+def is_open(port: int) -> bool:
+    """Whether something listens on loopback."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[None]:
     """haproxy with one API server, on a port where nothing listens."""
@@ -35,14 +43,10 @@ def running(tmp_path: Path) -> Iterator[None]:
     config.write_text(text.replace("    chroot /var/lib/haproxy\n    user haproxy\n    group haproxy\n", ""))
     process = subprocess.Popen(["haproxy", "-db", "-f", str(config)])
     try:
-        for _ in range(100):
-            if (
-                subprocess.run(
-                    ["bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{MONITOR}"], stderr=-3, check=False
-                ).returncode
-                == 0
-            ):
-                break
+        deadline = time.monotonic() + 10
+        while not is_open(MONITOR):
+            assert process.poll() is None and time.monotonic() < deadline, "haproxy does not listen"
+            time.sleep(0.05)
         yield
     finally:
         process.terminate()

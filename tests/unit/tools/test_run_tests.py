@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
-from tools.run_tests import Result, read_junit, summary, table, wait
+import pytest
+
+from tools.run_tests import Result, exit_code, read_junit, summary, table
 
 REPORT = """\
 <testsuites><testsuite name="pytest">
@@ -41,11 +41,16 @@ def test_table_and_summary():
     assert summary(results) == "10 passed, 1 failed, 2 skipped"
 
 
-def test_a_suite_over_its_time_is_interrupted():
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stderr=subprocess.DEVNULL)
-    assert wait(process, 1) is None
-    assert process.returncode != 0
-
-
-def test_a_suite_within_its_time_ends_with_its_own_code():
-    assert wait(subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]), 60) == 3
+@pytest.mark.parametrize(
+    ("results", "code"),
+    [
+        ([Result(passed=1)], 0),
+        ([Result(passed=1), Result(skipped=Counter({"no bundle": 2}))], 0),
+        ([Result(passed=9), Result(failed=1)], 1),
+        ([Result(skipped=Counter({"no bundle": 2}))], 1),
+        ([Result()], 1),
+        ([], 1),
+    ],
+)
+def test_exit_code(results: list[Result], code: int):
+    assert exit_code({str(number): result for number, result in enumerate(results)}) == code
