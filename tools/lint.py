@@ -68,7 +68,7 @@ CHECKS = (
     Check("mypy-tools", (str(BIN / "mypy"), "--python-version=3.10", "tools", "tests/lab")),
     Check(
         "antsibull-docs",
-        (str(BIN / "antsibull-docs"), "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "."),
+        (str(BIN / "antsibull-docs"), "lint-collection-docs", "--plugin-docs", "."),
         cwd=paths.COLLECTION,
     ),
     Check("antsibull-changelog", (str(BIN / "antsibull-changelog"), "lint")),

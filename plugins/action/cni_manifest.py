@@ -22,7 +22,7 @@ from ..module_utils._core.errors import KubeopsError
 CACHE = Path("~/.cache/kubeops/manifests")
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # a base known when it runs
     """Kubernetes has no dates: what looks like one is text."""
 
 

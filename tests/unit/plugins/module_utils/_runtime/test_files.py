@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -17,7 +18,11 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._runtime.model imp
     sandbox_image,
 )
 
-tomllib = pytest.importorskip("tomllib", reason="Python before 3.11 cannot read TOML")
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 CONTAINERD = Settings(name="containerd", version="1.7.28", sandbox_image="registry.k8s.io/pause:3.10.1")
 V2, IMAGES, RUNTIME = "io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime"
 

@@ -1,18 +1,22 @@
 # Copyright (c) kubeops.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The TOML writer, read back by the standard library where it has a reader."""
+"""The TOML writer, read back by a library."""
 
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._runtime.toml import dumps
 from hypothesis import given
 from hypothesis import strategies as st
 
-tomllib = pytest.importorskip("tomllib", reason="Python before 3.11 cannot read TOML")
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 SCALARS = st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXT | st.floats(allow_nan=False)
