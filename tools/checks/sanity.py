@@ -62,8 +62,8 @@ def prepare_home() -> None:
 
 
 def environment(venv: Path) -> dict[str, str]:
-    """The caller's environment with our home, and every interpreter of this machine on PATH."""
-    path = os.pathsep.join([str(venv / "bin"), *paths.interpreter_directories()])
+    """The caller's environment with our home, and on PATH every interpreter of this machine, then our linters."""
+    path = os.pathsep.join([str(venv / "bin"), *paths.interpreter_directories(), str(paths.VENV_NEWEST / "bin")])
     outside = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     return {**outside, "HOME": str(HOME), "PATH": path}
 
