@@ -50,15 +50,17 @@ def stamp_text(python: str) -> str:
 
 
 def ensure_venv_module(python: str) -> None:
-    """Debian ships Python without ensurepip: install python3-venv where we may, else say what to install."""
+    """Debian ships Python without ensurepip: install python3.x-venv where we may, else say what to install."""
     if subprocess.run([python, "-c", "import ensurepip, venv"], check=False, capture_output=True).returncode == 0:
         return
+    package = f"{Path(python).name}-venv"
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        print("installing python3-venv (apt-get)", flush=True)
+        print(f"installing {package} (apt-get)", flush=True)
         subprocess.run(["apt-get", "update", "-q"], check=False, stdout=subprocess.DEVNULL)
-        subprocess.run(["apt-get", "install", "-q", "-y", "python3-venv"], check=True, stdout=subprocess.DEVNULL)
-        return
-    sys.exit(f"{python} has no venv module. Fix: install python3-venv (Debian, Ubuntu) and run this again.")
+        done = subprocess.run(["apt-get", "install", "-q", "-y", package], check=False, stdout=subprocess.DEVNULL)
+        if done.returncode == 0:
+            return
+    sys.exit(f"{python} has no venv module. Fix: install {package} (Debian, Ubuntu) and run this again.")
 
 
 def create(environment: Environment, python: str) -> None:

@@ -25,6 +25,7 @@ PLUGINS = "ansible_collections.kubeops.cluster.plugins"
 LOGS = paths.BUILD / "lint"
 LIMIT = 900  # seconds; a check that takes longer has failed
 TOTAL_LIMIT = 1200  # seconds for all of them
+TYPED_TESTS = ("tests/lab", "tests/integration_lab", "tests/e2e", "tests/benchmarks")
 SILENCE = 60  # seconds without a line, after which those that still run are named
 
 
@@ -65,7 +66,7 @@ CHECKS = (
         (str(BIN / "mypy"), f"--config-file={paths.ROOT}/pyproject.toml", f"--package={PLUGINS}"),
         cwd=paths.COLLECTIONS,
     ),
-    Check("mypy-tools", (str(BIN / "mypy"), "--python-version=3.10", "tools", "tests/lab")),
+    Check("mypy-tools", (str(BIN / "mypy"), "--python-version=3.10", "tools", *TYPED_TESTS)),
     Check(
         "antsibull-docs",
         (str(BIN / "antsibull-docs"), "lint-collection-docs", "--plugin-docs", "."),

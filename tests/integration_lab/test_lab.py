@@ -45,8 +45,8 @@ class LabRunner:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "tests.lab", *arguments]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, cwd=REPOSITORY, env=self.environment, text=True, **pipes)
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=REPOSITORY, env=self.environment, text=True, stdout=pipe, stderr=pipe)
 
     def try_run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments)

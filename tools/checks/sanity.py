@@ -8,6 +8,7 @@ Its home is under .build, so nothing is left in the caller's.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,6 @@ subprocess.check_call([sys.executable, "-m", "ensurepip", "--upgrade"])
 arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--no-")]
 sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", *arguments]))
 """
-PIP_VERSIONS = ("25_2", "23_1_2")  # of ansible-core 2.21 and 2.16
 
 
 def copy_collection(core: str) -> Path:
@@ -48,12 +48,18 @@ def copy_collection(core: str) -> Path:
     return target
 
 
-def prepare_home() -> None:
+def pip_versions(venv: Path) -> set[str]:
+    """Versions of pip that this ansible-test wants; they are part of the script's name in its cache."""
+    sources = venv.glob("lib/python*/site-packages/ansible_test/_internal/python_requirements.py")
+    return {version for path in sources for version in re.findall(r"\bpip='([\d.]+)'", path.read_text())}
+
+
+def prepare_home(venv: Path) -> None:
     """A home with the pip bootstrap scripts in ansible-test's cache and the caller's own pip configuration."""
     cache = HOME / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
-    for version in PIP_VERSIONS:
-        (cache / f"get_pip_{version}.py").write_text(GET_PIP)
+    for version in pip_versions(venv):
+        (cache / f"get_pip_{version.replace('.', '_')}.py").write_text(GET_PIP)
     own = Path.home() / ".config" / "pip"
     link = HOME / ".config" / "pip"
     if own.is_dir() and not link.is_symlink():
@@ -73,7 +79,7 @@ def main(core: str) -> int:
     if not (venv / "bin" / "ansible-test").exists():
         print(f"no environment for the {core} ansible-core on this machine")
         return SKIPPED
-    prepare_home()
+    prepare_home(venv)
     target = copy_collection(core)
     with (SANITY / f"{core}.log").open("w") as log:
         done = subprocess.run(
