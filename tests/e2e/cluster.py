@@ -90,7 +90,7 @@ class Cluster:
         self.lab("up", "--id", self.lab_id, "--nodes", nodes)
 
     def remove(self) -> None:
-        self.lab("rm", "--id", self.lab_id, "--all")
+        self.lab("down", "--id", self.lab_id)
 
     @property
     def inventory(self) -> Path:

@@ -5,6 +5,8 @@ Environment:
   KUBEOPS_BUNDLE        bundle directory (default /var/lib/kubeops/bundle)
   KUBEOPS_E2E_VERSIONS  comma list of Kubernetes versions (default: the newest in the bundle)
   KUBEOPS_E2E_KILLS     how many random moments a run is killed at (default 2)
+  KUBEOPS_E2E_LAB       lab id of the shared cluster (default e2e)
+  KUBEOPS_E2E_KEEP      leave the labs in place, and take one up again that is there
 """
 
 from __future__ import annotations
@@ -17,7 +19,12 @@ from pathlib import Path
 
 import pytest
 
-from .cluster import BUNDLE, Cluster
+from .cluster import BUNDLE, FIVE_NODES, Cluster
+
+LAB_ID = os.environ.get("KUBEOPS_E2E_LAB", "e2e")
+KEEP = bool(os.environ.get("KUBEOPS_E2E_KEEP"))
+# One cluster serves several files of tests: it is made first, and broken last.
+ORDER = ("test_create_cluster", "test_changes", "test_outage", "test_interruption")
 
 
 def bundle_versions() -> list[str]:
@@ -54,31 +61,49 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
             if reason:
                 item.add_marker(pytest.mark.skip(reason=reason))
+    items.sort(key=lambda item: ORDER.index(item.path.stem) if item.path.stem in ORDER else -1)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "version" in metafunc.fixturenames:
-        metafunc.parametrize("version", wanted_versions() or ["none"], scope="module")
+        metafunc.parametrize("version", wanted_versions() or ["none"], scope="session")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="module")
-def make_cluster(request: pytest.FixtureRequest) -> Iterator[Callable[[str, str, str], Cluster]]:
-    """(lab id, version, nodes) -> a cluster on bare nodes, removed when the module ends."""
-    made: list[Cluster] = []
+@pytest.fixture(scope="session")
+def make_cluster() -> Iterator[Callable[[str, str, str], Cluster]]:
+    """(lab id, version, nodes) -> a cluster on bare nodes, removed when the session ends."""
+    made: dict[str, Cluster] = {}
 
     def make(lab_id: str, version: str, nodes: str) -> Cluster:
         cluster = Cluster(lab_id, version)
-        cluster.lab("rm", "--id", lab_id, "--all", check=False)
-        made.append(cluster)
+        cluster.remove()
+        made[lab_id] = cluster
         cluster.up(nodes)
         return cluster
 
     yield make
-    if not os.environ.get("KUBEOPS_E2E_KEEP"):
-        for cluster in made:
+    if not KEEP:
+        for cluster in made.values():
             cluster.remove()
+
+
+@pytest.fixture(scope="session")
+def bare_cluster(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Cluster:
+    """Five bare nodes, on which the tests of creation make the cluster that later tests share."""
+    if KEEP and (kept := Cluster(LAB_ID, version)).inventory.exists():
+        return kept
+    return make_cluster(LAB_ID, version, FIVE_NODES)
+
+
+@pytest.fixture(scope="session")
+def cluster(bare_cluster: Cluster) -> Cluster:
+    """The shared cluster, made now where no earlier test made it."""
+    if bare_cluster.sh("cp1", "test -f /etc/kubernetes/admin.conf && echo made", check=False).strip() != "made":
+        run = bare_cluster.run()
+        assert run.rc == 0, run.tail()
+    return bare_cluster

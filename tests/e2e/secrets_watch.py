@@ -34,7 +34,7 @@ class SecretsWatch:
             thread.join()
 
     def _loop(self, stop: threading.Event) -> None:
-        while not stop.wait(0.05):
+        while not stop.wait(0.2):
             self._sample()
 
     def _sample(self) -> None:

@@ -4,23 +4,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
 
-import pytest
 from cryptography import x509
 
-from .cluster import FIVE_NODES, Cluster, Probe
+from .cluster import Cluster, Probe
 
 CONTROL_PLANES = ("cp1", "cp2", "cp3")
 NODES = (*CONTROL_PLANES, "w1", "w2")
-
-
-@pytest.fixture(scope="module")
-def cluster(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Cluster:
-    made = make_cluster("changes", version, FIVE_NODES)
-    run = made.run()
-    assert run.rc == 0, run.tail()
-    return made
 
 
 def apply(cluster: Cluster, **variables: object) -> None:

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .cluster import FIVE_NODES, Cluster, Probe
+from .cluster import Cluster, Probe
 from .secrets_watch import SecretsWatch, leaks
 
 NAMES = ("cp1", "cp2", "cp3", "w1", "w2")
@@ -25,32 +24,27 @@ SECRET_FILES = (
 
 
 @pytest.fixture(scope="module")
-def cluster(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Cluster:
-    return make_cluster("create", version, FIVE_NODES)
-
-
-@pytest.fixture(scope="module")
 def runs() -> dict[str, object]:
     """What earlier tests of this module saw."""
     return {}
 
 
-def test_check_mode_on_bare_nodes_changes_nothing(cluster: Cluster, runs: dict[str, object]) -> None:
-    run = cluster.run("--check", "--diff")
+def test_check_mode_on_bare_nodes_changes_nothing(bare_cluster: Cluster, runs: dict[str, object]) -> None:
+    run = bare_cluster.run("--check", "--diff")
     assert run.rc == 0, run.tail()
     assert run.changed_tasks, "a check run on bare nodes must predict the cluster"
     runs["predicted"] = run.changed_tasks
-    left = cluster.sh("cp1", "find /etc/kubernetes /run/kubeops -type f -not -name '*.lock' 2>/dev/null || true")
+    left = bare_cluster.sh("cp1", "find /etc/kubernetes /run/kubeops -type f -not -name '*.lock' 2>/dev/null || true")
     assert left == "", f"the check run left files: {left}"
-    assert cluster.sh("cp1", "command -v kubeadm || true") == ""
+    assert bare_cluster.sh("cp1", "command -v kubeadm || true") == ""
 
 
-def test_bare_nodes_become_a_verified_cluster(cluster: Cluster, runs: dict[str, object], tmp_path: Path) -> None:
+def test_bare_nodes_become_a_verified_cluster(bare_cluster: Cluster, runs: dict[str, object], tmp_path: Path) -> None:
     watch = SecretsWatch()
     with watch.running():
-        run = cluster.run("-vvv", "--diff", log=tmp_path / "create.log")
+        run = bare_cluster.run("-vvv", "--diff", log=tmp_path / "create.log")
     assert run.rc == 0, run.tail()
-    cluster.assert_healthy(NAMES)
+    bare_cluster.assert_healthy(NAMES)
     runs["created"] = run.changed_tasks
 
     assert watch.secrets, "the watch must have seen the join credentials, or it proves nothing"

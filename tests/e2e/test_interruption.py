@@ -26,7 +26,7 @@ def moments() -> list[float]:
     return [round(width * (index + generator.random()), 1) for index in range(KILLS)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def bare(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Callable[[], Cluster]:
     return lambda: make_cluster("killed", version, FIVE_NODES)
 

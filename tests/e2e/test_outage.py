@@ -4,21 +4,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import pytest
 
 from .cluster import FIVE_NODES, Cluster, Probe
 
 CONTROL_PLANES = ("cp1", "cp2", "cp3")
-
-
-@pytest.fixture(scope="module")
-def cluster(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Cluster:
-    made = make_cluster("outage", version, FIVE_NODES)
-    run = made.run()
-    assert run.rc == 0, run.tail()
-    return made
 
 
 def endpoint(cluster: Cluster) -> Probe:
