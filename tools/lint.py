@@ -122,11 +122,11 @@ def announce_as_they_end(
             print(f"...   {', '.join(sorted(running))}", flush=True)
 
 
-def run_all(checks: list[Check], announce: Callable[[Outcome], None]) -> list[Outcome]:
+def run_all(checks: list[Check], announce: Callable[[Outcome], None], limit: float = TOTAL_LIMIT) -> list[Outcome]:
     """Run the checks side by side and announce each as it ends; nothing runs on when this is interrupted."""
     LOGS.mkdir(parents=True, exist_ok=True)
     running: dict[str, processes.Process] = {}
-    deadline = time.monotonic() + TOTAL_LIMIT
+    deadline = time.monotonic() + limit
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         futures = [pool.submit(run, check, running, deadline) for check in checks]
         try:
