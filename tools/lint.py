@@ -161,9 +161,8 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[[], *(check.name for check in CHECKS)], metavar="check")
     names = parser.parse_args().names
     chosen = [check for check in CHECKS if not names or check.name in names]
-    processes.interrupt_on_term()
     return report(run_all(chosen, announce))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(processes.interruptible(main))

@@ -7,7 +7,8 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -15,13 +16,19 @@ from typing import IO
 Process = subprocess.Popen[bytes]
 
 
-def interrupt_on_term() -> None:
-    """Let SIGTERM end this program as Ctrl-C does, so that its children are ended too."""
+def interruptible(main: Callable[[], int]) -> int:
+    """Run a program that SIGTERM ends as Ctrl-C does: in order, its children too. Its exit code."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)  # children of a shell's background job would inherit that it is ignored
+    try:
+        return main()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 def start(argv: Sequence[str], cwd: Path, environment: Mapping[str, str], output: IO[bytes] | None = None) -> Process:

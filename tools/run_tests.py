@@ -153,7 +153,6 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[[], *(suite.name for suite in SUITES)], metavar="suite")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="for everything together (default: %(default)s)")
     arguments = parser.parse_args()
-    processes.interrupt_on_term()
     REPORTS.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + 60 * arguments.minutes
     chosen = [suite for suite in SUITES if not arguments.names or suite.name in arguments.names]
@@ -166,4 +165,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(processes.interruptible(main))
