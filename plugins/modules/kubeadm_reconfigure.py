@@ -32,6 +32,12 @@ options:
     required: true
   cluster:
     required: false
+  kubelet_config_pending:
+    description:
+      - For a worker in check mode - whether the control plane, in the same check run, said that it would upload
+        another kubelet configuration (RV(kubelet_config_changed)). The worker would follow it.
+    type: bool
+    default: false
   lock_timeout:
     description: Seconds to wait for another run that still works on this node.
     type: int
@@ -68,6 +74,10 @@ plan:
   elements: dict
   sample: [{"action": "certificate", "target": "/etc/kubernetes/pki/apiserver.crt",
             "reason": "the API server's certificate lacks api.example.com"}]
+kubelet_config_changed:
+  description: Whether the kubelet configuration that all nodes of the cluster follow changed, or would change.
+  returned: success
+  type: bool
 """
 
 from typing import Any
@@ -99,6 +109,7 @@ def main() -> None:
             "role": {"type": "str", "required": True, "choices": ["control_plane", "worker"]},
             "cluster": {"type": "dict", "options": argspec.CLUSTER},
             "node": {"type": "dict", "required": True, "options": argspec.NODE},
+            "kubelet_config_pending": {"type": "bool", "default": False},
             "lock_timeout": argspec.LOCK_TIMEOUT,
         },
         required_if=[("role", "control_plane", ["cluster"])],
@@ -124,7 +135,9 @@ def _worker(module: AnsibleModule, node: config.Node) -> dict[str, Any]:
     if planned.changed and not module.check_mode:
         reconfigure.kubelet(runner, planned)
         _verify(drift.plan(generate.worker(runner, node.patches), reconfigure.observe_worker()))
-    return planned.as_result()
+    if module.check_mode and module.params["kubelet_config_pending"] and not planned.changed:
+        planned = drift.FOLLOW_KUBELET_CONFIG
+    return {**planned.as_result(), "kubelet_config_changed": False}
 
 
 def _control_plane(
@@ -142,7 +155,7 @@ def _control_plane(
         reconfigure.require_others_ready(client, planned, node.name)
         reconfigure.act(runner, planned, documents, client.url)
         _verify(drift.plan(wanted, reconfigure.observe_control_plane(client), names))
-    return planned.as_result()
+    return {**planned.as_result(), "kubelet_config_changed": drift.changes_kubelet_config(planned)}
 
 
 def _verify(left: Plan) -> None:

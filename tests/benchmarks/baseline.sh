@@ -221,16 +221,28 @@ each() { # each FUNCTION PATTERN ARGUMENT...: all matching nodes at once
   for job in "${jobs[@]}"; do wait "$job"; done
 }
 
+stage() { # stage NAME: says how long the one before it took
+  echo "  $((SECONDS - since)) s  $now" >&2
+  now=$1 since=$SECONDS
+}
+now=start since=$SECONDS
+
 first=$(tr ' ' '\n' <<<"$NODES" | head -n 1)
+stage prepare
 each prepare '*'
+stage images
 each import_images '*'
+stage 'load balancer'
 each balance 'cp*'
+stage init
 init "${first%=*}" "${first#*=}"
 token=$(on "${first#*=}" <<<"kubeadm --kubeconfig /etc/kubernetes/admin.conf token create")
 key=$(sed -n 's/.*--certificate-key \([0-9a-f]*\).*/\1/p' < <(on "${first#*=}" <<<'cat /run/init.log'))
+stage 'control planes join'
 for node in $NODES; do
   [[ $node == cp* && $node != "$first" ]] && join "${node%=*}" "${node#*=}" "$token" "$key"
 done
+stage 'workers join'
 each join 'w*' "$token" ""
 subnets=$(on "${first#*=}" <<'NODE'
 export KUBECONFIG=/etc/kubernetes/admin.conf
@@ -238,7 +250,9 @@ until [[ $(kubectl get nodes -o jsonpath='{.items[*].spec.podCIDR}' | wc -w) -eq
 kubectl get nodes -o jsonpath='{range .items[*]}{.metadata.name}{" "}{.status.addresses[?(@.type=="InternalIP")].address}{" "}{.spec.podCIDR}{"\n"}{end}'
 NODE
 )
+stage 'pod network and Ready'
 each connect_pods '*' "$subnets"
 on "${first#*=}" <<'NODE'
 kubectl --kubeconfig /etc/kubernetes/admin.conf wait --for=condition=Ready nodes --all --timeout=120s >/dev/null
 NODE
+stage end

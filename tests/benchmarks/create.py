@@ -50,6 +50,7 @@ def script_seconds(cluster: Cluster) -> float:
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"baseline.sh failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+    print(f"shell script:\n{done.stderr}")
     return time.monotonic() - started
 
 

@@ -45,6 +45,14 @@ class Live:
     version: str = ""
 
 
+# What a worker would do after the control plane uploaded a configuration that a check run has not.
+FOLLOW_KUBELET_CONFIG = Plan(
+    steps=(Step(KUBELET, paths.KUBELET_CONFIG, "the cluster's kubelet configuration would change before"),),
+    before="the cluster's kubelet configuration as it is\n",
+    after="the cluster's kubelet configuration as the control plane would upload it\n",
+)
+
+
 def plan(wanted: Generated, live: Live, wanted_names: Sequence[str] = ()) -> Plan:
     """Return the steps that bring a live node to what is wanted."""
     steps: list[Step] = []
@@ -59,6 +67,11 @@ def plan(wanted: Generated, live: Live, wanted_names: Sequence[str] = ()) -> Pla
         steps.append(step)
         before[step.target], after[step.target] = old, new
     return Plan(tuple(steps), (), _joined(before), _joined(after))
+
+
+def changes_kubelet_config(planned: Plan) -> bool:
+    """Tell whether the plan uploads another kubelet configuration for all nodes."""
+    return any(step.action == CONFIG_MAP and step.data.get("name") == "kubelet-config" for step in planned.steps)
 
 
 def refuse_version(wanted: str, live: Live) -> tuple[Refused, ...]:

@@ -11,8 +11,8 @@ and the next run waits for it instead of starting a second one.
 from __future__ import annotations
 
 import fcntl
-import os
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
