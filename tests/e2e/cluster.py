@@ -170,22 +170,23 @@ class Cluster:
             log.write_text(done.stdout)
         return PlaybookRun(done.returncode, done.stdout, time.monotonic() - started)
 
-    def run_killed(self, after: float, *options: str) -> bool:
-        """Start the playbook, SIGKILL its whole process group after so many seconds.
+    def run_killed(self, after: float) -> PlaybookRun | None:
+        """Start the playbook and SIGKILL its whole process group after so many seconds.
 
-        Returns True where the kill hit a run that was still going.
+        Returns None where the kill hit a run that was still going, else the run.
         """
+        started = time.monotonic()
         process = subprocess.Popen(
-            self.command(*options), cwd=REPO, env=self.environment, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            self.command(), cwd=REPO, env=self.environment, start_new_session=True, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:
-            process.wait(timeout=after)
+            output, _ = process.communicate(timeout=after)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return True
-        return False
+            process.communicate()
+            return None
+        return PlaybookRun(process.returncode, output, time.monotonic() - started)
 
 
 @dataclass
