@@ -26,6 +26,10 @@ REPO = Path(__file__).resolve().parents[2]
 BUNDLE = Path(os.environ.get("KUBEOPS_BUNDLE") or "/var/lib/kubeops/bundle")
 FIVE_NODES = "cp1:control_plane,cp2:control_plane,cp3:control_plane,w1:workers,w2:workers"
 
+# Answered by every API server that serves, without credentials. /readyz is no measure of what clients
+# see: a server that is told to stop says 500 there at once, so that balancers leave, and still serves.
+PROBE_PATH = "/version"
+
 _RECAP = re.compile(
     r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)\s+unreachable=(?P<unreachable>\d+)"
     r"\s+failed=(?P<failed>\d+)\s+skipped=(?P<skipped>\d+)",
@@ -209,7 +213,7 @@ class Probe:
         context = ssl._create_unverified_context()
         connection = http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout, context=context)
         try:
-            connection.request("GET", "/readyz")
+            connection.request("GET", PROBE_PATH)
             status = connection.getresponse().status
             return None if status == 200 else f"HTTP {status}"
         except (OSError, http.client.HTTPException) as error:
