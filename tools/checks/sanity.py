@@ -22,16 +22,15 @@ HOME = SANITY / "home"
 CORES = {"newest": paths.VENV_NEWEST, "oldest": paths.VENV_OLDEST}
 
 # ansible-test fetches this script from a host of its own to put pip into the environments it makes, and takes the
-# script from its cache where one is found. Python's own ensurepip does the same from the standard library and PyPI.
-GET_PIP = """\
+# script from its cache where one is found. Our own pip does the same from PyPI.
+GET_PIP = f"""\
 import os
 import subprocess
 import sys
 
 del os.environ["GET_PIP"]
-subprocess.check_call([sys.executable, "-m", "ensurepip", "--upgrade"])
 arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--no-")]
-sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", *arguments]))
+sys.exit(subprocess.call([{sys.executable!r}, "-m", "pip", "--python", sys.executable, "install", *arguments]))
 """
 
 
