@@ -21,7 +21,9 @@ author:
   - kubeops.cluster contributors (@kubeops)
 options:
   state:
-    description: Whether the pods should be there.
+    description:
+      - Whether the pods should be there. V(absent) returns when the API server has accepted their removal; the next
+        V(present) waits until they are gone.
     type: str
     choices: [present, absent]
     default: present
@@ -73,7 +75,7 @@ EXAMPLES = r"""
     nodes:
       - {name: w1, address: 192.0.2.21}
 
-- name: They are gone
+- name: They are no longer needed
   kubeops.cluster.verify_pods:
     state: absent
 """
@@ -142,7 +144,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     with admin() as client:
         if module.params["state"] == "present":
             return present(client, module.params)
-        pods.remove(client, module.params["timeout"])
+        pods.remove(client)
     return {"changed": False, "pods": [], "findings": []}
 
 

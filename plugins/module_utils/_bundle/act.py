@@ -23,8 +23,8 @@ from .manifest import BundleFile
 from .plan import EXTRACT, IMPORT, INSTALL
 from .probe import Probe
 
-# Unpacking is bound by the disk and the runtime's own locks; more does not help.
-PARALLEL_IMPORTS = 2
+# One waits for the disk while the other hashes; unpacking is bound by the runtime's own locks.
+PARALLEL = 2
 IMPORT_TIMEOUT = 600.0
 
 
@@ -39,19 +39,18 @@ class Installer:
     socket: str
 
     def apply(self, steps: Sequence[Step]) -> None:
-        for step in steps:
-            if step.action == INSTALL:
-                self._install(step.data["file"], step.target)
-            elif step.action == EXTRACT:
-                self._extract(step.data["file"], step.target)
-        self.save_index()
-        images = [step.data["file"] for step in steps if step.action == IMPORT]
-        with ThreadPoolExecutor(max_workers=PARALLEL_IMPORTS) as pool:
-            list(pool.map(self._import, images))
+        with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+            list(pool.map(self._put, [step for step in steps if step.action != IMPORT]))
+            self.save_index()
+            list(pool.map(self._import, [step.data["file"] for step in steps if step.action == IMPORT]))
 
     def save_index(self) -> None:
         Path(index.PATH).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomic(index.PATH, self.probe.index.dumps(), mode=0o600)
+
+    def _put(self, step: Step) -> None:
+        put = {INSTALL: self._install, EXTRACT: self._extract}[step.action]
+        put(step.data["file"], step.target)
 
     def _install(self, file: BundleFile, target: str) -> None:
         data = self._verified(file)

@@ -64,19 +64,22 @@ def daemon_set(image: str) -> dict[str, Any]:
 
 
 def create(client: ApiClient, image: str, timeout: float) -> None:
-    """The namespace and its DaemonSet, after what a killed run may have left is gone."""
-    remove(client, timeout)
+    """The namespace and its DaemonSet, after those of an earlier run are gone."""
+    _require_gone(client, timeout)
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     client.create(object_path("namespaces", ""), namespace)
     client.create(object_path("daemonsets", "", NAMESPACE, "apps/v1"), daemon_set(image))
 
 
-def remove(client: ApiClient, timeout: float) -> None:
-    """The namespace and all in it; returns when it is gone."""
-    path = object_path("namespaces", NAMESPACE)
-    if not client.delete(path):
+def remove(client: ApiClient) -> bool:
+    """Have the namespace and all in it removed, without waiting for it; False where there is none."""
+    return bool(client.delete(object_path("namespaces", NAMESPACE)))
+
+
+def _require_gone(client: ApiClient, timeout: float) -> None:
+    if not remove(client):
         return
-    if not _until(lambda: client.get(path) is None, timeout):
+    if not _until(lambda: client.get(object_path("namespaces", NAMESPACE)) is None, timeout):
         raise KubeopsError(
             f"namespace {NAMESPACE} is still there {timeout:g} s after its deletion",
             fix=f"see kubectl get namespace {NAMESPACE} -o yaml for what holds it",
