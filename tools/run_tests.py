@@ -58,6 +58,14 @@ def run_lint(_suite: Suite, limit: float) -> Result:
     return Result(passed=verdicts["ok"], failed=verdicts["FAIL"], skipped=skipped)
 
 
+def skip_reason(skip: ElementTree.Element) -> str:
+    """Why a test was skipped; of a whole file, pytest gives the reason in the text: (path, line, 'Skipped: why')."""
+    message = skip.get("message") or "no reason given"
+    if message != "collection skipped":
+        return message
+    return (skip.text or message).rpartition("Skipped: ")[2].rstrip("')\"")
+
+
 def read_junit(report: Path) -> Result:
     """Counts of a pytest report in JUnit's format; an error in set-up or collection is a failure."""
     result = Result()
@@ -66,7 +74,7 @@ def read_junit(report: Path) -> Result:
         if case.find("failure") is not None or case.find("error") is not None:
             result.failed += 1
         elif skip is not None:
-            result.skipped[skip.get("message") or "no reason given"] += 1
+            result.skipped[skip_reason(skip)] += 1
         else:
             result.passed += 1
     return result
