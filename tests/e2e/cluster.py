@@ -206,6 +206,7 @@ class Probe:
     timeout: float = 5.0
     requests: int = 0
     slowest: float = 0.0
+    longest_outage: float = 0.0
     failures: list[str] = field(default_factory=list)
 
     def once(self) -> str | None:
@@ -233,6 +234,7 @@ class Probe:
             thread.join()
 
     def _loop(self, stop: threading.Event) -> None:
+        answered = time.monotonic()
         while not stop.is_set():
             started = time.monotonic()
             failure = self.once()
@@ -241,4 +243,7 @@ class Probe:
             self.slowest = max(self.slowest, took)
             if failure:
                 self.failures.append(f"{time.strftime('%H:%M:%S')} {failure}")
+                self.longest_outage = max(self.longest_outage, time.monotonic() - answered)
+            else:
+                answered = time.monotonic()
             stop.wait(max(0.0, 0.1 - took))

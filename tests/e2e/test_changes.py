@@ -11,6 +11,8 @@ from .cluster import Cluster, Probe
 
 CONTROL_PLANES = ("cp1", "cp2", "cp3")
 NODES = (*CONTROL_PLANES, "w1", "w2")
+# Reachable throughout: a client that tries again is served within this time.
+REACHABLE_SECONDS = 2.0
 
 
 def apply(cluster: Cluster, **variables: object) -> None:
@@ -22,12 +24,14 @@ def apply(cluster: Cluster, **variables: object) -> None:
     host, port = str(cluster.inventory_vars()["kubeops_endpoint"]).rsplit(":", 1)
     with Probe(host, int(port)).running() as probe:
         run = cluster.run("--diff")
-    print(f"{variables}: {run.seconds:.0f} s, {len(probe.failures)} of {probe.requests} requests failed,"
-          f" slowest {probe.slowest:.2f} s")  # fmt: skip
+    print(
+        f"{variables}: {run.seconds:.0f} s, {len(probe.failures)} of {probe.requests} requests failed, "
+        f"slowest {probe.slowest:.2f} s, longest outage {probe.longest_outage:.2f} s"
+    )
     assert run.rc == 0, run.tail()
     assert run.changed_tasks, f"{variables} changed nothing"
     assert predicted.changed_tasks == run.changed_tasks
-    assert probe.failures == []
+    assert probe.longest_outage < REACHABLE_SECONDS, probe.failures
     cluster.assert_healthy(NODES)
 
     again = cluster.run()
