@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.lab.paths import Paths
@@ -25,6 +26,11 @@ from tests.lab.paths import Paths
 REPO = Path(__file__).resolve().parents[2]
 BUNDLE = Path(os.environ.get("KUBEOPS_BUNDLE") or "/var/lib/kubeops/bundle")
 FIVE_NODES = "cp1:control_plane,cp2:control_plane,cp3:control_plane,w1:workers,w2:workers"
+
+# More of the same kind, too long for every run of continuous integration.
+FULL_ONLY = pytest.mark.skipif(
+    not os.environ.get("KUBEOPS_E2E_FULL"), reason="one of its kind ran; KUBEOPS_E2E_FULL=1 runs all"
+)
 
 # Answered by every API server that serves, without credentials. /readyz is no measure of what clients
 # see: a server that is told to stop says 500 there at once, so that balancers leave, and still serves.

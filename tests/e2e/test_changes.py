@@ -7,7 +7,7 @@ import ssl
 
 from cryptography import x509
 
-from .cluster import Cluster, Probe
+from .cluster import FULL_ONLY, Cluster, Probe
 
 CONTROL_PLANES = ("cp1", "cp2", "cp3")
 NODES = (*CONTROL_PLANES, "w1", "w2")
@@ -51,6 +51,7 @@ def test_extra_san_is_served_by_every_api_server(cluster: Cluster) -> None:
         assert "api.example.com" in served_names(cluster, node), node
 
 
+@FULL_ONLY
 def test_apiserver_argument_runs_on_every_control_plane(cluster: Cluster) -> None:
     apply(cluster, kubeops_api_server_extra_args={"event-ttl": "2h"})
     for node in CONTROL_PLANES:
@@ -65,6 +66,7 @@ def test_kubelet_setting_runs_on_every_node(cluster: Cluster) -> None:
         assert cluster.kubectl("cp1", f"get node {node} -o jsonpath='{{.status.capacity.pods}}'") == "77", node
 
 
+@FULL_ONLY
 def test_registry_mirror_reaches_every_runtime(cluster: Cluster) -> None:
     apply(cluster, kubeops_registry_mirrors={"docker.io": ["https://mirror.example.com"]})
     for node in NODES:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from .cluster import FIVE_NODES, Cluster, PlaybookRun
+from .cluster import FIVE_NODES, FULL_ONLY, Cluster, PlaybookRun
 
 NAMES = ("cp1", "cp2", "cp3", "w1", "w2")
 KILLS = int(os.environ.get("KUBEOPS_E2E_KILLS", "2"))
@@ -74,7 +74,14 @@ def kill_kubeadm(cluster: Cluster, node: str, phase: str, seconds: float = 300) 
     raise AssertionError(f"kubeadm {phase} never ran on {node}")
 
 
-@pytest.mark.parametrize(("node", "phase"), [("cp1", "init"), ("cp2", "join"), ("w1", "join")])
+@pytest.mark.parametrize(
+    ("node", "phase"),
+    [
+        pytest.param("cp1", "init", marks=FULL_ONLY),
+        ("cp2", "join"),
+        pytest.param("w1", "join", marks=FULL_ONLY),
+    ],
+)
 def test_kubeadm_killed(bare: Callable[[], Cluster], node: str, phase: str) -> None:
     cluster = bare()
     first: list[int] = []
