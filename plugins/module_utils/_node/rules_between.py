@@ -126,18 +126,26 @@ def one_cluster(observed: Observed, _limits: Thresholds) -> Iterator[Finding]:
 
 
 def paths(observed: Observed, __: Thresholds) -> Iterator[Finding]:
-    """Every port that will be needed can be reached; refused means that nobody listens yet, which is fine."""
+    """Every port that will be needed can be reached; refused means that nobody listens yet, which is fine.
+
+    A peer that this run has not seen (--limit) may be down, and a node can join without it:
+    that is a warning, as long as some other peer can be reached.
+    """
+    seen = {host for host, _facts in observed.nodes()}
     for host, found in observed.reachability.items():
-        blocked: dict[str, list[str]] = {}
-        for entry in found.get("peers", ()):
-            if entry["result"] in CUT_OFF and entry["host"] not in observed.unreachable:
-                blocked.setdefault(f"{entry['host']} ({entry['address']})", []).append(f"{entry['port']}")
-        for peer, ports in blocked.items():
+        peers = [entry for entry in found.get("peers", ()) if entry["host"] not in observed.unreachable]
+        blocked: dict[tuple[str, str], list[str]] = {}
+        for entry in peers:
+            if entry["result"] in CUT_OFF:
+                blocked.setdefault((entry["host"], entry["address"]), []).append(f"{entry['port']}")
+        cut_off_from_all = {peer for peer, _address in blocked} == {entry["host"] for entry in peers}
+        for (peer, address), ports in blocked.items():
             yield Finding(
                 "nodes.path",
-                ERROR,
-                f"cannot reach {peer} on port {', '.join(ports)}",
-                "open the ports in the firewalls between them",
+                ERROR if peer in seen or cut_off_from_all else WARNING,
+                f"cannot reach {peer} ({address}) on port {', '.join(ports)}",
+                "open the ports in the firewalls between them"
+                + ("" if peer in seen else f"; or bring {peer} up, which this run has not seen"),
                 hosts=(host,),
             )
 

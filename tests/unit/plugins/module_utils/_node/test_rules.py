@@ -328,6 +328,19 @@ def test_paths_names_and_sources() -> None:
     }
 
 
+def test_a_peer_left_out_of_the_run_may_be_down_as_long_as_another_is_up() -> None:
+    given = play()
+    complete(given)
+    for host in ("cp1", "cp2"):
+        del given["facts"][host]
+    down = {"host": "cp1", "address": "192.0.2.11", "port": 6443, "protocol": "tcp", "result": "unreachable"}
+    up = {"host": "cp2", "address": "192.0.2.12", "port": 6443, "protocol": "tcp", "result": "open"}
+    given["reachability"] = {"w1": {"peers": [down, up]}}
+    assert ("nodes.path", "warning", "w1") in found(given)
+    given["reachability"] = {"w1": {"peers": [down]}}
+    assert ("nodes.path", "error", "w1") in found(given)
+
+
 def test_paths_to_a_host_that_is_down_are_not_said_twice() -> None:
     given = play()
     complete(given)
