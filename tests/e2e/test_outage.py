@@ -32,16 +32,17 @@ def wait_until_answered(probe: Probe, seconds: float = 60) -> float:
 def test_one_control_plane_down(cluster: Cluster, victim: str) -> None:
     alive = next(name for name in CONTROL_PLANES if name != victim)
     cluster.lab("stop", "--id", cluster.lab_id, victim)
-    wait_until_answered(endpoint(cluster))
+    try:
+        print(f"{victim} stopped: the API answered again after {wait_until_answered(endpoint(cluster)):.1f} s")
+        run = cluster.run()
+    finally:
+        cluster.lab("start", "--id", cluster.lab_id, victim)
+        wait_until_ready(cluster, victim, via=alive)
 
-    run = cluster.run()
     assert run.recap[victim]["unreachable"] == 1, run.tail()
     assert {host: row for host, row in run.recap.items() if row["failed"]} == {}, run.tail()
     assert run.changed_hosts == {}, run.changed_tasks
-    assert f"not reached: {victim}" in run.output or f"unreachable: {victim}" in run.output.lower(), run.tail()
-
-    cluster.lab("start", "--id", cluster.lab_id, victim)
-    wait_until_ready(cluster, victim, via=alive)
+    assert "hosts.unreachable" in run.output, run.tail()
 
 
 def wait_until_ready(cluster: Cluster, node: str, via: str) -> None:
@@ -56,13 +57,13 @@ def wait_until_ready(cluster: Cluster, node: str, via: str) -> None:
 def test_a_new_worker_joins_while_the_first_control_plane_is_down(cluster: Cluster) -> None:
     cluster.up(f"{FIVE_NODES},w3:workers")
     cluster.lab("stop", "--id", cluster.lab_id, "cp1")
-    wait_until_answered(endpoint(cluster))
-
-    run = cluster.run("--limit", "w3")
+    try:
+        wait_until_answered(endpoint(cluster))
+        run = cluster.run("--limit", "w3")
+    finally:
+        cluster.lab("start", "--id", cluster.lab_id, "cp1")
+        wait_until_ready(cluster, "cp1", via="cp2")
     assert set(run.recap) - {"localhost"} <= {"w3", *CONTROL_PLANES}, run.tail()
     assert run.recap["w3"]["failed"] == run.recap["w3"]["unreachable"] == 0, run.tail()
     assert all(row["changed"] == 0 for host, row in run.recap.items() if host in ("cp1", "w1", "w2"))
     assert cluster.nodes(via="cp2")["w3"]["ready"] == "True"
-
-    cluster.lab("start", "--id", cluster.lab_id, "cp1")
-    wait_until_ready(cluster, "cp1", via="cp2")
