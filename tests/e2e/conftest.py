@@ -5,7 +5,7 @@ Environment:
   KUBEOPS_BUNDLE        bundle directory (default /var/lib/kubeops/bundle)
   KUBEOPS_E2E_VERSIONS  comma list of Kubernetes versions (default: the newest in the bundle)
   KUBEOPS_E2E_FULL      run every test of each kind, not one of a kind
-  KUBEOPS_E2E_KILLS     how many random moments a run is killed at (default 2)
+  KUBEOPS_E2E_KILLS     how many random moments a run is killed at (default 1)
   KUBEOPS_E2E_LAB       lab id of the shared cluster (default e2e)
   KUBEOPS_E2E_KEEP      leave the labs in place, and take one up again that is there
 """

@@ -58,6 +58,7 @@ def test_apiserver_argument_runs_on_every_control_plane(cluster: Cluster) -> Non
         assert "--event-ttl=2h" in cluster.sh(node, "tr '\\0' ' ' < /proc/$(pgrep -x kube-apiserver)/cmdline"), node
 
 
+@FULL_ONLY
 def test_kubelet_setting_runs_on_every_node(cluster: Cluster) -> None:
     inherited = cluster.inventory_vars().get("kubeops_kubelet_config") or {}
     assert isinstance(inherited, dict)
