@@ -5,17 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.plugins.action import ActionBase
-
-from ..plugin_utils.control_plane import run_anywhere
+from ..plugin_utils.control_plane import OnAnyControlPlane
 
 
-class ActionModule(ActionBase):
+class ActionModule(OnAnyControlPlane):
     """One look at the cluster, from one control plane."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the module's facts and which control plane gave them."""
-        super().run(tmp, task_vars)
-        return run_anywhere(self, "kubeops.cluster.cluster_facts", task_vars or {})
+    MODULE = "kubeops.cluster.cluster_facts"

@@ -28,10 +28,12 @@ class ControlPlanes:
     """The control planes of the inventory, as seen from one task."""
 
     def __init__(self, action: ActionBase, task_vars: Mapping[str, Any], *, without: str = "") -> None:
-        """Take the group's hosts in inventory order, without one of them if asked."""
+        """Take the group's hosts, without one of them if asked; first those that this run has reached."""
         self._action = action
         self._vars = task_vars
-        self._hosts = [name for name in task_vars["groups"].get(GROUP, []) if name != without]
+        hosts = [name for name in task_vars["groups"].get(GROUP, []) if name != without]
+        reached = task_vars.get("ansible_play_hosts") or ()
+        self._hosts = sorted(hosts, key=lambda name: name not in reached)
 
     def run(self, module: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Run a module on the first control plane that is healthy.
@@ -141,3 +143,14 @@ def _nobody(replies: list[str]) -> str:
         f"No control plane could be asked. Seen: {seen}. "
         "Fix: bring one control plane back, or run the playbook without --limit to make the first one."
     )
+
+
+class OnAnyControlPlane(ActionBase):
+    """An action that is its module, run on whichever control plane answers."""
+
+    MODULE: str
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the module's result and which control plane gave it."""
+        super().run(tmp, task_vars)
+        return run_anywhere(self, self.MODULE, task_vars or {})
