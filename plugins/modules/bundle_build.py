@@ -62,16 +62,11 @@ options:
     elements: str
     default: []
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
+  - kubeops.cluster.attributes.changes
 attributes:
   check_mode:
     support: partial
     details: Tells which downloads are due. Which images are is only known to the downloaded kubeadm.
-  diff_mode:
-    support: full
-  platform:
-    support: full
-    platforms: linux
 """
 
 EXAMPLES = r"""

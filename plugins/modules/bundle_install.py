@@ -88,15 +88,7 @@ options:
     type: dict
     default: {}
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  platform:
-    support: full
-    platforms: linux
+  - kubeops.cluster.attributes.changes
 """
 
 EXAMPLES = r"""

@@ -15,16 +15,8 @@ author: kubeops.cluster contributors (@kubeops)
 description:
   - An action that runs the module on the first healthy host of the group C(control_plane), whichever host the task is
     for. Reads only.
-extends_documentation_fragment: kubeops.cluster.attributes
+extends_documentation_fragment: kubeops.cluster.attributes.reads
 options: {}
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: linux
 """
 
 EXAMPLES = r"""

@@ -67,15 +67,7 @@ options:
     type: int
     default: 180
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: linux
+  - kubeops.cluster.attributes.reads
 """
 
 EXAMPLES = r"""

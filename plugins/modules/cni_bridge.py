@@ -59,15 +59,7 @@ options:
     elements: path
     default: [/opt/cni/bin, /usr/lib/cni, /usr/libexec/cni]
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  platform:
-    support: full
-    platforms: linux
+  - kubeops.cluster.attributes.changes
 """
 
 EXAMPLES = r"""

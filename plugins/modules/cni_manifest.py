@@ -46,15 +46,7 @@ options:
     type: bool
     default: false
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  platform:
-    support: full
-    platforms: linux
+  - kubeops.cluster.attributes.changes
 """
 
 EXAMPLES = r"""

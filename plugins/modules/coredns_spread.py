@@ -28,15 +28,7 @@ options:
     type: int
     default: 60
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  platform:
-    support: full
-    platforms: linux
+  - kubeops.cluster.attributes.changes
 """
 
 EXAMPLES = r"""

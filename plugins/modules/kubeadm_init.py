@@ -19,18 +19,10 @@ description:
   - Refuses when the endpoint already answers as some cluster's API.
   - In check mode C(kubeadm init --dry-run) tells what kubeadm itself would say on a bare node.
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
+  - kubeops.cluster.attributes.changes
   - kubeops.cluster.kubeadm.cluster
   - kubeops.cluster.kubeadm.node
   - kubeops.cluster.kubeadm.partial
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  platform:
-    support: full
-    platforms: linux
 seealso:
   - module: kubeops.cluster.kubeadm_join
   - name: kubeadm init

@@ -22,7 +22,7 @@ description:
     that only root can read, removed afterwards.
   - etcd is asked for quorum before a control plane joins.
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
+  - kubeops.cluster.attributes.changes
   - kubeops.cluster.kubeadm.node
   - kubeops.cluster.kubeadm.partial
 options:
@@ -49,14 +49,6 @@ options:
   known:
     description: Set by the action. What the cluster knows of this node, C(node) and C(etcd_member).
     type: dict
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  platform:
-    support: full
-    platforms: linux
 seealso:
   - module: kubeops.cluster.kubeadm_init
   - module: kubeops.cluster.kubeadm_token

@@ -21,7 +21,7 @@ description:
   - Names taken out of O(cluster.extra_sans) stay in the certificate until it is renewed for another reason.
   - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-reconfigure/), which this automates.
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
+  - kubeops.cluster.attributes.changes
   - kubeops.cluster.kubeadm.cluster
   - kubeops.cluster.kubeadm.node
 options:
@@ -42,14 +42,6 @@ options:
     description: Seconds to wait for another run that still works on this node.
     type: int
     default: 300
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  platform:
-    support: full
-    platforms: linux
 """
 
 EXAMPLES = r"""

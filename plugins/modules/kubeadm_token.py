@@ -19,7 +19,7 @@ description:
     encrypted with that key.
   - Asks etcd for quorum before a control plane may join, and before an etcd member is removed.
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
+  - kubeops.cluster.attributes.reads
   - kubeops.cluster.kubeadm.node
 options:
   state:
@@ -51,13 +51,7 @@ options:
     default: ''
 attributes:
   check_mode:
-    support: full
     details: Reports what the cluster knows of the node and grants nothing.
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: linux
 """
 
 EXAMPLES = r"""

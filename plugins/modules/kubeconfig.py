@@ -15,21 +15,15 @@ author: kubeops.cluster contributors (@kubeops)
 description:
   - An action that reads C(/etc/kubernetes/admin.conf) on the first healthy host of the group C(control_plane).
   - Writes it on the controller with mode 0600. The content appears in no log and no result.
-extends_documentation_fragment: kubeops.cluster.attributes
+extends_documentation_fragment: kubeops.cluster.attributes.reads
 options:
   dest:
     description: Path on the controller. Its directory is made when it is missing.
     type: path
     required: true
 attributes:
-  check_mode:
-    support: full
   diff_mode:
-    support: none
     details: The content is a secret.
-  platform:
-    support: full
-    platforms: linux
 """
 
 EXAMPLES = r"""

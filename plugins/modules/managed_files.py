@@ -117,15 +117,7 @@ options:
     type: str
     default: '0755'
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  platform:
-    support: full
-    platforms: linux
+  - kubeops.cluster.attributes.changes
 """
 
 EXAMPLES = r"""

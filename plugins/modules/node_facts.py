@@ -48,15 +48,7 @@ options:
       - services
       - kubernetes
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: linux
+  - kubeops.cluster.attributes.reads
 """
 
 EXAMPLES = r"""

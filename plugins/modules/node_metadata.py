@@ -16,7 +16,7 @@ description:
   - An action that runs the module on the first healthy host of the group C(control_plane).
   - Sets what is wanted, and removes what it set before and is no longer wanted. Labels and taints of others stay.
   - What was set last is kept in the Node's annotations C(kubeops.io/managed-labels) and C(kubeops.io/managed-taints).
-extends_documentation_fragment: kubeops.cluster.attributes
+extends_documentation_fragment: kubeops.cluster.attributes.changes
 options:
   nodes:
     description:
@@ -26,13 +26,7 @@ options:
     required: true
 attributes:
   check_mode:
-    support: full
     details: Nodes that have not joined yet count as changed when something is wanted of them.
-  diff_mode:
-    support: full
-  platform:
-    support: full
-    platforms: linux
 """
 
 EXAMPLES = r"""

@@ -57,15 +57,7 @@ options:
     type: int
     default: 30
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: linux
+  - kubeops.cluster.attributes.reads
 """
 
 EXAMPLES = r"""

@@ -32,15 +32,7 @@ options:
     type: path
     default: /etc/kubernetes/admin.conf
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: linux
+  - kubeops.cluster.attributes.reads
 """
 
 EXAMPLES = r"""

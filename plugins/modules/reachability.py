@@ -61,15 +61,7 @@ options:
     type: float
     default: 3.0
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: linux
+  - kubeops.cluster.attributes.reads
 """
 
 EXAMPLES = r"""
