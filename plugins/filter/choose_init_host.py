@@ -14,16 +14,10 @@ description:
   - Looks at C(ansible_facts.kubeops_node.kubernetes) of the control planes.
   - A cluster is initialised only where every control plane was observed and none belongs to one.
 positional: hostvars
+extends_documentation_fragment: kubeops.cluster.inventory.hosts
 options:
   _input:
     description: The control planes, in inventory order.
-    type: list
-    elements: str
-    required: true
-  hostvars:
-    description: Ansible's C(hostvars).
-    type: dict
-    required: true
 """
 
 EXAMPLES = r"""

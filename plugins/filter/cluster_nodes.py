@@ -14,16 +14,7 @@ description:
   - Applies the defaults of C(kubeops_node_name) (the inventory name in lower case) and C(kubeops_node_ip)
     (C(ansible_host), else the inventory name). Needs no facts, so hosts outside C(--limit) are there too.
 positional: hostvars
-options:
-  _input:
-    description: Inventory names of hosts.
-    type: list
-    elements: str
-    required: true
-  hostvars:
-    description: Ansible's C(hostvars).
-    type: dict
-    required: true
+extends_documentation_fragment: kubeops.cluster.inventory.hosts
 """
 
 EXAMPLES = r"""

@@ -12,16 +12,7 @@ version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description: Collects C(kubeops_node_labels) and C(kubeops_node_taints) for M(kubeops.cluster.node_metadata).
 positional: hostvars
-options:
-  _input:
-    description: Inventory names of hosts.
-    type: list
-    elements: str
-    required: true
-  hostvars:
-    description: Ansible's C(hostvars).
-    type: dict
-    required: true
+extends_documentation_fragment: kubeops.cluster.inventory.hosts
 """
 
 EXAMPLES = r"""

@@ -21,27 +21,7 @@ author:
   - kubeops.cluster contributors (@kubeops)
 options:
   nodes:
-    description: The nodes of the inventory.
-    type: list
-    elements: dict
     required: true
-    suboptions:
-      name:
-        description: Name of the Node object.
-        type: str
-        required: true
-      address:
-        description: Address of the node in the cluster's network.
-        type: str
-        required: true
-      control_plane:
-        description: Whether it has an API server.
-        type: bool
-        default: false
-      required:
-        description: Whether what is wrong with it is an error. Otherwise, as for nodes outside C(--limit), a warning.
-        type: bool
-        default: true
   version:
     description: Kubernetes version of every kubelet and API server, with or without a leading v. Empty for any.
     type: str
@@ -68,6 +48,7 @@ options:
     default: 180
 extends_documentation_fragment:
   - kubeops.cluster.attributes.reads
+  - kubeops.cluster.verification.nodes
 """
 
 EXAMPLES = r"""
@@ -112,18 +93,12 @@ from ..module_utils._core.edge import run_module
 from ..module_utils._inventory.finding import Finding, table
 from ..module_utils._kubeadm import paths
 from ..module_utils._kubeadm.api import ApiClient, admin
-from ..module_utils._verify import judge, probe
+from ..module_utils._verify import argspec, judge, probe
 from ..module_utils._verify.model import Expected, Node, Observed
 
 POLL_SECONDS = 1.0
-NODE_OPTIONS = {
-    "name": {"type": "str", "required": True},
-    "address": {"type": "str", "required": True},
-    "control_plane": {"type": "bool", "default": False},
-    "required": {"type": "bool", "default": True},
-}
 OPTIONS: dict[str, Any] = {
-    "nodes": {"type": "list", "elements": "dict", "required": True, "options": NODE_OPTIONS},
+    "nodes": {**argspec.NODES, "required": True},
     "version": {"type": "str", "default": ""},
     "endpoint": {"type": "str", "default": ""},
     "api_port": {"type": "int", "default": 6443},

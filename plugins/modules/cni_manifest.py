@@ -60,10 +60,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plan:
-  description: One entry for each object that is (in check mode would be) created or updated.
+  description: What M(kubeops.cluster.kube_apply) returns, RV(kubeops.cluster.kube_apply#module:plan).
   returned: always
   type: list
   elements: dict
-  sample:
-    - {action: create, target: Namespace kube-flannel, reason: it does not exist}
+  sample: [{action: create, target: Namespace kube-flannel, reason: it does not exist}]
 """

@@ -83,17 +83,11 @@ kubernetes:
   returned: success
   type: dict
 failed_phase:
-  description: The phase that kubeadm blames.
+  description:
+    - The phase that kubeadm blames. With it come RV(kubeops.cluster.kubeadm_init#module:likely_cause) and
+      RV(kubeops.cluster.kubeadm_init#module:evidence).
   returned: when kubeadm failed
   type: str
-likely_cause:
-  description: The likely cause, empty when it is none we know.
-  returned: when kubeadm failed
-  type: str
-evidence:
-  description: Health and last errors of the kubelet, last log of the container that died.
-  returned: when kubeadm failed
-  type: dict
 """
 
 from typing import Any

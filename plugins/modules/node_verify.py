@@ -68,18 +68,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: Everything that is not as it should be, warnings included. Errors make the module fail.
+  description: What is wrong, in the shape of RV(kubeops.cluster.cluster_verify#module:findings).
   returned: always
   type: list
   elements: dict
-  sample:
-    - rule: node_not_ready
-      level: error
-      hosts: [w1]
-      message: "is not Ready: NetworkPluginNotReady"
-      fix: "on the node: journalctl -u kubelet; a missing pod network shows here too"
-      variable: ""
-      value: ""
 """
 
 import time

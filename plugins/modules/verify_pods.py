@@ -28,27 +28,7 @@ options:
     choices: [present, absent]
     default: present
   nodes:
-    description: The nodes of the inventory.
-    type: list
-    elements: dict
     default: []
-    suboptions:
-      name:
-        description: Name of the Node object.
-        type: str
-        required: true
-      address:
-        description: Address of the node in the cluster's network.
-        type: str
-        required: true
-      control_plane:
-        description: Whether it has an API server.
-        type: bool
-        default: false
-      required:
-        description: Whether what is wrong with it is an error. Otherwise, as for nodes outside C(--limit), a warning.
-        type: bool
-        default: true
   image:
     description: Image that knows C(netexec --http-port=8080) and answers C(GET /hostname) with the pod's name.
     type: str
@@ -65,6 +45,7 @@ options:
     default: 120
 extends_documentation_fragment:
   - kubeops.cluster.attributes.reads
+  - kubeops.cluster.verification.nodes
 """
 
 EXAMPLES = r"""
@@ -80,18 +61,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: Everything that is not as it should be, warnings included. Errors make the module fail.
+  description: What is wrong, in the shape of RV(kubeops.cluster.cluster_verify#module:findings).
   returned: always
   type: list
   elements: dict
-  sample:
-    - rule: node_not_ready
-      level: error
-      hosts: [w1]
-      message: "is not Ready: NetworkPluginNotReady"
-      fix: "on the node: journalctl -u kubelet; a missing pod network shows here too"
-      variable: ""
-      value: ""
 pods:
   description: Pods that are ready.
   returned: always
@@ -107,18 +80,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core.edge import run_module
 from ..module_utils._kubeadm.api import ApiClient, admin
-from ..module_utils._verify import judge, pods
+from ..module_utils._verify import argspec, judge, pods
 from ..module_utils._verify.model import Node
 
-NODE_OPTIONS = {
-    "name": {"type": "str", "required": True},
-    "address": {"type": "str", "required": True},
-    "control_plane": {"type": "bool", "default": False},
-    "required": {"type": "bool", "default": True},
-}
 OPTIONS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "nodes": {"type": "list", "elements": "dict", "default": [], "options": NODE_OPTIONS},
+    "nodes": {**argspec.NODES, "default": []},
     "image": {"type": "str", "default": "registry.k8s.io/e2e-test-images/agnhost:2.53"},
     "through_api": {"type": "bool", "default": True},
     "timeout": {"type": "int", "default": 120},

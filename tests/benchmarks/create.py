@@ -30,8 +30,8 @@ def script_settings(cluster: Cluster) -> dict[str, str]:
         "SSH_KEY": str(variables["ansible_ssh_private_key_file"]),
         "BUNDLE_ON_NODE": str(variables["kubeops_bundle_on_node"]),
         "CGROUP_DRIVER": str(variables.get("kubeops_cgroup_driver", "systemd")),
-        "IGNORE_PREFLIGHT": ",".join(variables.get("kubeops_ignore_preflight", [])),  # type: ignore[arg-type]
-        "KUBE_PROXY": json.dumps({**KUBE_PROXY, **variables.get("kubeops_kube_proxy_config", {})}),  # type: ignore[dict-item]
+        "IGNORE_PREFLIGHT": ",".join(variables.get("kubeops_ignore_preflight", [])),
+        "KUBE_PROXY": json.dumps({**KUBE_PROXY, **variables.get("kubeops_kube_proxy_config", {})}),
     }
     if settings["CGROUP_DRIVER"] == "cgroupfs":
         settings["FAIL_CGROUP_V1"] = "false"

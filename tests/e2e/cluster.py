@@ -17,11 +17,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from tests.lab.paths import Paths
+
+from .background import in_background
 
 REPO = Path(__file__).resolve().parents[2]
 BUNDLE = Path(os.environ.get("KUBEOPS_BUNDLE") or "/var/lib/kubeops/bundle")
@@ -106,18 +109,18 @@ class Cluster:
     def inventory(self) -> Path:
         return Paths.from_environment().inventory(self.lab_id)
 
-    def inventory_data(self) -> dict[str, object]:
+    def inventory_data(self) -> dict[str, Any]:
         data = yaml.safe_load(self.inventory.read_text())
         assert isinstance(data, dict)
         return data
 
-    def inventory_vars(self) -> dict[str, object]:
-        variables = self.inventory_data()["all"]["vars"]  # type: ignore[index]
+    def inventory_vars(self) -> dict[str, Any]:
+        variables = self.inventory_data()["all"]["vars"]
         assert isinstance(variables, dict)
         return variables
 
     def address(self, node: str) -> str:
-        hosts = self.inventory_data()["all"]["hosts"]  # type: ignore[index]
+        hosts = self.inventory_data()["all"]["hosts"]
         return str(hosts[node]["ansible_host"])
 
     def sh(self, node: str, command: str, check: bool = True) -> str:
@@ -230,14 +233,8 @@ class Probe:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Probe]:
-        stop = threading.Event()
-        thread = threading.Thread(target=self._loop, args=(stop,), daemon=True)
-        thread.start()
-        try:
+        with in_background(self._loop):
             yield self
-        finally:
-            stop.set()
-            thread.join()
 
     def _loop(self, stop: threading.Event) -> None:
         answered = time.monotonic()

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .background import in_background
+
 TOKEN = re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b")
 PRIVATE_KEY = re.compile(r"PRIVATE KEY|LS0tLS1CRUdJTi[A-Za-z0-9+/]{0,16}UFJJVkFURSBLRVk|LS0tLS1CRUdJTiBSU0EgUFJJ")
 
@@ -24,14 +26,8 @@ class SecretsWatch:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[SecretsWatch]:
-        stop = threading.Event()
-        thread = threading.Thread(target=self._loop, args=(stop,), daemon=True)
-        thread.start()
-        try:
+        with in_background(self._loop):
             yield self
-        finally:
-            stop.set()
-            thread.join()
 
     def _loop(self, stop: threading.Event) -> None:
         while not stop.wait(0.2):

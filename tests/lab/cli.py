@@ -181,17 +181,19 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("node")
         command.add_argument("command", nargs=argparse.REMAINDER)
 
-    no_bundle = {"action": "store_true", "help": "do not show the bundle to the nodes"}
+    def add_no_bundle(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--no-bundle", action="store_true", help="do not show the bundle to the nodes")
+
     command = add("up", up, "make missing nodes, start stopped ones, wait for their sshd")
     command.add_argument("--nodes", default="", help="cp1:control_plane,w1:workers (groups joined by +)")
     command.add_argument("--group-vars", help="file to use as group_vars/all.yml")
-    command.add_argument("--no-bundle", **no_bundle)  # type: ignore[arg-type]
+    add_no_bundle(command)
     command = add("list", list_, "show labs and nodes", lab=False)
     command.add_argument("--id")
     command.add_argument("--json", action="store_true")
     for name, run, text in (("start", start, "power on"), ("restart", restart, "power-cycle")):
         command = add_for_nodes(name, run, text)
-        command.add_argument("--no-bundle", **no_bundle)  # type: ignore[arg-type]
+        add_no_bundle(command)
     add_for_nodes("stop", stop, "pull the power cord")
     add_for_nodes("cut", cut, "pull the network cable")
     add_for_nodes("heal", heal, "plug the network cable in again")

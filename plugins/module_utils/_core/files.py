@@ -13,6 +13,7 @@ import pwd
 import shutil
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from .clock import now
@@ -154,21 +155,21 @@ def _own(handle: int, replaced: Path, owner: str | int | None, group: str | int 
 
 
 def _uid(owner: str | int | None) -> int:
-    if owner is None or isinstance(owner, int):
-        return -1 if owner is None else owner
-    try:
-        return int(owner) if owner.isdigit() else pwd.getpwnam(owner).pw_uid
-    except KeyError as error:
-        raise KubeopsError(f"user {owner} does not exist on this node") from error
+    return _number(owner, "user", lambda name: pwd.getpwnam(name).pw_uid)
 
 
 def _gid(group: str | int | None) -> int:
-    if group is None or isinstance(group, int):
-        return -1 if group is None else group
+    return _number(group, "group", lambda name: grp.getgrnam(name).gr_gid)
+
+
+def _number(given: str | int | None, kind: str, look_up: Callable[[str], int]) -> int:
+    """The id of a user or group, -1 (leave it) for none."""
+    if given is None or isinstance(given, int):
+        return -1 if given is None else given
     try:
-        return int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
+        return int(given) if given.isdigit() else look_up(given)
     except KeyError as error:
-        raise KubeopsError(f"group {group} does not exist on this node") from error
+        raise KubeopsError(f"{kind} {given} does not exist on this node") from error
 
 
 def _copy_selinux_label(source: Path, target: Path) -> None:

@@ -3,25 +3,11 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from typing import Any, cast
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.runner import Runner
-
-
-class Module:
-    """The one thing the runner asks of a module."""
-
-    def get_bin_path(self, name: str, opt_dirs: list[str]) -> str | None:
-        return shutil.which(name)
-
-
-@pytest.fixture
-def runner() -> Runner:
-    return Runner(cast(Any, Module()))
 
 
 def test_output_input_and_environment(runner: Runner) -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._load_balancer import haproxy, keepalived, plan
@@ -65,10 +66,10 @@ def test_priority(position: int, priority: int) -> None:
     assert keepalived.priority(position) == priority
 
 
-def observed(content: str | None = "new", **service: object) -> Observed:
+def observed(content: str | None = "new", **service: Any) -> Observed:
     seen = SeenFile(content, 0o644, 100.0) if content is not None else SeenFile()
-    state = {"active": True, "enabled": True, "changed_at": 200.0, "fingerprint": "f", **service}
-    return Observed({CONFIG: seen}, {"haproxy": SeenService(**state)})  # type: ignore[arg-type]
+    state: dict[str, Any] = {"active": True, "enabled": True, "changed_at": 200.0, "fingerprint": "f", **service}
+    return Observed({CONFIG: seen}, {"haproxy": SeenService(**state)})
 
 
 @pytest.mark.parametrize(

@@ -4,26 +4,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.runner import Runner
 from ansible_collections.kubeops.cluster.plugins.module_utils._node import probe
-
-
-class Module:
-    """The one thing the runner asks of a module."""
-
-    def get_bin_path(self, name: str, opt_dirs: list[str]) -> str | None:
-        return shutil.which(name)
-
-
-@pytest.fixture
-def runner() -> Runner:
-    return Runner(cast(Any, Module()))
 
 
 def test_every_section_is_there(runner: Runner) -> None:
