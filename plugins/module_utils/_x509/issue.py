@@ -20,8 +20,9 @@ from .._core.errors import KubeopsError, Refusal
 
 try:
     from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
     HAS_CRYPTOGRAPHY = True
@@ -178,6 +179,29 @@ def same_key(key: bytes, signed: bytes) -> bool:
     """Tell whether a private key belongs to a certificate or a request."""
     other = _request(signed) if b"REQUEST-----" in signed else _certificate(signed, "the certificate")
     return _same_public(_private_key(key).public_key(), other.public_key())
+
+
+def is_issued_by(certificate: bytes, ca_cert: bytes) -> bool:
+    """Tell whether the (first) CA's key signed this certificate."""
+    parsed, authority = _certificate(certificate, "the certificate"), _certificate(ca_cert, "the CA's certificate")
+    key, algorithm = authority.public_key(), parsed.signature_hash_algorithm
+    if parsed.issuer != authority.subject or algorithm is None:
+        return False
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(parsed.signature, parsed.tbs_certificate_bytes, padding.PKCS1v15(), algorithm)
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(parsed.signature, parsed.tbs_certificate_bytes, ec.ECDSA(algorithm))
+        else:
+            return False
+    except InvalidSignature:
+        return False
+    return True
+
+
+def serial(certificate: bytes) -> str:
+    """Return the serial number, hexadecimal in capitals as openssl prints it."""
+    return f"{_certificate(certificate, 'the certificate').serial_number:X}"
 
 
 def validity(certificate: bytes | x509.Certificate) -> tuple[datetime, datetime]:
