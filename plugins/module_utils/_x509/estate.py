@@ -1,0 +1,452 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which certificates, keys and kubeconfigs belong to a node, and what each has to be (pure).
+
+The names are those of ``kubeadm certs renew`` where it has one. The paths are those that the
+static pods and the kubelet are told, so that any certificatesDir is found; kubeadm's own otherwise.
+https://kubernetes.io/docs/setup/best-practices/certificates/
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from .._kubeadm.static_pod import StaticPod
+
+# Entry.form
+CERTIFICATE = "certificate"
+KUBECONFIG = "kubeconfig"
+KEY_PAIR = "key_pair"  # private and public key without a certificate: service accounts
+
+# Entry.use
+CA = "ca"
+SERVER = "server"
+CLIENT = "client"
+PEER = "peer"  # both at once, as etcd's members are to each other
+
+# Entry.managed_by
+KUBEADM = "kubeadm"
+KUBELET = "kubelet"
+ETCD = "etcd"
+OPERATOR = "operator"
+
+API_SERVER = "kube-apiserver"
+CONTROLLER_MANAGER = "kube-controller-manager"
+SCHEDULER = "kube-scheduler"
+
+CLUSTER_CA = "ca"
+ETCD_CA = "etcd-ca"
+ETCD_PEER_CA = "etcd-peer-ca"
+FRONT_PROXY_CA = "front-proxy-ca"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """host and port where TLS is spoken; ``name`` tells which component."""
+
+    host: str
+    port: int
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that belongs to the node.
+
+    Attributes:
+        name: kubeadm's name (apiserver, etcd-server, admin.conf), else one of the same kind.
+        key_path: the private key; empty where it is in ``path`` itself or nowhere.
+        authority: name of the entry whose CA has to have signed it; empty where any may have.
+        readers: components that read it, which are to be restarted after a change.
+        endpoints: where it is served.
+        required: its absence is a finding.
+        key_required: the absence of its key is one. An external CA keeps its key elsewhere.
+        wanted_names: subject alternative names that clients of this node use.
+        wanted_user: the common name a client has to have, empty where any is right.
+        owners: users that may own it besides root; None where any may.
+    """
+
+    name: str
+    path: str
+    form: str = CERTIFICATE
+    key_path: str = ""
+    use: str = ""
+    authority: str = ""
+    managed_by: str = OPERATOR
+    readers: tuple[str, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    required: bool = True
+    key_required: bool = True
+    wanted_names: tuple[str, ...] = ()
+    wanted_user: str = ""
+    owners: tuple[str, ...] | None = ()
+
+
+@dataclass(frozen=True)
+class EtcdSettings:
+    """How an etcd member is run, wherever its settings come from (flags, environment, file).
+
+    Attributes:
+        flags: values by flag name without dashes.
+        owner: user it runs as.
+    """
+
+    flags: Mapping[str, str] = field(default_factory=dict)
+    owner: str = ""
+
+    def flag(self, name: str) -> str:
+        return self.flags.get(name, "")
+
+
+@dataclass(frozen=True)
+class Kubelet:
+    """What the kubelet of the node is told.
+
+    Attributes:
+        node_name: the name it authenticates with.
+        address, port: where it listens.
+        cert_dir: where it keeps its own certificates.
+        cert_file, key_file: its serving pair where the operator gave one (tlsCertFile).
+        serving_requested: it requests its serving certificate from the cluster (serverTLSBootstrap).
+        client_ca: its clientCAFile.
+    """
+
+    node_name: str = ""
+    address: str = ""
+    port: int = 10250
+    cert_dir: str = "/var/lib/kubelet/pki"
+    cert_file: str = ""
+    key_file: str = ""
+    serving_requested: bool = False
+    client_ca: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the node was found to run; a part that is not there is None.
+
+    Attributes:
+        kubernetes: kubeadm's directory.
+        endpoint_hosts: hosts by which this node's own kubeconfigs reach the API.
+    """
+
+    kubernetes: str = "/etc/kubernetes"
+    api_server: StaticPod | None = None
+    controller_manager: StaticPod | None = None
+    scheduler: StaticPod | None = None
+    etcd: EtcdSettings | None = None
+    kubelet: Kubelet | None = None
+    endpoint_hosts: tuple[str, ...] = ()
+    dns_domain: str = "cluster.local"
+
+    @property
+    def pki(self) -> str:
+        return f"{self.kubernetes}/pki"
+
+
+def estate(layout: Layout, extra_names: Sequence[str] = ()) -> tuple[Entry, ...]:
+    """Return every entry of the node, each path once.
+
+    extra_names: further names and addresses that the API server's certificate has to have.
+    """
+    entries: list[Entry] = []
+    if layout.api_server is not None:
+        entries += _api_server(layout, layout.api_server, extra_names)
+        entries += _etcd_client(layout, layout.api_server)
+        entries += _kubeconfigs(layout)
+    if layout.etcd is not None:
+        entries += _etcd(layout, layout.etcd)
+    if layout.kubelet is not None:
+        entries += _kubelet(layout, layout.kubelet)
+    return _once([entry for entry in entries if entry.path])
+
+
+def served_without_file(layout: Layout) -> tuple[Endpoint, ...]:
+    """Return where a component serves a certificate that it made in memory."""
+    found = []
+    for name, pod, port in (
+        (CONTROLLER_MANAGER, layout.controller_manager, "10257"),
+        (SCHEDULER, layout.scheduler, "10259"),
+    ):
+        if pod is not None and not pod.argument("tls-cert-file"):
+            host = _reachable(pod.argument("bind-address", "127.0.0.1"))
+            found.append(Endpoint(host, _port(pod.argument("secure-port", port)), name))
+    return tuple(endpoint for endpoint in found if endpoint.port)
+
+
+def api_server_names(layout: Layout, extra_names: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the names that clients use for this node's API server, as far as the node itself knows them.
+
+    kubeadm puts the same into the certificate: the node's name, the service's names and first
+    address, the advertised address, the endpoint.
+    """
+    pod = layout.api_server or StaticPod()
+    service = [str(address) for address in _service_addresses(pod.argument("service-cluster-ip-range"))]
+    names = [
+        layout.kubelet.node_name if layout.kubelet else "",
+        *("kubernetes", "kubernetes.default", "kubernetes.default.svc"),
+        f"kubernetes.default.svc.{layout.dns_domain}",
+        *service[:1],
+        pod.argument("advertise-address"),
+        *layout.endpoint_hosts,
+        *extra_names,
+    ]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def endpoints(urls: str) -> tuple[Endpoint, ...]:
+    """Return where a comma list of etcd's URLs listens with TLS."""
+    found = []
+    for url in urls.split(","):
+        scheme, _separator, rest = url.strip().partition("://")
+        host, _colon, port = rest.rpartition(":")
+        if scheme == "https" and _port(port):
+            found.append(Endpoint(_reachable(host.strip("[]")), _port(port), "etcd"))
+    return tuple(found)
+
+
+def _api_server(layout: Layout, pod: StaticPod, extra_names: Sequence[str]) -> list[Entry]:
+    pki = layout.pki
+    manager = layout.controller_manager or StaticPod()
+    base = Entry("", "", managed_by=KUBEADM, readers=(API_SERVER,))
+    authority = replace(base, use=CA, readers=(API_SERVER, CONTROLLER_MANAGER), key_required=False)
+    client = replace(base, use=CLIENT)
+    return [
+        replace(
+            authority,
+            name=CLUSTER_CA,
+            path=pod.argument("client-ca-file", f"{pki}/ca.crt"),
+            key_path=manager.argument("cluster-signing-key-file", f"{pki}/ca.key"),
+        ),
+        replace(
+            authority,
+            name=FRONT_PROXY_CA,
+            path=pod.argument("requestheader-client-ca-file", f"{pki}/front-proxy-ca.crt"),
+            key_path=f"{pki}/front-proxy-ca.key",
+        ),
+        replace(
+            base,
+            name="apiserver",
+            path=pod.argument("tls-cert-file", f"{pki}/apiserver.crt"),
+            key_path=pod.argument("tls-private-key-file", f"{pki}/apiserver.key"),
+            use=SERVER,
+            authority=CLUSTER_CA,
+            endpoints=_api_endpoint(pod),
+            wanted_names=api_server_names(layout, extra_names),
+        ),
+        replace(
+            client,
+            name="apiserver-kubelet-client",
+            path=pod.argument("kubelet-client-certificate", f"{pki}/apiserver-kubelet-client.crt"),
+            key_path=pod.argument("kubelet-client-key", f"{pki}/apiserver-kubelet-client.key"),
+            authority=CLUSTER_CA,
+        ),
+        replace(
+            client,
+            name="front-proxy-client",
+            path=pod.argument("proxy-client-cert-file", f"{pki}/front-proxy-client.crt"),
+            key_path=pod.argument("proxy-client-key-file", f"{pki}/front-proxy-client.key"),
+            authority=FRONT_PROXY_CA,
+        ),
+        replace(
+            base,
+            name="sa",
+            path=pod.argument("service-account-key-file", f"{pki}/sa.pub"),
+            key_path=pod.argument("service-account-signing-key-file", f"{pki}/sa.key"),
+            form=KEY_PAIR,
+            readers=(API_SERVER, CONTROLLER_MANAGER),
+        ),
+    ]
+
+
+def _etcd_client(layout: Layout, pod: StaticPod) -> list[Entry]:
+    """What the API server shows to etcd: kubeadm's own pair, or what the operator brought for an external etcd."""
+    stacked = pod.argument("etcd-cafile").startswith(f"{layout.pki}/etcd/")
+    base = Entry("", "", managed_by=KUBEADM if stacked else OPERATOR, readers=(API_SERVER,))
+    authority = replace(
+        base,
+        name=ETCD_CA,
+        path=pod.argument("etcd-cafile"),
+        key_path=f"{layout.pki}/etcd/ca.key" if stacked else "",
+        use=CA,
+        key_required=False,
+    )
+    client = replace(
+        base,
+        name="apiserver-etcd-client",
+        path=pod.argument("etcd-certfile"),
+        key_path=pod.argument("etcd-keyfile"),
+        use=CLIENT,
+        authority=ETCD_CA,
+    )
+    return [authority, client]
+
+
+def _kubeconfigs(layout: Layout) -> list[Entry]:
+    """kubeadm's kubeconfigs. super-admin.conf is only where kubeadm init ran; both it and admin.conf may be put away."""
+    manager, scheduler = layout.controller_manager or StaticPod(), layout.scheduler or StaticPod()
+    directory = layout.kubernetes
+    base = Entry("", "", form=KUBECONFIG, use=CLIENT, authority=CLUSTER_CA, managed_by=KUBEADM)
+    admin = replace(base, required=False)
+    return [
+        replace(admin, name="admin.conf", path=f"{directory}/admin.conf", wanted_user="kubernetes-admin"),
+        replace(
+            admin, name="super-admin.conf", path=f"{directory}/super-admin.conf", wanted_user="kubernetes-super-admin"
+        ),
+        replace(
+            base,
+            name="controller-manager.conf",
+            path=manager.argument("kubeconfig", f"{directory}/controller-manager.conf"),
+            readers=(CONTROLLER_MANAGER,),
+            wanted_user="system:kube-controller-manager",
+        ),
+        replace(
+            base,
+            name="scheduler.conf",
+            path=scheduler.argument("kubeconfig", f"{directory}/scheduler.conf"),
+            readers=(SCHEDULER,),
+            wanted_user="system:kube-scheduler",
+        ),
+    ]
+
+
+def _etcd(layout: Layout, settings: EtcdSettings) -> list[Entry]:
+    """A member of etcd, whether kubeadm or systemd runs it."""
+    pki = f"{layout.pki}/etcd"
+    flag = settings.flag
+    by_kubeadm = flag("cert-file").startswith(f"{pki}/")
+    owners = (settings.owner,) if settings.owner else ()
+    base = Entry("", "", managed_by=KUBEADM if by_kubeadm else ETCD, readers=("etcd",), owners=owners)
+    authority = replace(base, use=CA, key_required=False, key_path=f"{pki}/ca.key" if by_kubeadm else "")
+    member = replace(base, use=PEER, authority=ETCD_CA)
+    own_peer_ca = flag("peer-trusted-ca-file") not in ("", flag("trusted-ca-file"))
+    entries = [
+        replace(authority, name=ETCD_CA, path=flag("trusted-ca-file")),
+        replace(authority, name=ETCD_PEER_CA, path=flag("peer-trusted-ca-file")),
+        replace(
+            member,
+            name="etcd-server",
+            path=flag("cert-file"),
+            key_path=flag("key-file"),
+            endpoints=endpoints(flag("listen-client-urls")),
+            wanted_names=_hosts(flag("advertise-client-urls"), flag("listen-client-urls")),
+        ),
+        replace(
+            member,
+            name="etcd-peer",
+            path=flag("peer-cert-file"),
+            key_path=flag("peer-key-file"),
+            authority=ETCD_PEER_CA if own_peer_ca else ETCD_CA,
+            endpoints=endpoints(flag("listen-peer-urls")),
+            wanted_names=_hosts(flag("initial-advertise-peer-urls")),
+        ),
+    ]
+    health = f"{pki}/healthcheck-client"
+    if by_kubeadm:
+        entries.append(
+            replace(
+                member,
+                name="etcd-healthcheck-client",
+                path=f"{health}.crt",
+                key_path=f"{health}.key",
+                use=CLIENT,
+                readers=(),
+                required=False,
+            )
+        )
+    return entries
+
+
+def _kubelet(layout: Layout, kubelet: Kubelet) -> list[Entry]:
+    base = Entry("", "", managed_by=KUBELET, readers=("kubelet",))
+    client = replace(
+        base,
+        use=CLIENT,
+        authority=CLUSTER_CA,
+        wanted_user=f"system:node:{kubelet.node_name}" if kubelet.node_name else "",
+    )
+    return [
+        replace(
+            base,
+            name=CLUSTER_CA,
+            path=kubelet.client_ca or f"{layout.pki}/ca.crt",
+            use=CA,
+            managed_by=KUBEADM,
+            key_required=False,
+        ),
+        replace(client, name="kubelet.conf", path=f"{layout.kubernetes}/kubelet.conf", form=KUBECONFIG),
+        replace(client, name="kubelet-client", path=f"{kubelet.cert_dir}/kubelet-client-current.pem"),
+        _kubelet_server(kubelet, base),
+    ]
+
+
+def _kubelet_server(kubelet: Kubelet, base: Entry) -> Entry:
+    serving = replace(
+        base,
+        name="kubelet-server",
+        use=SERVER,
+        endpoints=(Endpoint(_reachable(kubelet.address), kubelet.port, "kubelet"),) if kubelet.port else (),
+        wanted_names=(kubelet.node_name,) if kubelet.node_name else (),
+    )
+    if kubelet.cert_file:
+        return replace(serving, path=kubelet.cert_file, key_path=kubelet.key_file, managed_by=OPERATOR)
+    if kubelet.serving_requested:
+        return replace(serving, path=f"{kubelet.cert_dir}/kubelet-server-current.pem", authority=CLUSTER_CA)
+    # Signed by a CA that the kubelet made up for itself and keeps in the same file.
+    path = f"{kubelet.cert_dir}/kubelet"
+    return replace(serving, path=f"{path}.crt", key_path=f"{path}.key", required=False)
+
+
+def _api_endpoint(pod: StaticPod) -> tuple[Endpoint, ...]:
+    bind = pod.argument("bind-address")
+    host = bind if _specific(bind) else pod.argument("advertise-address", "127.0.0.1")
+    port = _port(pod.argument("secure-port", "6443"))
+    return (Endpoint(host, port, API_SERVER),) if port else ()
+
+
+def _service_addresses(ranges: str) -> Iterable[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """First address of each service range, which the service kubernetes has."""
+    for part in filter(None, ranges.split(",")):
+        try:
+            network = ipaddress.ip_network(part.strip(), strict=False)
+        except ValueError:
+            continue
+        if network.num_addresses > 1:
+            yield network[1]
+
+
+def _hosts(*urls: str) -> tuple[str, ...]:
+    """Hosts of URLs, as a client names them when it connects."""
+    return tuple(dict.fromkeys(endpoint.host for text in urls for endpoint in endpoints(text)))
+
+
+def _reachable(host: str) -> str:
+    """The address to connect to for one to listen on."""
+    return host if _specific(host) else "::1" if ":" in host else "127.0.0.1"
+
+
+def _specific(host: str) -> bool:
+    return host not in ("", "0.0.0.0", "::")
+
+
+def _port(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 6 and int(text) < 65536 else 0
+
+
+def _once(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The first entry of each path: a CA is read by several components."""
+    seen: dict[str, Entry] = {}
+    for entry in entries:
+        first = seen.get(entry.path)
+        if first is None:
+            seen[entry.path] = entry
+        else:
+            readers = tuple(dict.fromkeys((*first.readers, *entry.readers)))
+            seen[entry.path] = replace(first, readers=readers, owners=first.owners or entry.owners)
+    return tuple(seen.values())
