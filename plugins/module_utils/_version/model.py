@@ -39,6 +39,9 @@ class Node:
         runtime: name of the container runtime (containerd, cri-o, docker), empty where not known.
         runtime_version: its version as it says it, for instance 2.1.4 or 1.6.20~ds1.
         cgroup: 1 or 2; 0 where not known.
+        cgroup_v1_accepted: its kubelet is told to run on cgroup v1 (failCgroupV1 false).
+        flags: names of the flags given, without dashes, by component.
+        gates: feature gates given, by component.
         etcd_leader: the leader of a stacked etcd runs here.
         local: components that speak to this node's own API server instead of any of them.
     """
@@ -49,6 +52,9 @@ class Node:
     runtime: str = ""
     runtime_version: str = ""
     cgroup: int = 0
+    cgroup_v1_accepted: bool = False
+    flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    gates: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     etcd_leader: bool = False
     local: frozenset[str] = frozenset()
 
@@ -66,12 +72,14 @@ class Observation:
         coredns: version of the CoreDNS addon; None where there is none, or another DNS.
         clients: version of kubectl outside the nodes, by where it is (the controller).
         external_etcd: version by endpoint of an etcd that kubeadm does not run.
+        etcd_pinned: kubeadm's configuration names an etcd image of its own, which upgrades leave alone.
     """
 
     nodes: tuple[Node, ...]
     coredns: KubeVersion | None = None
     clients: Mapping[str, KubeVersion] = field(default_factory=dict)
     external_etcd: Mapping[str, KubeVersion] = field(default_factory=dict)
+    etcd_pinned: bool = False
 
     @property
     def control_planes(self) -> tuple[Node, ...]:
@@ -115,6 +123,7 @@ def observation_from_mapping(data: Mapping[str, Any]) -> Observation:
         coredns=_version("the cluster", COREDNS, data["coredns"]) if data.get("coredns") else None,
         clients={place: _version(place, KUBECTL, text) for place, text in (data.get("clients") or {}).items()},
         external_etcd={url: _version(url, ETCD, text) for url, text in (data.get("external_etcd") or {}).items()},
+        etcd_pinned=bool(data.get("etcd_pinned", False)),
     )
 
 
@@ -131,6 +140,9 @@ def _node(data: Mapping[str, Any]) -> Node:
         runtime=str(data.get("runtime") or ""),
         runtime_version=str(data.get("runtime_version") or ""),
         cgroup=int(data.get("cgroup") or 0),
+        cgroup_v1_accepted=bool(data.get("cgroup_v1_accepted", False)),
+        flags={component: tuple(names) for component, names in (data.get("flags") or {}).items()},
+        gates={component: dict(gates) for component, gates in (data.get("gates") or {}).items()},
         etcd_leader=bool(data.get("etcd_leader", False)),
         local=frozenset(data.get("local") or ()),
     )
