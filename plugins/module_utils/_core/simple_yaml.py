@@ -22,7 +22,7 @@ _KEY = re.compile(
 _COMMENT = re.compile(r"\s#.*$")
 
 
-class NotRead(ValueError):
+class NotRead(ValueError):  # noqa: N818 - what the text is, not a fault of ours
     """The text is no YAML, or uses what this reader does not know."""
 
 

@@ -54,6 +54,6 @@ def _certificate_of(endpoint: Endpoint, timeout: float) -> bytes:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with socket.create_connection((endpoint.host, endpoint.port), timeout) as plain:
-        with context.wrap_socket(plain) as tls:
-            return tls.getpeercert(binary_form=True) or b""
+    address = (endpoint.host, endpoint.port)
+    with socket.create_connection(address, timeout) as plain, context.wrap_socket(plain) as tls:
+        return tls.getpeercert(binary_form=True) or b""

@@ -1,0 +1,240 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observes what a node runs and which certificates, keys and kubeconfigs it holds. Changes nothing, needs no API."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .._core import simple_yaml
+from .._kubeadm import static_pod
+from . import kubeconfig, load
+from .estate import KEY_PAIR, KUBECONFIG, Endpoint, Entry, EtcdSettings, Kubelet, Layout
+from .model import Certificate, File, Key, Unreadable, User
+from .read import read
+
+KUBERNETES = "/etc/kubernetes"
+KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
+SUFFIXES = (".crt", ".cer", ".pem", ".conf", ".kubeconfig")
+MAX_FILES = 50_000
+NODE_USER = "system:node:"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is at an entry.
+
+    Attributes:
+        file, key_file: as they were found; key_file is None where the key is in the file itself or not asked for.
+        certificates: the leaf first; empty with a problem.
+        key: the private key's public part, None where there is none.
+        authority: what a kubeconfig trusts.
+        problems: (id, text) of everything that could not be read.
+    """
+
+    entry: Entry
+    file: File
+    certificates: tuple[Certificate, ...] = ()
+    key: Key | None = None
+    key_file: File | None = None
+    public: Key | None = None
+    authority: tuple[Certificate, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def leaf(self) -> Certificate | None:
+        return self.certificates[0] if self.certificates else None
+
+
+def layout(kubernetes: str = KUBERNETES) -> Layout:
+    """What the node runs, by the static pods and the kubelet's files."""
+    pods = {name: _manifest(kubernetes, name) for name in ("apiserver", "controller-manager", "scheduler")}
+    etcd = _pod(f"{kubernetes}/manifests/etcd.yaml")
+    return Layout(
+        kubernetes=kubernetes,
+        api_server=pods["apiserver"],
+        controller_manager=pods["controller-manager"],
+        scheduler=pods["scheduler"],
+        etcd=EtcdSettings({name: values[-1] for name, values in etcd.arguments.items()}) if etcd else None,
+        kubelet=_kubelet(kubernetes),
+        endpoint_hosts=_endpoint_hosts(kubernetes),
+    )
+
+
+def observe(entries: Sequence[Entry]) -> list[Found]:
+    """Read every entry; a kubeconfig with several users becomes several."""
+    return [found for entry in entries for found in _observe(entry)]
+
+
+def extra_entries(patterns: Sequence[str], known: Sequence[Entry]) -> list[Entry]:
+    """Entries for files, globs and directories that the operator names; what the estate has already is left out."""
+    taken = {entry.path for entry in known}
+    paths = dict.fromkeys(path for pattern in patterns for path in _expand(pattern))
+    return [_extra(path) for path in list(paths)[:MAX_FILES] if path not in taken]
+
+
+def _extra(path: str) -> Entry:
+    form = KUBECONFIG if path.endswith((".conf", ".kubeconfig", "/.kube/config")) else "certificate"
+    return Entry(path, path, form=form, owners=None, key_required=False)
+
+
+def _expand(pattern: str) -> list[str]:
+    """Directories are searched without following links, so that none leads in a circle."""
+    if Path(pattern).is_dir():
+        found = [os.path.join(top, name) for top, __, names in os.walk(pattern) for name in names]  # noqa: PTH118
+        return sorted(path for path in found if path.endswith(SUFFIXES))
+    if glob.has_magic(pattern):
+        return sorted(glob.glob(pattern))  # noqa: PTH207 - the pattern may be absolute
+    return [pattern]
+
+
+def _observe(entry: Entry) -> list[Found]:
+    file = read(entry.path)
+    if file.problem == "missing" and not entry.required:
+        return []
+    if file.problem:
+        return [Found(entry, file, problems=((file.problem, file.seen),))]
+    try:
+        if entry.form == KUBECONFIG:
+            return _kubeconfig(entry, file)
+        if entry.form == KEY_PAIR:
+            return [_with_key(Found(entry, file, public=load.public_key(file.data)))]
+        return [_with_key(Found(entry, file, certificates=load.certificates(file.data)))]
+    except Unreadable as error:
+        return [Found(entry, file, problems=((error.problem, _why(error)),))]
+
+
+def _with_key(found: Found) -> Found:
+    """Add the private key: from its own file, or from the file itself where it holds one."""
+    entry = found.entry
+    if not entry.key_path:
+        return _add_key(found, found.file.data) if b"PRIVATE KEY-----" in found.file.data else found
+    key_file = read(entry.key_path)
+    if key_file.problem == "missing" and not entry.key_required:
+        return found
+    found = replace(found, key_file=key_file)
+    if key_file.problem:
+        problem = "key_missing" if key_file.problem == "missing" else key_file.problem
+        return replace(found, problems=(*found.problems, (problem, f"{entry.key_path}: {key_file.seen}")))
+    return _add_key(found, key_file.data)
+
+
+def _add_key(found: Found, data: bytes) -> Found:
+    try:
+        return replace(found, key=load.private_key(data))
+    except Unreadable as error:
+        return replace(found, problems=(*found.problems, (error.problem, f"private key: {_why(error)}")))
+
+
+def _kubeconfig(entry: Entry, file: File) -> list[Found]:
+    config = kubeconfig.parse(file.data)
+    users = [user for user in config.users.values() if user.certificate or user.certificate_file]
+    found = []
+    for position, user in enumerate(users):
+        named = entry if position == 0 else replace(entry, name=f"{entry.name}#{user.name}")
+        access = config.cluster_of(user.name)
+        one = _user(replace(named, key_required=True), file, user)
+        if access is not None and (access.authority or access.authority_file):
+            one = _add_authority(one, access.authority or read(_beside(file, access.authority_file)).data)
+        found.append(one)
+    return found
+
+
+def _user(entry: Entry, file: File, user: User) -> Found:
+    found = Found(entry, file)
+    data, key = user.certificate, user.key
+    if not data:
+        referenced = read(_beside(file, user.certificate_file))
+        data = referenced.data
+        if referenced.problem:
+            return replace(found, problems=((referenced.problem, f"{referenced.path}: {referenced.seen}"),))
+    try:
+        found = replace(found, certificates=load.certificates(data))
+    except Unreadable as error:
+        return replace(found, problems=((error.problem, f"client certificate of {user.name}: {_why(error)}"),))
+    if key:
+        return _add_key(found, key)
+    return _with_key(
+        replace(found, entry=replace(entry, key_path=_beside(file, user.key_file) if user.key_file else ""))
+    )
+
+
+def _add_authority(found: Found, data: bytes) -> Found:
+    try:
+        return replace(found, authority=load.certificates(data))
+    except Unreadable as error:
+        return replace(found, problems=(*found.problems, (error.problem, f"certificate-authority: {_why(error)}")))
+
+
+def _beside(file: File, path: str) -> str:
+    return str(Path(file.path).parent / path)
+
+
+def _why(error: Unreadable) -> str:
+    return f"{error.what} ({error.seen})" if error.seen else error.what
+
+
+def _manifest(kubernetes: str, name: str) -> static_pod.StaticPod | None:
+    return _pod(f"{kubernetes}/manifests/kube-{name}.yaml")
+
+
+def _pod(path: str) -> static_pod.StaticPod | None:
+    file = read(path)
+    return None if file.problem else static_pod.parse(file.data.decode("utf-8", "replace"))
+
+
+def _kubelet(kubernetes: str) -> Kubelet | None:
+    if read(f"{kubernetes}/kubelet.conf").problem == "missing":
+        return None
+    text = read(KUBELET_CONFIG).data.decode("utf-8", "replace")
+    try:
+        config = simple_yaml.parse(text)
+    except simple_yaml.NotRead:
+        config = {}
+    values = config if isinstance(config, dict) else {}
+    port = str(values.get("port") or "10250")
+    authentication = values.get("authentication")
+    x509 = authentication.get("x509") if isinstance(authentication, dict) else None
+    return Kubelet(
+        node_name=_node_name(),
+        address=str(values.get("address") or ""),
+        port=int(port) if port.isdecimal() else 10250,
+        cert_file=str(values.get("tlsCertFile") or ""),
+        key_file=str(values.get("tlsPrivateKeyFile") or ""),
+        serving_requested=str(values.get("serverTLSBootstrap") or "").lower() == "true",
+        client_ca=str(x509.get("clientCAFile") or "") if isinstance(x509, dict) else "",
+    )
+
+
+def _node_name() -> str:
+    """From the kubelet's client certificate."""
+    try:
+        certificate = load.certificates(read("/var/lib/kubelet/pki/kubelet-client-current.pem").data)[0]
+    except Unreadable:
+        return ""
+    name = certificate.common_name
+    return name[len(NODE_USER) :] if name.startswith(NODE_USER) else ""
+
+
+def _endpoint_hosts(kubernetes: str) -> tuple[str, ...]:
+    """Hosts of the API in this node's own kubeconfigs."""
+    hosts = []
+    for name in ("admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf"):
+        try:
+            config = kubeconfig.parse(read(f"{kubernetes}/{name}").data)
+            hosts += [urlsplit(cluster.server).hostname or "" for cluster in config.clusters.values()]
+        except (Unreadable, ValueError):
+            continue  # reported where the file itself is judged
+    return tuple(dict.fromkeys(host for host in hosts if host))
+
+
+def endpoint(text: str) -> Endpoint:
+    """host:port as the operator writes it; port 0 where it is none."""
+    host, __, port = text.rpartition(":")
+    return Endpoint(host.strip("[]"), int(port) if port.isdecimal() else 0)

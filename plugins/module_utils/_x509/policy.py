@@ -1,0 +1,268 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judges certificates (pure): a verdict and its reasons for everything a node holds and serves."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from .._core.errors import KubeopsError
+from . import duration
+from .estate import CA, CLIENT, KEY_PAIR, KUBECONFIG, PEER, SERVER, Endpoint
+from .load import signed_by
+from .model import CLIENT_AUTH, SERVER_AUTH, Certificate, File
+from .observe import Found
+from .served import Served
+
+OK, WARNING, CRITICAL, EXPIRED, BROKEN = LEVELS = ("ok", "warning", "critical", "expired", "broken")
+
+_PERCENT = re.compile(r"^(?P<part>\d+(?:\.\d+)?)%$")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a verdict is not ok: id, level, what is wrong and what to do."""
+
+    id: str
+    level: str
+    message: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Time left at which a level begins; the smaller of both where both are given."""
+
+    span: timedelta | None = None
+    part: float | None = None
+
+    def of(self, lifetime: timedelta) -> timedelta:
+        spans = [span for span in (self.span, None if self.part is None else lifetime * self.part) if span is not None]
+        return min(spans)
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What everything is judged by.
+
+    Attributes:
+        authorities: certificates of every CA of the estate, by the name of its entry.
+        served: what each endpoint serves.
+    """
+
+    now: datetime
+    warning: Threshold
+    critical: Threshold
+    authorities: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)
+    served: Mapping[Endpoint, Served] = field(default_factory=dict)
+
+
+def threshold(text: str, option: str) -> Threshold:
+    """Read 30d, 10% or both with a comma; raises KubeopsError naming the option."""
+    span, part = None, None
+    for word in text.replace(" ", "").split(","):
+        percent = _PERCENT.match(word)
+        if percent:
+            part = float(percent["part"]) / 100
+            if part > 1:
+                raise KubeopsError(f"{option} is more than the whole lifetime", seen=text, fix="at most 100%")
+        else:
+            span = duration.parse(word, option)
+    return Threshold(span, part)
+
+
+def judge(found: Found, standard: Standard) -> tuple[Reason, ...]:
+    """Every reason, worst first; none means ok."""
+    reasons = list(_reasons(found, standard))
+    return tuple(sorted(reasons, key=lambda reason: -LEVELS.index(reason.level)))
+
+
+def verdict(reasons: Sequence[Reason]) -> str:
+    """The worst level among the reasons."""
+    return max((reason.level for reason in reasons), key=LEVELS.index, default=OK)
+
+
+def expiry(certificate: Certificate, standard: Standard) -> Iterator[Reason]:
+    """Not valid yet, ended, or ending."""
+    now, left = standard.now, certificate.not_after - standard.now
+    if certificate.not_before > now:
+        ahead = duration.describe(certificate.not_before - now)
+        yield Reason("not_yet_valid", BROKEN, f"it is valid in {ahead} only", "set the clock, or issue it anew")
+    if left <= timedelta(0):
+        yield Reason("expired", EXPIRED, f"it expired {duration.describe(-left)} ago", "renew it")
+    elif left <= standard.critical.of(certificate.lifetime):
+        yield Reason("expires_soon", CRITICAL, f"it expires in {duration.describe(left)}", "renew it")
+    elif left <= standard.warning.of(certificate.lifetime):
+        yield Reason("expires_soon", WARNING, f"it expires in {duration.describe(left)}", "renew it")
+
+
+def _reasons(found: Found, standard: Standard) -> Iterator[Reason]:
+    for problem, text in found.problems:
+        yield Reason(problem, BROKEN, text, "restore it from a backup, or issue it anew")
+    yield from _permissions(found)
+    yield from _key(found)
+    if found.leaf is not None:
+        yield from expiry(found.leaf, standard)
+        yield from _use(found, found.leaf)
+        yield from _names(found, found.leaf)
+        yield from _chain(found, found.leaf, standard)
+        yield from _serving(found, found.leaf, standard)
+
+
+def _permissions(found: Found) -> Iterator[Reason]:
+    secret = found.key_file or (found.file if found.key or found.entry.form == KUBECONFIG else None)
+    for file in dict.fromkeys(filter(None, (found.file, found.key_file))):
+        if file.problem:
+            continue
+        if file is secret and file.mode & 0o004:
+            yield _mode(file, "world_readable", CRITICAL, "every user of the node can read this secret", "chmod 0600")
+        elif file is secret and file.mode & 0o040 and file.group != "root":
+            yield _mode(file, "group_readable", WARNING, f"the group {file.group} can read this secret", "chmod 0600")
+        if file.mode & 0o022:
+            yield _mode(file, "writable_by_others", CRITICAL, "others than its owner can replace it", "chmod go-w")
+        owners = found.entry.owners
+        if owners is not None and file.uid != 0 and file.owner not in owners:
+            yield Reason("owner", WARNING, f"{file.path} belongs to {file.owner}", f"chown root:root {file.path}")
+
+
+def _mode(file: File, rule: str, level: str, text: str, fix: str) -> Reason:
+    return Reason(rule, level, f"{file.path} has mode {file.mode:04o}: {text}", f"{fix} {file.real_path or file.path}")
+
+
+def _key(found: Found) -> Iterator[Reason]:
+    other = found.public.public_key if found.entry.form == KEY_PAIR and found.public else None
+    other = other or (found.leaf.public_key if found.leaf else None)
+    if found.key is not None and other is not None and found.key.public_key != other:
+        where = found.entry.key_path or found.entry.path
+        fix = "put the matching pair back from a backup, or issue it anew"
+        yield Reason("key_mismatch", BROKEN, f"the private key in {where} belongs to another certificate", fix)
+    if found.leaf and found.key is None and found.entry.use in (CLIENT, SERVER, PEER) and not found.problems:
+        yield Reason(
+            "key_missing", BROKEN, "there is no private key for it", "put it back from a backup, or issue anew"
+        )
+
+
+def _use(found: Found, leaf: Certificate) -> Iterator[Reason]:
+    use, user = found.entry.use, found.entry.wanted_user
+    needed = {SERVER: (SERVER_AUTH,), CLIENT: (CLIENT_AUTH,), PEER: (SERVER_AUTH, CLIENT_AUTH)}.get(use, ())
+    missing = [usage for usage in needed if usage not in leaf.usages]
+    if use == CA and not leaf.is_ca:
+        yield Reason("not_a_ca", BROKEN, f"{leaf.subject} is no CA", "put the CA's certificate back")
+    if missing:
+        yield Reason("usage", BROKEN, f"it lacks the usage {' and '.join(missing)}", "put the right file here")
+    if user and leaf.common_name != user:
+        yield Reason("wrong_user", BROKEN, f"it is of {leaf.common_name}, not of {user}", "put the right file here")
+
+
+def _names(found: Found, leaf: Certificate) -> Iterator[Reason]:
+    missing = [name for name in found.entry.wanted_names if not _covers(leaf, name)]
+    if missing:
+        yield Reason(
+            "san_missing", BROKEN, f"it lacks the names {', '.join(missing)}", "issue it anew with these names"
+        )
+
+
+def _covers(leaf: Certificate, name: str) -> bool:
+    try:
+        return str(ipaddress.ip_address(name)) in leaf.ip_addresses
+    except ValueError:
+        pass
+    wanted = name.lower().rstrip(".")
+    wildcard = f"*.{wanted.partition('.')[2]}"
+    return any(has.lower() in (wanted, wildcard) for has in leaf.dns_names)
+
+
+def _chain(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reason]:
+    name = found.entry.authority
+    authorities = standard.authorities.get(name, ())
+    if authorities:
+        signers = [authority for authority in authorities if signed_by(leaf, authority)]
+        if not signers:
+            text = f"the CA {name} did not sign it; its issuer is {leaf.issuer}"
+            yield Reason("wrong_ca", BROKEN, text, "issue it anew, or put the right CA back")
+        elif all(leaf.not_after > signer.not_after for signer in signers):
+            text = f"it ends after the CA {name}, which ends {signers[0].not_after:%Y-%m-%d %H:%M} UTC"
+            yield Reason("outlives_ca", WARNING, text, "rotate the CA")
+    trusted = {authority.fingerprint for authority in authorities}
+    if authorities and found.authority and not trusted.intersection(ca.fingerprint for ca in found.authority):
+        yield Reason("trusts_wrong_ca", BROKEN, f"it trusts another CA than {name}", "write the kubeconfig anew")
+
+
+def _serving(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reason]:
+    for endpoint in found.entry.endpoints:
+        served = standard.served.get(endpoint)
+        if served and served.certificate and served.certificate.fingerprint != leaf.fingerprint:
+            text = (
+                f"{endpoint} serves serial {served.certificate.serial}, which ends "
+                f"{served.certificate.not_after:%Y-%m-%d %H:%M} UTC; the file has {leaf.serial}"
+            )
+            fix = (
+                f"restart {', '.join(found.entry.readers) or 'what serves it'}, if it does not take the file up itself"
+            )
+            yield Reason("served_differs", CRITICAL, text, fix)
+
+
+def as_dict(found: Found, reasons: Sequence[Reason], standard: Standard) -> dict[str, Any]:
+    """One entry of the module's result."""
+    leaf = found.leaf
+    served = [_served(standard.served[one], leaf) for one in found.entry.endpoints if one in standard.served]
+    return {
+        "name": found.entry.name,
+        "path": found.file.path,
+        "key_path": found.entry.key_path,
+        "form": found.entry.form,
+        "managed_by": found.entry.managed_by,
+        "mode": f"{found.file.mode:04o}",
+        "owner": found.file.owner,
+        "group": found.file.group,
+        "served": served,
+        **_judged(leaf, reasons, standard.now),
+    }
+
+
+def served_as_dict(served: Served, reasons: Sequence[Reason], now: datetime) -> dict[str, Any]:
+    """An entry for what is served and is in no file."""
+    empty = {"key_path": "", "form": "served", "managed_by": served.endpoint.name, "mode": "", "owner": "", "group": ""}
+    name = f"{served.endpoint.name} (served)" if served.endpoint.name else str(served.endpoint)
+    shown = [_served(served, None)]
+    return {
+        "name": name,
+        "path": str(served.endpoint),
+        **empty,
+        "served": shown,
+        **_judged(served.certificate, reasons, now),
+    }
+
+
+def order(row: Mapping[str, Any]) -> tuple[bool, float, str]:
+    """Sorting key: what cannot be read first, then by the time left."""
+    left = row["seconds_left"]
+    return left is not None, left or 0.0, row["path"]
+
+
+def _judged(leaf: Certificate | None, reasons: Sequence[Reason], now: datetime) -> dict[str, Any]:
+    left = (leaf.not_after - now).total_seconds() if leaf else None
+    return {
+        "verdict": verdict(reasons),
+        "reasons": [vars(reason) for reason in reasons],
+        "seconds_left": left,
+        "days_left": None if left is None else int(left // 86400),
+        "certificate": leaf.as_dict() if leaf else None,
+    }
+
+
+def _served(served: Served, leaf: Certificate | None) -> dict[str, Any]:
+    certificate = served.certificate
+    return {
+        "endpoint": str(served.endpoint),
+        "serial": certificate.serial if certificate else "",
+        "not_after": f"{certificate.not_after:%Y-%m-%dT%H:%M:%SZ}" if certificate else "",
+        "matches": None if certificate is None or leaf is None else certificate.fingerprint == leaf.fingerprint,
+        "failure": served.failure,
+    }
