@@ -289,7 +289,7 @@ def _etcd_client(layout: Layout, pod: StaticPod) -> list[Entry]:
 
 
 def _kubeconfigs(layout: Layout) -> list[Entry]:
-    """kubeadm's kubeconfigs. super-admin.conf is only where kubeadm init ran; both admin files may be kept elsewhere."""
+    """kubeadm's kubeconfigs. super-admin.conf is only where init ran; both admin files may be kept elsewhere."""
     manager, scheduler = layout.controller_manager or StaticPod(), layout.scheduler or StaticPod()
     directory = layout.kubernetes
     base = Entry("", "", form=KUBECONFIG, use=CLIENT, authority=CLUSTER_CA, managed_by=KUBEADM)

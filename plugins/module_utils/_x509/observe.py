@@ -224,14 +224,18 @@ def _node_name() -> str:
 
 def _endpoint_hosts(kubernetes: str) -> tuple[str, ...]:
     """Hosts of the API in this node's own kubeconfigs."""
-    hosts = []
-    for name in ("admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf"):
-        try:
-            config = kubeconfig.parse(read(f"{kubernetes}/{name}").data)
-            hosts += [urlsplit(cluster.server).hostname or "" for cluster in config.clusters.values()]
-        except (Unreadable, ValueError):
-            continue  # reported where the file itself is judged
+    names = ("admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf")
+    hosts = [host for name in names for host in _servers(f"{kubernetes}/{name}")]
     return tuple(dict.fromkeys(host for host in hosts if host))
+
+
+def _servers(path: str) -> list[str]:
+    """None of a kubeconfig that cannot be read: that is reported where the file itself is judged."""
+    try:
+        config = kubeconfig.parse(read(path).data)
+        return [urlsplit(cluster.server).hostname or "" for cluster in config.clusters.values()]
+    except (Unreadable, ValueError):
+        return []
 
 
 def endpoint(text: str) -> Endpoint:

@@ -1,0 +1,78 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole check of one node: estate, files, ports, verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from .._core.errors import KubeopsError
+from . import observe, policy
+from .estate import CA, Endpoint, estate, served_without_file
+from .model import Certificate
+from .served import Served, all_served
+
+
+def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return certificates, verdict, counts, clock_offset and warnings; options are those of cert_check."""
+    warning, critical = (policy.threshold(options[name], name) for name in ("warning", "critical"))
+    layout = observe.layout()
+    entries = estate(layout, options["api_server_names"])
+    found = observe.observe([*entries, *observe.extra_entries(options["paths"], entries)])
+    more = (*served_without_file(layout), *_asked(options["endpoints"]))
+    ports = [*(endpoint for entry in entries for endpoint in entry.endpoints), *more]
+    served = all_served(ports, options["timeout"]) if options["served"] else {}
+    standard = policy.Standard(now, warning, critical, authorities(found), served)
+    rows = [policy.as_dict(one, policy.judge(one, standard), standard) for one in found]
+    rows += [_port(served[endpoint], standard) for endpoint in more if endpoint in served]
+    return {**_summed(sorted(rows, key=policy.order)), **_clock(options, now)}
+
+
+def authorities(found: Iterable[observe.Found]) -> dict[str, Sequence[Certificate]]:
+    """Every CA of the estate by the name of its entry."""
+    return {one.entry.name: one.certificates for one in found if one.entry.use == CA and one.certificates}
+
+
+def summary(result: Mapping[str, Any], level: str) -> str:
+    """One line for each entry at this level or worse."""
+    worse = policy.LEVELS[policy.LEVELS.index(level) :]
+    return "; ".join(
+        f"{row['name']} ({row['path']}): {row['verdict']}, {row['reasons'][0]['message']}"
+        for row in result["certificates"]
+        if row["verdict"] in worse
+    )
+
+
+def _summed(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    counted = Counter(row["verdict"] for row in rows)
+    worst = max(counted, key=policy.LEVELS.index, default=policy.OK)
+    counts = {level: counted.get(level, 0) for level in policy.LEVELS}
+    return {"certificates": rows, "verdict": worst, "counts": counts}
+
+
+def _port(served: Served, standard: policy.Standard) -> dict[str, Any]:
+    """A port that stands for itself; one that does not answer has no verdict of its own: it may be stopped."""
+    certificate = served.certificate
+    return policy.served_as_dict(
+        served, list(policy.expiry(certificate, standard)) if certificate else [], standard.now
+    )
+
+
+def _asked(texts: Sequence[str]) -> list[Endpoint]:
+    endpoints = [observe.endpoint(text) for text in texts]
+    for text, endpoint in zip(texts, endpoints):
+        if not endpoint.host or not 0 < endpoint.port < 65536:
+            raise KubeopsError("an entry of endpoints is no host:port", seen=repr(text), fix="write 192.0.2.1:6443")
+    return endpoints
+
+
+def _clock(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    if not options["reference_time"]:
+        return {"clock_offset": None, "warnings": []}
+    offset = round(now.timestamp() - options["reference_time"], 1)
+    text = f"The clock is {offset:+g} s apart from the controller's; certificates are judged by the node's clock."
+    return {"clock_offset": offset, "warnings": [text] if abs(offset) > options["max_clock_offset"] else []}
