@@ -44,7 +44,7 @@ def _named(document: Mapping[str, Any], kind: str, key: str) -> list[tuple[str, 
     entries = document.get(kind) or []
     if not isinstance(entries, list):
         raise Unreadable("malformed", f"{kind} is no list")
-    found = []
+    found: list[tuple[str, Mapping[str, Any]]] = []
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise Unreadable("malformed", f"an entry of {kind} has no name")

@@ -102,6 +102,13 @@ def expiry(certificate: Certificate, standard: Standard) -> Iterator[Reason]:
         yield Reason("expires_soon", WARNING, f"it expires in {duration.describe(left)}", "renew it")
 
 
+def silence(served: Served | None) -> Iterator[Reason]:
+    """A port that was asked and showed no certificate."""
+    if served is not None and served.certificate is None:
+        text = f"{served.endpoint} serves no certificate ({served.failure})"
+        yield Reason("no_answer", WARNING, text, "find out why it does not answer")
+
+
 def _reasons(found: Found, standard: Standard) -> Iterator[Reason]:
     for problem, text in found.problems:
         yield Reason(problem, BROKEN, text, "restore it from a backup, or issue it anew")
@@ -197,6 +204,7 @@ def _chain(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reas
 def _serving(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reason]:
     for endpoint in found.entry.endpoints:
         served = standard.served.get(endpoint)
+        yield from silence(served)
         if served and served.certificate and served.certificate.fingerprint != leaf.fingerprint:
             text = (
                 f"{endpoint} serves serial {served.certificate.serial}, which ends "
