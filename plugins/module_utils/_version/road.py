@@ -9,10 +9,27 @@ https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .version import KubeVersion
+from .._inventory.finding import ERROR, Finding
+from .model import (
+    APISERVER,
+    CONTROLLER_MANAGER,
+    COREDNS,
+    ETCD,
+    KUBE_PROXY,
+    KUBEADM,
+    KUBECTL,
+    KUBELET,
+    SCHEDULER,
+    Node,
+    Observation,
+)
+from .releases import KNOWN, Catalogue
+from .skew import behind_allowed, minors_behind
+from .version import KubeVersion, Minor
 
 MINOR = "minor"
 PATCH = "patch"
@@ -97,3 +114,202 @@ class Road:
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
         return {"target": str(self.target), "hops": [hop.as_dict() for hop in self.hops]}
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """What kubeadm of a version runs beside Kubernetes; None where not known."""
+
+    etcd: KubeVersion | None = None
+    coredns: KubeVersion | None = None
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How to go.
+
+    Attributes:
+        target: version wanted.
+        available: versions that can be installed, for stops on the way; the catalogue's latest otherwise.
+        workers: EVERY_HOP or LAST_HOP.
+        bundled: exact versions beside Kubernetes by version of it, where known better than the catalogue.
+        catalogue: release data.
+    """
+
+    target: KubeVersion
+    available: tuple[KubeVersion, ...] = ()
+    workers: str = EVERY_HOP
+    bundled: Mapping[KubeVersion, Bundled] = field(default_factory=dict)
+    catalogue: Catalogue = KNOWN
+
+
+def build(observed: Observation, wishes: Wishes) -> Road:
+    """The road from what runs; no hops where why_not() has something to say."""
+    if why_not(observed, wishes):
+        return Road(wishes.target)
+    hops: list[Hop] = []
+    for version in _stops(observed, wishes):
+        hop = _hop(observed, version, wishes)
+        if hop.steps:
+            hops.append(hop)
+            observed = after(observed, hop)
+    return Road(wishes.target, tuple(hops))
+
+
+def why_not(observed: Observation, wishes: Wishes) -> list[Finding]:
+    """Why there is no legal road to the target: a downgrade, or a minor that cannot be stopped at."""
+    servers = observed.versions(APISERVER)
+    if not servers:
+        return [_refusal("road.no_api_server", "no API server's version is known", "bring one control plane back")]
+    return [*_downgrade(observed, wishes.target), *_skipped(servers, wishes)]
+
+
+def after(observed: Observation, hop: Hop) -> Observation:
+    """The cluster after the hop."""
+    nodes = {node.name: node for node in observed.nodes}
+    coredns = observed.coredns
+    for step in hop.steps:
+        if step.node:
+            nodes[step.node] = nodes[step.node].at(step.component, step.to)
+        elif step.component == COREDNS:
+            coredns = step.to
+        else:
+            nodes = {name: _with_proxy(node, step.to) for name, node in nodes.items()}
+    return replace(observed, nodes=tuple(nodes.values()), coredns=coredns)
+
+
+def _with_proxy(node: Node, version: KubeVersion) -> Node:
+    return node.at(KUBE_PROXY, version) if KUBE_PROXY in node.components else node
+
+
+def _refusal(rule: str, message: str, fix: str, hosts: tuple[str, ...] = ()) -> Finding:
+    return Finding(rule, ERROR, message, fix, hosts, variable="kubeops_version")
+
+
+def _downgrade(observed: Observation, target: KubeVersion) -> Iterator[Finding]:
+    for component in (APISERVER, KUBELET):
+        newer = [(node.name, version) for node, version in observed.running(component) if version > target]
+        if newer:
+            newest = max(version for _name, version in newer)
+            message = f"{component} {newest} is newer than the version wanted, {target}: that would be a downgrade"
+            fix = f"set kubeops_version: {newest}, or a newer one; the way back is a restored backup"
+            yield _refusal("road.downgrade", message, fix, tuple(name for name, _version in newer))
+
+
+def _skipped(servers: list[KubeVersion], wishes: Wishes) -> Iterator[Finding]:
+    for minor in _between(servers[-1].line, wishes.target.line):
+        if _stop(minor, wishes) is None:
+            message = (
+                f"the road from {servers[-1]} to {wishes.target} has to stop at {minor}, and no {minor} is available"
+            )
+            fix = f"make a {minor} release available (bundle or repository); a minor cannot be skipped"
+            yield _refusal("road.minor_skipped", message, fix)
+
+
+def _between(origin: Minor, target: Minor) -> list[Minor]:
+    """Minors on the way, both ends left out."""
+    return [origin.plus(step) for step in range(1, target.minor - origin.minor)]
+
+
+def _stop(minor: Minor, wishes: Wishes) -> KubeVersion | None:
+    """The newest release of a minor that can be installed."""
+    if wishes.available:
+        return max((version for version in wishes.available if version.line == minor), default=None)
+    known = wishes.catalogue.release(minor)
+    return KubeVersion.parse(known.latest) if known and known.latest else None
+
+
+def _stops(observed: Observation, wishes: Wishes) -> list[KubeVersion]:
+    """Versions of the hops: what a begun hop was going to, the minors between, the target."""
+    servers = observed.versions(APISERVER)
+    newest, target = servers[-1], wishes.target
+    stops = [stop for stop in (_stop(minor, wishes) for minor in _between(newest.line, target.line)) if stop]
+    begun = newest.line < target.line and _lags(observed, newest, wishes)
+    return [*([newest] if begun else []), *stops, target]
+
+
+def _lags(observed: Observation, newest: KubeVersion, wishes: Wishes) -> bool:
+    """Something is a minor behind the newest API server, so that a hop was begun and did not end."""
+    parts = (APISERVER, CONTROLLER_MANAGER, SCHEDULER, *((KUBELET,) if wishes.workers == EVERY_HOP else ()))
+    if any(version.line < newest.line for part in parts for version in observed.versions(part)):
+        return True
+    # With the next minor these kubelets would be further behind than they may.
+    return any(minors_behind(version, newest) + 1 > behind_allowed(version) for version in observed.versions(KUBELET))
+
+
+def _hop(observed: Observation, version: KubeVersion, wishes: Wishes) -> Hop:
+    origin = observed.versions(APISERVER)[0]
+    bundled = _bundled(version, wishes)
+    steps = [
+        *_control_plane(observed, version, bundled),
+        *_addons(observed, version, bundled),
+        *_kubelets(observed, version, wishes),
+    ]
+    kind = MINOR if origin.line < version.line else PATCH if origin < version else CATCH_UP
+    return Hop(kind, origin, version, tuple(steps))
+
+
+def _bundled(version: KubeVersion, wishes: Wishes) -> Bundled:
+    known = wishes.bundled.get(version)
+    if known is not None:
+        return known
+    release = wishes.catalogue.release(version.line)
+    if release is None:
+        return Bundled()
+    texts = (release.bundled_etcd, release.coredns)
+    return Bundled(*(KubeVersion.parse(text) if text else None for text in texts))
+
+
+def order(control_planes: Sequence[Node], version: KubeVersion) -> list[Node]:
+    """Those that are done already, then the others; the leader of etcd last, so that it moves once."""
+    return sorted(control_planes, key=lambda node: (node.components.get(APISERVER) != version, node.etcd_leader))
+
+
+def _control_plane(observed: Observation, version: KubeVersion, bundled: Bundled) -> Iterator[Step]:
+    for node in order(observed.control_planes, version):
+        parts = list(_static_pods(observed, node, version, bundled))
+        if parts:
+            yield from _upgraded(CONTROL_PLANE, node, KUBEADM, version, "kubeadm upgrades to its own version only")
+            yield from parts
+
+
+def _static_pods(observed: Observation, node: Node, version: KubeVersion, bundled: Bundled) -> Iterator[Step]:
+    if bundled.etcd is not None and ETCD in node.components and not observed.etcd_pinned:
+        why = f"kubeadm {version} brings it"
+        yield from _upgraded(CONTROL_PLANE, node, ETCD, bundled.etcd, why)
+    yield from _upgraded(CONTROL_PLANE, node, APISERVER, version, "before everything that speaks to it")
+    for component in (CONTROLLER_MANAGER, SCHEDULER):
+        yield from _upgraded(CONTROL_PLANE, node, component, version, "after the API server it speaks to")
+
+
+def _addons(observed: Observation, version: KubeVersion, bundled: Bundled) -> Iterator[Step]:
+    proxies = observed.versions(KUBE_PROXY)
+    if proxies and proxies[0] < version:
+        yield Step(ADDONS, "", KUBE_PROXY, proxies[0], version, "after the last API server, on every node")
+    if bundled.coredns is not None and observed.coredns is not None and observed.coredns < bundled.coredns:
+        yield Step(ADDONS, "", COREDNS, observed.coredns, bundled.coredns, f"kubeadm {version} brings it")
+
+
+def _kubelets(observed: Observation, version: KubeVersion, wishes: Wishes) -> Iterator[Step]:
+    """After the last API server: a kubelet may not be newer than any it can meet."""
+    last = version == wishes.target
+    for node in (*order(observed.control_planes, version), *observed.workers):
+        kubelet = node.components.get(KUBELET)
+        waits = wishes.workers == LAST_HOP and not last and not _must_follow(kubelet, version)
+        if node.control_plane or not waits:
+            why = "after every API server; the node is drained for it"
+            yield from _upgraded(KUBELETS, node, KUBEADM, version, "it renews the kubelet's configuration")
+            yield from _upgraded(KUBELETS, node, KUBELET, version, why)
+            yield from _upgraded(KUBELETS, node, KUBECTL, version, "with the kubelet")
+
+
+def _must_follow(kubelet: KubeVersion | None, version: KubeVersion) -> bool:
+    """The next hop would leave this kubelet too far behind."""
+    return kubelet is not None and minors_behind(kubelet, version) + 1 > behind_allowed(kubelet)
+
+
+def _upgraded(stage: str, node: Node, component: str, version: KubeVersion, why: str) -> Iterator[Step]:
+    """A step where the node has an older one."""
+    present = node.components.get(component)
+    if present is not None and present < version:
+        yield Step(stage, node.name, component, present, version, why)
