@@ -13,14 +13,14 @@ short_description: Judge every certificate of a node, on disk and as it is serve
 version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
-  - Finds what belongs to the node by its static pods and its kubelet, namely kubeadm's certificates and kubeconfigs, the
-    kubelet's client and serving certificates, those of etcd, the front proxy and the service accounts' key pair.
+  - Finds what belongs to the node by its static pods and its kubelet, namely kubeadm's certificates and kubeconfigs,
+    the kubelet's client and serving certificates, those of etcd, the front proxy and the service accounts' key pair.
   - For each it says how long it is valid, whether its key, its CA, its usages and its names are right, who can read it,
     and whether the certificate served is the one on disk.
   - Needs no API server and works when everything has expired. What cannot be read is a finding.
 requirements:
   - The Python library C(cryptography) on the node, 36 or newer.
-extends_documentation_fragment: kubeops.cluster.attributes
+extends_documentation_fragment: kubeops.cluster.attributes.reads
 options:
   warning:
     description:
@@ -71,14 +71,6 @@ options:
     type: str
     choices: [never, warning, critical, expired, broken]
     default: never
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: linux
 """
 
 EXAMPLES = r"""
@@ -113,7 +105,8 @@ certificates:
       days_left: 20
       seconds_left: 1728000.0
       certificate: {subject: CN=kube-apiserver, serial: 4f1a}
-      served: [{endpoint: "192.0.2.11:6443", serial: 4f1a, not_after: "2026-12-11T10:00:00Z", matches: true, failure: ""}]
+      served:
+        - {endpoint: "192.0.2.11:6443", serial: 4f1a, not_after: "2026-12-11T10:00:00Z", matches: true, failure: ""}
 verdict:
   description: The worst verdict, V(ok), V(warning), V(critical), V(expired) or V(broken).
   returned: always

@@ -55,11 +55,10 @@ def _summed(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _port(served: Served, standard: policy.Standard) -> dict[str, Any]:
-    """A port that stands for itself; one that does not answer has no verdict of its own: it may be stopped."""
+    """A port whose certificate is in no file that is known."""
     certificate = served.certificate
-    return policy.served_as_dict(
-        served, list(policy.expiry(certificate, standard)) if certificate else [], standard.now
-    )
+    reasons = policy.expiry(certificate, standard) if certificate else policy.silence(served)
+    return policy.served_as_dict(served, list(reasons), standard.now)
 
 
 def _asked(texts: Sequence[str]) -> list[Endpoint]:
