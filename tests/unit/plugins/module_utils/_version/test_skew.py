@@ -109,7 +109,9 @@ def test_kubectl(servers: list[str], version: str, good: bool) -> None:
     assert statuses(*nodes, clients={"controller": version}) == ({} if good else {"skew.kubectl": "warning"})
 
 
-@pytest.mark.parametrize(("version", "good"), [("1.36.0", True), ("1.37.0", True), ("1.38.0", False), ("1.35.0", False)])
+@pytest.mark.parametrize(
+    ("version", "good"), [("1.36.0", True), ("1.37.0", True), ("1.38.0", False), ("1.35.0", False)]
+)
 def test_kubeadm(version: str, good: bool) -> None:
     control_plane = server("cp1", "1.36.0")
     control_plane["components"]["kubeadm"] = version
