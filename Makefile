@@ -9,7 +9,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/collections
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test unit lint sanity docs build cluster clean bench
+.PHONY: help venv test unit lint sanity docs build cluster clean bench molecule
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -43,3 +43,6 @@ clean: ## remove the cluster of `make cluster` with every trace of its nodes
 
 bench: venv ## benchmarks against plain shell, as ratios of one run
 	@$(VENV)/python -m tests.benchmarks $(ARGS)
+
+molecule: venv ## the roles' scenarios on nodes of the lab (root); ARGS="-s node_prep" runs one
+	@$(VENV)/molecule test $(or $(ARGS),--all)
