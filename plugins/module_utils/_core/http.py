@@ -9,7 +9,8 @@ import http.client
 import json
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -66,6 +67,32 @@ def request(
             connection.close()
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise KubeopsError(f"no answer from {url}", seen=f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def open_stream(
+    url: str,
+    body: str,
+    *,
+    ca_file: str | None = None,
+    cert_file: str | None = None,
+    key_file: str | None = None,
+    timeout: float = 60.0,
+) -> Iterator[http.client.HTTPResponse]:
+    """POST and hand out the answer to be read piece by piece; see request for the options.
+
+    Raises KubeopsError when the connection fails or breaks, also while it is read.
+    """
+    parts = urlsplit(url)
+    try:
+        connection = _connection(parts, _context(ca_file, cert_file, key_file, False), None, timeout)
+        try:
+            connection.request("POST", parts.path, body=body)
+            yield connection.getresponse()
+        finally:
+            connection.close()
+    except (ssl.SSLError, ConnectionError, TimeoutError, socket.gaierror, http.client.HTTPException) as error:
+        raise KubeopsError(f"the answer from {url} broke off", seen=f"{type(error).__name__}: {error}") from error
 
 
 def get_json(url: str, **options: Any) -> Any:

@@ -9,16 +9,20 @@ https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from binascii import a2b_base64
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .._core import http
 from .._core.errors import KubeopsError
+from .choice import Status, status_from_json
 from .model import Member, member_from_json
 
 TIMEOUT_SECONDS = 5.0
+# A busy disk may keep etcd from sending for a while; silence for longer is a failure.
+STREAM_SILENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,46 @@ class Gateway:
         """Return this member's status: version, dbSize, leader, errors."""
         return self._post("/v3/maintenance/status")
 
+    def statuses(self, members: Sequence[Member]) -> list[Status]:
+        """Ask every member for its status at once; those that do not answer are left out."""
+        with ThreadPoolExecutor(max_workers=max(1, len(members))) as pool:
+            return [status for status in pool.map(self._status_of, members) if status]
+
+    def of(self, member: Member) -> Gateway:
+        """Return the gateway of another member of the same cluster."""
+        return replace(self, url=member.client_urls[0])
+
+    def snapshot(self) -> Iterator[bytes]:
+        """Yield the snapshot of this member in pieces of 32 KiB; the last 32 bytes are the SHA-256 of all before.
+
+        Raises KubeopsError when etcd refuses or the connection breaks.
+        """
+        url = f"{self.url}/v3/maintenance/snapshot"
+        with http.open_stream(
+            url,
+            "{}",
+            ca_file=self.ca_file,
+            cert_file=self.cert_file,
+            key_file=self.key_file,
+            timeout=STREAM_SILENCE_SECONDS,
+        ) as answer:
+            if answer.status != 200:
+                raise KubeopsError(
+                    f"{url} answered with HTTP {answer.status}",
+                    seen=answer.read(500).decode("utf-8", "replace"),
+                    details={"status": answer.status},
+                )
+            for line in answer:
+                yield _blob(line, url)
+
+    def _status_of(self, member: Member) -> Status | None:
+        if not member.client_urls:
+            return None
+        try:
+            return status_from_json(member, self.of(member).status())
+        except KubeopsError:
+            return None
+
     def _healthy(self, member: Member) -> bool:
         if not member.client_urls:
             return False
@@ -74,3 +118,13 @@ class Gateway:
             timeout=TIMEOUT_SECONDS,
         )
         return answer
+
+
+def _blob(line: bytes, url: str) -> bytes:
+    try:
+        message = json.loads(line)
+    except ValueError as error:
+        raise KubeopsError(f"the snapshot from {url} broke off in the middle", seen=str(error)) from error
+    if "result" not in message:
+        raise KubeopsError(f"{url} stopped the snapshot", seen=str(message.get("error", message))[:500])
+    return a2b_base64(message["result"].get("blob", ""))

@@ -1,0 +1,112 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From which member to take a snapshot, and why (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._core.errors import Refusal
+from .model import Member
+from .quorum import quorum
+
+
+@dataclass(frozen=True)
+class Status:
+    """A member's own answer to a status request.
+
+    Attributes:
+        leader: id of the member it takes for the leader, empty when it knows of none.
+        raft_index: last raft entry it applied.
+    """
+
+    member: Member
+    cluster_id: str = ""
+    version: str = ""
+    leader: str = ""
+    revision: int = 0
+    raft_index: int = 0
+    raft_term: int = 0
+    db_size: int = 0
+    db_size_in_use: int = 0
+    errors: tuple[str, ...] = ()
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether it leads."""
+        return bool(self.leader) and self.leader == self.member.id
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The member to ask, the reason, and whether the cluster has lost its quorum."""
+
+    status: Status
+    reason: str
+    quorum_lost: bool
+
+
+def status_from_json(member: Member, answer: Mapping[str, Any]) -> Status:
+    """Build a status from /v3/maintenance/status, which gives numbers of 64 bits as strings and leaves out zeros."""
+    header = answer.get("header", {})
+    leader = str(answer.get("leader", "0"))
+    return Status(
+        member=member,
+        cluster_id=str(header.get("cluster_id", "")),
+        version=str(answer.get("version", "")),
+        leader="" if leader == "0" else leader,
+        revision=int(header.get("revision", 0)),
+        raft_index=int(answer.get("raftAppliedIndex", answer.get("raftIndex", 0))),
+        raft_term=int(answer.get("raftTerm", 0)),
+        db_size=int(answer.get("dbSize", 0)),
+        db_size_in_use=int(answer.get("dbSizeInUse", 0)),
+        errors=tuple(str(error) for error in answer.get("errors", ())),
+    )
+
+
+def choose(members: Sequence[Member], statuses: Sequence[Status], wanted: str = "") -> Choice:
+    """Choose a member: the one wanted (name or id), else the healthiest follower.
+
+    statuses are those of the members that answered. Without quorum the member with the highest raft index is
+    chosen, because it holds every write that was acknowledged and survives. Raises Refusal when there is none.
+    """
+    lost = quorum_lost(members, statuses)
+    if wanted:
+        return Choice(_wanted(members, statuses, wanted), "asked for by name", lost)
+    voters = [status for status in statuses if not status.member.is_learner]
+    if not voters:
+        raise Refusal(
+            "no etcd member answered",
+            seen=f"members: {', '.join(member.name or member.id for member in members)}",
+            fix="bring one member back, or restore from an earlier snapshot",
+            rule="no_etcd_member",
+        )
+    best = max(voters, key=lambda status: (status.raft_index, status.member.name))
+    if lost:
+        return Choice(best, f"quorum is lost and {best.raft_index} is the highest raft index", lost)
+    followers = [status for status in voters if not status.is_leader and not status.errors]
+    if not followers:
+        return Choice(best, "no healthy follower answered", lost)
+    follower = max(followers, key=lambda status: (status.raft_index, status.member.name))
+    return Choice(follower, "the healthy follower with the highest raft index", lost)
+
+
+def quorum_lost(members: Sequence[Member], statuses: Sequence[Status]) -> bool:
+    """Tell whether too few voters answered, or none of them knows a leader."""
+    voters = [member for member in members if not member.is_learner]
+    answered = [status for status in statuses if not status.member.is_learner and status.leader]
+    return len(answered) < quorum(len(voters))
+
+
+def _wanted(members: Sequence[Member], statuses: Sequence[Status], wanted: str) -> Status:
+    for status in statuses:
+        if wanted in (status.member.name, status.member.id):
+            return status
+    known = ", ".join(member.name or member.id for member in members)
+    raise Refusal(
+        f"etcd member {wanted} did not answer", seen=f"members: {known}", fix="name another one in member, or none",
+        rule="no_etcd_member",
+    )  # fmt: skip

@@ -1,0 +1,57 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which snapshots to keep (pure): by count and age in each class, never past the newest verified one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+CLASSES = ("manual", "hourly", "daily", "weekly")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How many snapshots of a class to keep, and for how many days; None: no limit."""
+
+    count: int | None = None
+    days: float | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A snapshot in a directory."""
+
+    path: str
+    schedule: str
+    taken_at: datetime
+
+
+def surplus(
+    entries: Sequence[Entry], rules: Mapping[str, Rule], now: datetime, verified: Entry
+) -> list[tuple[Entry, str]]:
+    """Return what may go, oldest first, each with the reason.
+
+    verified was checked just now: only what is older than it may go.
+    """
+    found: list[tuple[Entry, str]] = []
+    for schedule in sorted({entry.schedule for entry in entries}):
+        rule = rules.get(schedule, Rule())
+        newest_first = sorted(
+            (entry for entry in entries if entry.schedule == schedule), key=lambda entry: entry.taken_at, reverse=True
+        )
+        for position, entry in enumerate(newest_first):
+            reason = _why(entry, position, rule, now)
+            if reason and entry.taken_at < verified.taken_at and entry.path != verified.path:
+                found.append((entry, reason))
+    return sorted(found, key=lambda item: item[0].taken_at)
+
+
+def _why(entry: Entry, position: int, rule: Rule, now: datetime) -> str:
+    if rule.count is not None and position >= rule.count:
+        return f"more than {rule.count} {entry.schedule} snapshots"
+    if rule.days is not None and now - entry.taken_at > timedelta(days=rule.days):
+        return f"older than {rule.days:g} days"
+    return ""

@@ -1,0 +1,216 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Snapshot files: written while their hash is checked, verified, described by a manifest beside them."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import mmap
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Callable
+
+from .._core import files
+from .._core.errors import KubeopsError, Refusal
+from . import bolt
+
+SUFFIX = ".db"
+MANIFEST_SUFFIX = ".json"
+PARTIAL_SUFFIX = ".partial"
+LOCK = ".lock"
+TRAILER = hashlib.sha256().digest_size
+# etcd sends whole pages, whose size is a multiple of this, and the hash after them.
+SECTOR = 512
+_CHUNK = 1024 * 1024
+_WINDOW = 2048  # bytes in which the key of a namespace and its uid stand
+# The key as a field of etcd's KeyValue, followed by the tag of the next field.
+_KUBE_SYSTEM = b"\x0a\x20/registry/namespaces/kube-system\x10"
+_UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a verified file says of itself.
+
+    Attributes:
+        size: bytes, the trailing hash included.
+        sha256: hash of the database, which is what the trailer holds.
+        proven_by: ``trailer``, or ``manifest`` where the trailer was cut off.
+        kubernetes_uid: uid of the namespace kube-system, which no two clusters share; empty outside Kubernetes.
+    """
+
+    size: int
+    sha256: str
+    proven_by: str
+    revision: int
+    raft_index: int
+    members: dict[str, str]
+    kubernetes_uid: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for results."""
+        return asdict(self)
+
+
+@contextmanager
+def exclusive(directory: str) -> Iterator[None]:
+    """Hold the directory for one run at a time, and remove what a run that was killed left behind."""
+    Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+    with Path(directory, LOCK).open("w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Refusal(
+                f"another run works on the snapshots in {directory}", fix="wait for it to end", rule="snapshots_locked"
+            ) from error
+        for left in Path(directory).glob(f"*{PARTIAL_SUFFIX}"):
+            left.unlink()
+        yield
+
+
+def save(pieces: Iterable[bytes], path: str) -> str:
+    """Write a stream to path, 0600 and synced, while its hash is checked; return the hash.
+
+    path is a temporary name: the caller renames it. Nothing is left of it after an error.
+    """
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            received = _copy(pieces, file.write)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        Path(path).unlink(missing_ok=True)
+        raise
+    return received
+
+
+def _copy(pieces: Iterable[bytes], write: Callable[[bytes], Any]) -> str:
+    """Write every piece, and hash all but the last 32 bytes, which have to be that hash."""
+    digest, tail, size = hashlib.sha256(), b"", 0
+    for piece in pieces:
+        write(piece)
+        size += len(piece)
+        tail += piece
+        digest.update(tail[:-TRAILER])
+        tail = tail[-TRAILER:]
+    if size % SECTOR != TRAILER or tail != digest.digest():
+        raise KubeopsError(
+            "the snapshot did not arrive whole",
+            seen=f"{size} bytes, and the hash at their end is not that of what is before it",
+            fix="take it again; if that fails, take it from another member",
+            details={"check": "trailer"},
+        )
+    return digest.hexdigest()
+
+
+def verify(path: str, manifest: Mapping[str, Any] | None = None) -> Facts:
+    """Read a whole snapshot file; raises KubeopsError saying what is wrong with it.
+
+    A file without etcd's trailing hash is accepted only with a manifest that holds its hash.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            proven_by = _expect_size(path, size, manifest)
+            database = size - TRAILER if proven_by == "trailer" else size
+            digest, uid = _scan(file, database)
+            _expect_hash(path, digest, file.read(TRAILER).hex(), manifest)
+    except FileNotFoundError as error:
+        raise KubeopsError(f"there is no snapshot {path}", fix="see state=listed for those there are") from error
+    contents = pages(path)
+    return Facts(size, digest, proven_by, contents.revision, contents.raft_index, contents.members, uid)
+
+
+def pages(path: str) -> bolt.Contents:
+    """Walk the database's pages in a snapshot file; raises KubeopsError when one is damaged."""
+    with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return bolt.read(data, len(data) // SECTOR * SECTOR)
+
+
+def _expect_size(path: str, size: int, manifest: Mapping[str, Any] | None) -> str:
+    expected = int(manifest.get("size", 0)) if manifest else 0
+    if size == 0:
+        raise _bad(path, "size", "it is empty")
+    if expected and size not in (expected, expected - TRAILER):
+        raise _bad(path, "size", f"it has {size} bytes, its manifest says {expected}")
+    if size % SECTOR == TRAILER:
+        return "trailer"
+    if size % SECTOR:
+        raise _bad(path, "size", f"{size} bytes are no whole snapshot: truncated, or no snapshot at all")
+    if not (manifest and manifest.get("sha256")):
+        raise _bad(path, "trailer", "it has no SHA-256 at its end, and no manifest that knows its hash")
+    return "manifest"
+
+
+def _scan(file: IO[bytes], size: int) -> tuple[str, str]:
+    """Hash the first size bytes; find the uid of kube-system among them."""
+    digest, uid, overlap = hashlib.sha256(), "", b""
+    while size > 0:
+        chunk = file.read(min(_CHUNK, size))
+        if not chunk:
+            raise KubeopsError("the snapshot became shorter while it was read", details={"check": "size"})
+        size -= len(chunk)
+        digest.update(chunk)
+        if not uid:
+            uid = _uid(overlap + chunk)
+            overlap = chunk[-_WINDOW:]
+    return digest.hexdigest(), uid
+
+
+def _expect_hash(path: str, digest: str, trailer: str, manifest: Mapping[str, Any] | None) -> None:
+    wanted = str(manifest.get("sha256", "")) if manifest else ""
+    if trailer and digest != trailer:
+        raise _bad(path, "trailer", "the SHA-256 at its end is not that of its content: a byte was changed")
+    if wanted and digest != wanted:
+        raise _bad(path, "manifest", f"its SHA-256 is {digest}, its manifest says {wanted}")
+
+
+def _uid(data: bytes) -> str:
+    at = data.find(_KUBE_SYSTEM)
+    match = _UUID.search(data, at, at + _WINDOW) if at >= 0 else None
+    return match[0].decode("ascii") if match else ""
+
+
+def _bad(path: str, check: str, seen: str) -> KubeopsError:
+    return KubeopsError(
+        f"{path} cannot be used as a snapshot", seen=seen, fix="use another snapshot", details={"check": check}
+    )
+
+
+def read_manifest(path: str) -> dict[str, Any] | None:
+    """Return the manifest beside a snapshot, None where there is none; raises KubeopsError when it is unreadable."""
+    text = files.read_text(path + MANIFEST_SUFFIX)
+    if text is None:
+        return None
+    try:
+        manifest = json.loads(text)
+    except ValueError as error:
+        raise _bad(path, "manifest", f"its manifest is no JSON: {error}") from error
+    if not isinstance(manifest, dict):
+        raise _bad(path, "manifest", "its manifest is no JSON object")
+    return manifest
+
+
+def publish(partial: str, path: str, manifest: Mapping[str, Any]) -> None:
+    """Give a verified file its final name, then write its manifest."""
+    Path(partial).rename(path)
+    files.sync_directory(str(Path(path).parent))
+    files.write_atomic(path + MANIFEST_SUFFIX, json.dumps(manifest, indent=2, sort_keys=True) + "\n", mode=0o600)
+
+
+def remove(path: str) -> None:
+    """Remove a snapshot, then its manifest, so that no manifest is ever lost before its file."""
+    files.remove(path)
+    files.remove(path + MANIFEST_SUFFIX)
+
+
+def listed(directory: str) -> list[str]:
+    """Return the paths of the snapshots in a directory, by name."""
+    return sorted(str(path) for path in Path(directory).glob(f"*{SUFFIX}"))

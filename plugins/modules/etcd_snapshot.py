@@ -1,0 +1,277 @@
+#!/usr/bin/python
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Edge of etcd_snapshot: a state asked for in, snapshots taken, verified, listed or pruned out."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: etcd_snapshot
+short_description: Take, verify, list and prune snapshots of etcd
+version_added: 1.0.0
+author: kubeops.cluster contributors (@kubeops)
+description:
+  - Streams a snapshot over etcd's HTTPS gateway with the node's own certificates; no etcdctl is needed. See
+    U(https://etcd.io/docs/v3.6/op-guide/recovery/).
+  - The SHA-256 that etcd sends at the end is checked while the snapshot arrives, then the pages of the database are
+    walked. Only a snapshot that passes gets its final name. Beside it, a manifest says what it is.
+  - Works while quorum is lost, and warns about it. The member with the highest raft index is asked then.
+extends_documentation_fragment:
+  - kubeops.cluster.attributes
+  - kubeops.cluster.etcd
+options:
+  state:
+    description:
+      - V(taken) takes a snapshot. It does so on every run.
+      - V(verified) reads the whole of O(path) and fails, with the reason, unless every byte is as etcd sent it.
+      - V(listed) lists the snapshots in O(directory) without reading all of them.
+      - V(pruned) removes from O(directory) what O(retention) does not keep. The newest snapshot is verified first, and
+        only what is older than the newest that passes is removed.
+    type: str
+    choices: [taken, verified, listed, pruned]
+    default: taken
+  directory:
+    description: Where snapshots are kept on the node. It is made, for root alone, where it is missing.
+    type: path
+    default: /var/lib/kubeops/etcd-snapshots
+  path:
+    description: The snapshot to verify. Defaults to the newest in O(directory).
+    type: path
+  cluster_name:
+    description: Name of the cluster, a part of the file name. Letters, digits, dots and dashes.
+    type: str
+    default: kubernetes
+  schedule:
+    description: Class of the snapshot, by which O(retention) counts.
+    type: str
+    choices: [manual, hourly, daily, weekly]
+    default: manual
+  member:
+    description: Name or id of the member to take the snapshot from. Defaults to the healthiest follower.
+    type: str
+    default: ''
+  retention:
+    description: What to keep of each class. A class that is not named is kept whole.
+    type: dict
+    default: {}
+    suboptions:
+      manual: &rule
+        description: Rule of this class.
+        type: dict
+        suboptions:
+          count:
+            description: How many to keep.
+            type: int
+          days:
+            description: For how many days to keep them.
+            type: float
+      hourly: *rule
+      daily: *rule
+      weekly: *rule
+  expect_kubernetes_uid:
+    description:
+      - For O(state=verified) - uid of the namespace kube-system of the cluster that the snapshot has to be of. It is
+        read from the snapshot's own content.
+    type: str
+    default: ''
+  expect_revision:
+    description: For O(state=verified) - the revision that the snapshot has to reach at least.
+    type: int
+    default: 0
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  platform:
+    support: full
+    platforms: linux
+"""
+
+EXAMPLES = r"""
+- name: Take a snapshot
+  kubeops.cluster.etcd_snapshot:
+    cluster_name: prod
+    schedule: daily
+  register: taken
+
+- name: Verify the newest
+  kubeops.cluster.etcd_snapshot:
+    state: verified
+
+- name: Keep seven daily and four weekly snapshots
+  kubeops.cluster.etcd_snapshot:
+    state: pruned
+    retention:
+      daily: {count: 7}
+      weekly: {count: 4, days: 31}
+"""
+
+RETURN = r"""
+path:
+  description: The snapshot taken or verified.
+  returned: state is taken, not in check mode, or verified
+  type: str
+manifest:
+  description:
+    - What the manifest beside the snapshot says; empty where a verified snapshot has none. C(size) is in bytes, the
+      ids are decimal numbers as strings, C(taken_at) is in UTC.
+  returned: state is taken, not in check mode, or verified
+  type: dict
+  sample: {"cluster_id": "6012025715201963436", "cluster_name": "prod", "duration_seconds": 0.8,
+           "etcd_version": "3.6.8", "format": 1, "kubernetes_version": "v1.36.3",
+           "member": {"id": "6662698563040693991", "name": "cp2",
+                      "reason": "the healthy follower with the highest raft index"},
+           "quorum_lost": false, "raft_index": 1304, "revision": 1301, "schedule": "daily",
+           "sha256": "2a7bb5f7bf6bf1b63d233ec929ee2a08374dd002a44b2085f5322602e2b3932c", "size": 1067450400,
+           "taken_at": "2026-11-20T01:00:00+00:00"}
+member:
+  description: The member that was chosen, or would be, with the reason.
+  returned: state is taken
+  type: dict
+  sample: {"id": "6662698563040693991", "name": "cp2", "reason": "the healthy follower with the highest raft index"}
+quorum_lost:
+  description: Whether etcd had no quorum.
+  returned: state is taken
+  type: bool
+verification:
+  description:
+    - What was read from the snapshot itself. C(proven_by) is C(trailer), or C(manifest) where the trailing hash was
+      cut off. C(members) has the members' names by id, hexadecimal.
+  returned: state is verified
+  type: dict
+  sample: {"kubernetes_uid": "8f14e45f-ceea-467f-a0e6-1c2d3e4f5a6b", "members": {"5c76a90ae78bcee7": "cp2"},
+           "proven_by": "trailer", "raft_index": 1304, "revision": 1301,
+           "sha256": "2a7bb5f7bf6bf1b63d233ec929ee2a08374dd002a44b2085f5322602e2b3932c", "size": 1067450400}
+snapshots:
+  description: Snapshots in the directory, oldest first. C(condition) is C(complete), C(no manifest) or C(size differs).
+  returned: state is listed or pruned
+  type: list
+  elements: dict
+pruned:
+  description: What was removed, or would be, each with the reason.
+  returned: state is pruned
+  type: list
+  elements: dict
+  sample: [{"path": "/var/lib/kubeops/etcd-snapshots/etcd-prod-20261101T010000Z-daily.db",
+            "reason": "more than 7 daily snapshots"}]
+"""
+
+import re
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._core.edge import run_module
+from ..module_utils._core.errors import KubeopsError, Refusal
+from ..module_utils._etcd import argspec, keep, retention, snapshot
+
+RULE = {"type": "dict", "options": {"count": {"type": "int"}, "days": {"type": "float"}}}
+
+
+def main() -> None:
+    """Parse options and run."""
+    module = AnsibleModule(
+        argument_spec={
+            **argspec.CONNECTION,
+            "state": {"type": "str", "choices": list(STATES), "default": "taken"},
+            "directory": {"type": "path", "default": "/var/lib/kubeops/etcd-snapshots"},
+            "path": {"type": "path"},
+            "cluster_name": {"type": "str", "default": "kubernetes"},
+            "schedule": {"type": "str", "choices": list(retention.CLASSES), "default": "manual"},
+            "member": {"type": "str", "default": ""},
+            "retention": {"type": "dict", "default": {}, "options": dict.fromkeys(retention.CLASSES, RULE)},
+            "expect_kubernetes_uid": {"type": "str", "default": ""},
+            "expect_revision": {"type": "int", "default": 0},
+        },
+        supports_check_mode=True,
+    )
+    run_module(module, lambda given: STATES[given.params["state"]](given))
+
+
+def taken(module: AnsibleModule) -> dict[str, Any]:
+    """Choose a member and take a snapshot from it."""
+    options = module.params
+    if not re.fullmatch(r"[A-Za-z0-9.-]+", options["cluster_name"]):
+        raise Refusal(
+            "cluster_name is a part of file names",
+            seen=f"cluster_name={options['cluster_name']}",
+            fix="use letters, digits, dots and dashes",
+            rule="cluster_name",
+        )
+    request = keep.Request(options["directory"], options["cluster_name"], options["schedule"], options["member"])
+    gateway, chosen = keep.choose(argspec.gateways(options), request.member)
+    member = chosen.status.member
+    result = {
+        "changed": True,
+        "member": {"id": member.id, "name": member.name, "reason": chosen.reason},
+        "quorum_lost": chosen.quorum_lost,
+        "warnings": ["etcd has lost its quorum; the snapshot holds what this member knows"] * chosen.quorum_lost,
+    }
+    if not module.check_mode:
+        result["path"], result["manifest"] = keep.take(gateway, chosen, request)
+    return result
+
+
+def verified(module: AnsibleModule) -> dict[str, Any]:
+    """Read a snapshot whole, and compare it with what is expected."""
+    path = module.params["path"] or _newest(module.params["directory"])
+    manifest = snapshot.read_manifest(path)
+    facts = snapshot.verify(path, manifest)
+    _refuse_unexpected(path, facts, module.params["expect_kubernetes_uid"], module.params["expect_revision"])
+    return {"changed": False, "path": path, "manifest": manifest or {}, "verification": facts.as_dict()}
+
+
+def _refuse_unexpected(path: str, facts: snapshot.Facts, uid: str, revision: int) -> None:
+    if uid and facts.kubernetes_uid != uid:
+        raise Refusal(
+            f"{path} is a snapshot of another cluster",
+            seen=f"uid of kube-system {facts.kubernetes_uid or 'not found'}",
+            fix=f"name one of the cluster with uid {uid}",
+            rule="another_cluster",
+        )
+    if facts.revision < revision:
+        raise Refusal(
+            f"{path} is too old",
+            seen=f"revision {facts.revision}, expected {revision} or newer",
+            fix="name a newer one, or lower expect_revision",
+            rule="too_old",
+        )
+
+
+def listed(module: AnsibleModule) -> dict[str, Any]:
+    """List the directory."""
+    entries = keep.entries(module.params["directory"])
+    return {"changed": False, "snapshots": [keep.describe(entry) for entry in entries]}
+
+
+def pruned(module: AnsibleModule) -> dict[str, Any]:
+    """Remove what the retention does not keep."""
+    directory = module.params["directory"]
+    rules = {name: retention.Rule(**rule) for name, rule in module.params["retention"].items() if rule}
+    surplus = keep.surplus(directory, rules)
+    gone = {entry.path for entry, __ in surplus}
+    if surplus and not module.check_mode:
+        with snapshot.exclusive(directory):
+            for path in gone:
+                snapshot.remove(path)
+    return {
+        "changed": bool(surplus),
+        "pruned": [{"path": entry.path, "reason": reason} for entry, reason in surplus],
+        "snapshots": [keep.describe(entry) for entry in keep.entries(directory) if entry.path not in gone],
+    }
+
+
+def _newest(directory: str) -> str:
+    entries = keep.entries(directory)
+    if not entries:
+        raise KubeopsError(f"there is no snapshot in {directory}", fix="take one, or name path")
+    return entries[-1].path
+
+
+STATES = {"taken": taken, "verified": verified, "listed": listed, "pruned": pruned}
+
+if __name__ == "__main__":
+    main()
