@@ -67,7 +67,9 @@ class ApiClient:
             return None
         if not 200 <= answer.status < 300:
             raise KubeopsError(
-                f"the API server refused {method} {path}", seen=f"HTTP {answer.status}: {_message(answer.text)}"
+                f"the API server refused {method} {path}",
+                seen=f"HTTP {answer.status}: {_message(answer.text)}",
+                details={"status": answer.status},
             )
         decoded: dict[str, Any] = json.loads(answer.body)
         return decoded
