@@ -181,6 +181,15 @@ def same_key(key: bytes, signed: bytes) -> bool:
     return _same_public(_private_key(key).public_key(), other.public_key())
 
 
+def key_type(certificate: bytes) -> str:
+    """Return the kind of a certificate's key, so that its successor has the same; rsa-2048 where we make no such."""
+    key = _certificate(certificate, "the certificate").public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return "ecdsa-p384" if key.curve.name == "secp384r1" else "ecdsa-p256"
+    kind = f"rsa-{key.key_size}" if isinstance(key, rsa.RSAPublicKey) else ""
+    return kind if kind in KEY_TYPES else "rsa-2048"
+
+
 def is_issued_by(certificate: bytes, ca_cert: bytes) -> bool:
     """Tell whether the (first) CA's key signed this certificate."""
     parsed, authority = _certificate(certificate, "the certificate"), _certificate(ca_cert, "the CA's certificate")

@@ -102,6 +102,12 @@ def write_authority(cert: str, key: str, authority: Authority, owner: Owner) -> 
     _write(cert, authority.cert, CERT_MODE, owner)
 
 
+def write_pair(cert: str, key: str, certificate: bytes, key_pem: bytes, owner: Owner) -> None:
+    """Replace a certificate and its key; a reader between the two refuses the pair and keeps its old one."""
+    _write(key, key_pem, KEY_MODE, owner)
+    _write(cert, certificate, CERT_MODE, owner)
+
+
 def write_certificate(path: str, certificate: bytes, owner: Owner) -> None:
     """Write a public certificate."""
     _write(path, certificate, CERT_MODE, owner)

@@ -1,0 +1,139 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which of kubeadm's certificates are renewed, and which components have to restart for it (pure).
+
+https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from .._core.errors import KubeopsError
+from .._core.plan import Plan, Refused, Step
+from . import duration, issue
+from .estate import CONTROLLER_MANAGER, SCHEDULER, Entry
+
+RENEW = "renew"
+RESTART = "restart"
+DUE, ALL = "due", "all"
+
+# Read once, when the process starts. API server and etcd read their own certificates anew by themselves.
+READ_ONCE = {
+    CONTROLLER_MANAGER: ("controller-manager.conf",),
+    SCHEDULER: ("scheduler.conf",),
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """One of kubeadm's certificates as found. Keys are secret.
+
+    Attributes:
+        certificate, key: PEM; None where it is missing.
+        ca_cert, ca_key: of the CA that has to sign it; ca_key is None where the CA is kept elsewhere.
+        modified: when its file was written, seconds since the epoch.
+    """
+
+    entry: Entry
+    certificate: bytes | None = None
+    key: bytes | None = field(default=None, repr=False)
+    ca_cert: bytes | None = None
+    ca_key: bytes | None = field(default=None, repr=False)
+    modified: float = 0.0
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the operator asked for: select is ``due`` or ``all``; names narrows it, empty means every name."""
+
+    select: str = DUE
+    names: tuple[str, ...] = ()
+    renew_before: timedelta = timedelta(days=30)
+
+
+def plan(found: Sequence[Found], started: Mapping[str, float], wish: Wish, now: datetime) -> Plan:
+    """Return what is renewed and restarted, each with its reason, or the refusals.
+
+    started: when each component's container was made, seconds since the epoch. A
+    component that read a file before it was written restarts too, so that a run killed
+    between the two is taken up.
+    """
+    chosen = [each for each in found if not wish.names or each.entry.name in wish.names]
+    reasons = {each.entry.name: _why(each, wish, now) for each in chosen}
+    due = [each for each in chosen if reasons[each.entry.name]]
+    refusals = [*_unknown(found, wish), *(refusal for each in due for refusal in _refusals(each))]
+    steps = [Step(RENEW, each.entry.name, reasons[each.entry.name]) for each in due]
+    steps += restarts(found, started, {each.entry.name for each in due})
+    return Plan(tuple(steps), tuple(refusals))
+
+
+def _why(found: Found, wish: Wish, now: datetime) -> str:
+    if found.certificate is None:
+        # admin.conf and super-admin.conf may have been put away on purpose.
+        return "missing" if found.entry.required else ""
+    if wish.select == ALL:
+        return "all were asked for"
+    try:
+        left = issue.validity(found.certificate)[1] - now
+    except KubeopsError as error:
+        return f"unreadable: {error.what}"
+    if left <= timedelta(0):
+        return f"expired {duration.describe(-left)} ago"
+    return f"ends in {duration.describe(left)}" if left <= wish.renew_before else ""
+
+
+def restarts(found: Sequence[Found], started: Mapping[str, float], renewed: Collection[str] = ()) -> list[Step]:
+    """Return what restarts for files as they are, or as they will be once these are renewed."""
+    modified = {each.entry.name: each.modified for each in found}
+    steps = []
+    for component, names in READ_ONCE.items():
+        for name in names:
+            if component not in started:
+                continue
+            if name in renewed:
+                steps.append(Step(RESTART, component, f"it reads {name} only when it starts"))
+            elif modified.get(name, 0.0) > started[component]:
+                steps.append(Step(RESTART, component, f"it started before {name} was written"))
+    return steps
+
+
+def _unknown(found: Sequence[Found], wish: Wish) -> list[Refused]:
+    known = [each.entry.name for each in found]
+    return [
+        Refused(
+            "certificate_unknown",
+            f"{name} is none of {', '.join(known)}",
+            "names",
+            "correct the name, or leave names empty for all",
+        )
+        for name in wish.names
+        if name not in known
+    ]
+
+
+def _refusals(found: Found) -> list[Refused]:
+    name, path = found.entry.name, found.entry.path
+    if found.certificate is None:
+        return [
+            Refused(
+                "certificate_missing",
+                f"{name}: {path} is missing, and nothing says what it shall hold",
+                "",
+                "put it back from a backup below /var/lib/kubeops/backups, or make it with kubeadm init phase "
+                "certs or kubeconfig and this cluster's configuration",
+            )
+        ]
+    if found.ca_cert is None or found.ca_key is None:
+        return [
+            Refused(
+                "certificate_externally_managed",
+                f"{name}: the key of its CA ({found.entry.authority}) is not on this node",
+                "",
+                "have the holder of the CA sign a new one and put it in place",
+            )
+        ]
+    return []

@@ -1,0 +1,188 @@
+#!/usr/bin/python
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Edge of cert_renew: certificates of a control plane that are due become new ones that are served."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cert_renew
+short_description: Renew kubeadm's certificates on a control plane and prove that they are in use
+version_added: 1.0.0
+author: kubeops.cluster contributors (@kubeops)
+description:
+  - Renews certificates and kubeconfigs that kubeadm made, with the same subject and names and a new key. The PKI is
+    saved first.
+  - Restarts only what reads a file once, when it starts - the controller manager and the scheduler. API server and etcd
+    take up new certificates by themselves, and it is checked on every port that they did.
+  - Refuses while another control plane is not ready, so run it on one control plane at a time.
+  - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/).
+requirements:
+  - The Python library C(cryptography) on the node, 36 or newer.
+extends_documentation_fragment: kubeops.cluster.attributes.reads
+options:
+  select:
+    description: Renew what is due, or everything.
+    type: str
+    choices: [due, all]
+    default: due
+  names:
+    description: Only these, by the names of C(kubeadm certs renew). Empty means every one that is on the node.
+    type: list
+    elements: str
+    default: []
+  renew_before:
+    description: How long before its end a certificate is due, as C(30d), C(12h) or C(30m).
+    type: str
+    default: 30d
+  valid_for:
+    description: How long new certificates are valid. They end with their CA at the latest.
+    type: str
+    default: 365d
+  api_required:
+    description:
+      - Whether the API has to answer, and the other control planes to be ready. Without it certificates are renewed on
+        a cluster that is down because they expired.
+    type: bool
+    default: true
+  max_outage:
+    description: Longest time without an answer through the API's endpoint, seconds, that still counts as reachable.
+    type: float
+    default: 2.0
+  restore:
+    description: Archive of an earlier run to put back instead (RV(backup)).
+    type: path
+    default: ''
+  lock_timeout:
+    description: Seconds to wait for another run that still works on this node.
+    type: int
+    default: 300
+attributes:
+  diff_mode:
+    details: The plan names each certificate and why.
+"""
+
+EXAMPLES = r"""
+- name: Renew what ends within 60 days
+  kubeops.cluster.cert_renew:
+    renew_before: 60d
+
+- name: Put an earlier PKI back
+  kubeops.cluster.cert_renew:
+    restore: /var/lib/kubeops/backups/pki/20261121T120000.000000Z.tar.gz
+"""
+
+RETURN = r"""
+plan:
+  description: The steps, each with its reason. Empty where nothing is due.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"action": "renew", "target": "apiserver", "reason": "ends in 12 days"}]
+backup:
+  description: Archive of the PKI as it was before. Empty where nothing was renewed.
+  returned: success
+  type: str
+served:
+  description: What each port serves now, C(name), C(endpoint), C(serial). Empty where nothing was done.
+  returned: success
+  type: list
+  elements: dict
+api:
+  description: Requests made through the API's endpoint meanwhile, C(requests), C(failed), C(longest_outage) in seconds.
+  returned: success
+  type: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._core import clock, files
+from ..module_utils._core.edge import run_module
+from ..module_utils._core.errors import KubeopsError, Refusal
+from ..module_utils._core.plan import Plan, Step
+from ..module_utils._core.runner import Runner
+from ..module_utils._kubeadm import api, argspec, cluster_probe, credentials, journal, kubeconfig, paths, safety
+from ..module_utils._x509 import backup, duration, renew, renewal, watch
+
+
+def main() -> None:
+    """Parse options and run."""
+    module = AnsibleModule(
+        argument_spec={
+            "select": {"type": "str", "choices": ["due", "all"], "default": "due"},
+            "names": {"type": "list", "elements": "str", "default": []},
+            "renew_before": {"type": "str", "default": "30d"},
+            "valid_for": {"type": "str", "default": "365d"},
+            "api_required": {"type": "bool", "default": True},
+            "max_outage": {"type": "float", "default": 2.0},
+            "restore": {"type": "path", "default": ""},
+            "lock_timeout": argspec.LOCK_TIMEOUT,
+        },
+        supports_check_mode=True,
+    )
+    run_module(module, ensure)
+
+
+def ensure(module: AnsibleModule) -> dict[str, Any]:
+    """Observe, plan, refuse or act, and look again."""
+    params, runner = module.params, Runner(module)
+    duration.parse(params["valid_for"], "valid_for")
+    with journal.exclusive(params["lock_timeout"]):
+        planned = _restore_plan(params["restore"]) if params["restore"] else _plan(runner, params)
+        safety.refuse(planned.refusals)
+        if module.check_mode or not planned.changed:
+            return {**planned.as_result(), "backup": "", "served": [], "api": {}}
+        return {**planned.as_result(), **_act(runner, params, planned)}
+
+
+def _plan(runner: Runner, params: dict[str, Any]) -> Plan:
+    renew_before = duration.parse(params["renew_before"], "renew_before")
+    wish = renewal.Wish(params["select"], tuple(params["names"]), renew_before)
+    return renewal.plan(renew.observe(), renew.started(runner), wish, clock.now())
+
+
+def _restore_plan(path: str) -> Plan:
+    return Plan(tuple(Step("restore", target, f"other than in {path}") for target in backup.differing(path)))
+
+
+def _act(runner: Runner, params: dict[str, Any], planned: Plan) -> dict[str, Any]:
+    url = kubeconfig.server(files.read_text(paths.ADMIN_CONF) or "")
+    if params["api_required"]:
+        _require_others_ready()
+    with watch.watching(url) as seen:
+        saved = backup.save()
+        if params["restore"]:
+            backup.put_back(backup.differing(params["restore"]))
+        else:
+            renew.renew(renew.observe(), planned, duration.parse(params["valid_for"], "valid_for"))
+        renew.restart(runner, renewal.restarts(renew.observe(), renew.started(runner)))
+        served = renew.wait_until_served(renew.observe()) if params["api_required"] else []
+    if params["api_required"] and seen.longest_outage > params["max_outage"]:
+        raise KubeopsError(
+            "certificates were renewed, but the API did not answer throughout",
+            seen=f"{seen.failed} of {seen.requests} requests failed, longest outage {seen.longest_outage:.1f} s",
+            fix="look at this control plane and the load balancer before the next one is renewed",
+            details={"api": seen.as_dict(), "backup": saved},
+        )
+    return {"backup": saved, "served": served, "api": seen.as_dict()}
+
+
+def _require_others_ready() -> None:
+    with api.admin() as client:
+        credentials.require_healthy(client)
+        down = cluster_probe.not_ready(client, without="")
+    if down:
+        raise Refusal(
+            "a control plane is not ready, so nothing is renewed on this one",
+            seen=", ".join(down),
+            fix="repair or remove that control plane first; its pods say why it is not ready",
+            rule="control_planes_one_at_a_time",
+        )
+
+
+if __name__ == "__main__":
+    main()
