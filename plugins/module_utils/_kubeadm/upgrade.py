@@ -1,0 +1,132 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether kubeadm upgrade has something to do on a node, and with which configuration (pure).
+
+Everything is concluded from what runs and what the cluster stores, never from a note of
+an earlier run: that is how a run that was killed is taken up.
+
+kubeadm's phases, in their order: preflight, control-plane, upload-config (apply only),
+kubelet-config, bootstrap-token (apply only), addon, post-upgrade. The addons follow on
+whichever control plane is the last.
+https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-upgrade/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .._core.plan import Plan, Refused, Step
+from .._version.version import KubeVersion
+from . import config
+
+APPLY, NODE = "apply", "node"
+# Static pods whose image has the version of Kubernetes; etcd has one of its own.
+VERSIONED = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One node and the cluster around it.
+
+    Attributes:
+        kubeadm: version of the kubeadm that would do it.
+        components: version of this node's static pods by name; empty on a worker.
+        stored: kubernetesVersion of the ClusterConfiguration, which upgrade apply uploads.
+        kube_proxy: version of the addon's image, empty where the cluster has none of kubeadm's.
+        others: oldest of VERSIONED on each other control plane, by node name.
+        kubelet_config_differs: kubeadm would write another kubelet configuration on this node.
+    """
+
+    kubeadm: str
+    components: Mapping[str, str] = field(default_factory=dict)
+    stored: str = ""
+    kube_proxy: str = ""
+    others: Mapping[str, str] = field(default_factory=dict)
+    kubelet_config_differs: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of kubeadm upgrade. Timeouts are in seconds."""
+
+    ignore_preflight: Sequence[str] = ()
+    patches: str = ""
+    etcd_upgrade: bool = True
+    certificate_renewal: bool = True
+    manifests_timeout: int = 300
+
+
+def plan(target: str, seen: Observed) -> Plan:
+    """Return at most one step: APPLY where the cluster's configuration is older, else NODE where this node is."""
+    refusals = tuple(_refusals(target, seen))
+    reasons = list(_reasons(target, seen))
+    if refusals or not reasons:
+        return Plan(refusals=refusals)
+    action = APPLY if seen.components and seen.stored != target else NODE
+    before = {**seen.components, "kubeadm-config": seen.stored, "kube-proxy": seen.kube_proxy}
+    after = {name: target if name != "etcd" else version for name, version in before.items()}
+    return Plan((Step(action, target, "; ".join(reasons)),), before=before, after=after)
+
+
+def document(target: str, settings: Settings) -> config.Document:
+    """The UpgradeConfiguration for both commands."""
+    common: config.Document = {
+        "certificateRenewal": settings.certificate_renewal,
+        "etcdUpgrade": settings.etcd_upgrade,
+        "ignorePreflightErrors": list(settings.ignore_preflight),
+    }
+    if settings.patches:
+        common["patches"] = {"directory": settings.patches}
+    return {
+        "apiVersion": config.API_VERSION,
+        "kind": "UpgradeConfiguration",
+        "apply": {**common, "kubernetesVersion": target},
+        "node": common,
+        "timeouts": {"upgradeManifests": f"{settings.manifests_timeout}s"},
+    }
+
+
+def _reasons(target: str, seen: Observed) -> Iterator[str]:
+    behind = [f"{name} {seen.components[name]}" for name in VERSIONED if seen.components.get(name, target) != target]
+    if behind:
+        yield f"this node runs {', '.join(behind)}"
+    if seen.components and seen.stored != target:
+        yield f"the cluster's configuration says {seen.stored}"
+    if seen.components and not behind and _addons_due(target, seen):
+        yield f"every control plane runs {target}, the addon kube-proxy {seen.kube_proxy}"
+    if seen.kubelet_config_differs:
+        yield "the kubelet's configuration differs from the cluster's"
+
+
+def _addons_due(target: str, seen: Observed) -> bool:
+    everywhere = all(version == target for version in seen.others.values())
+    return everywhere and seen.kube_proxy not in ("", target)
+
+
+def _refusals(target: str, seen: Observed) -> Iterator[Refused]:
+    wanted = KubeVersion.parse(target)
+    if seen.kubeadm != target:
+        yield Refused(
+            "upgrade.kubeadm_version",
+            f"the kubeadm at hand is {seen.kubeadm}, and it upgrades to its own version only",
+            "kubeops_version",
+            f"install kubeadm {target} on this node first",
+        )
+    for name in (entry for entry in VERSIONED if entry in seen.components):
+        running = KubeVersion.parse(seen.components[name])
+        if running > wanted:
+            yield Refused(
+                "upgrade.downgrade",
+                f"{name} runs {running.tag}, newer than {target}",
+                "kubeops_version",
+                "there is no way back with kubeadm: restore a snapshot of etcd on the older version instead",
+            )
+        elif running.line < wanted.line.plus(-1):
+            yield Refused(
+                "upgrade.skipped_minor",
+                f"{name} runs {running.tag}, more than one minor behind {target}",
+                "kubeops_version",
+                f"upgrade to {running.line.plus(1)} first",
+            )
