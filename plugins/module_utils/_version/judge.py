@@ -1,0 +1,121 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All rules about versions at once, and how they read (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from .._inventory.finding import ERROR, WARNING, Finding, some, table
+from . import floors, road, skew
+from .model import APISERVER, Observation, observation_from_mapping
+from .releases import KNOWN, Catalogue
+from .verdict import Verdict, status_of, verdict
+from .version import KubeVersion
+
+ORDER = f"{skew.POLICY}#supported-component-upgrade-order"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Verdicts in the order of the rules, and the road; no target, no road."""
+
+    verdicts: tuple[Verdict, ...]
+    road: road.Road | None = None
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Of all verdicts."""
+        return [finding for entry in self.verdicts for finding in entry.findings]
+
+    def failing(self, level: str) -> list[Verdict]:
+        """Verdicts that are at least that bad: error, or warning, or none for never."""
+        bad = {ERROR: (ERROR,), WARNING: (ERROR, WARNING)}.get(level, ())
+        return [entry for entry in self.verdicts if entry.status in bad]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data: status, verdicts, road, table."""
+        return {
+            "status": status_of(self.findings),
+            "verdicts": [entry.as_dict() for entry in self.verdicts],
+            "road": self.road.as_dict() if self.road else {},
+            "table": as_table(self),
+        }
+
+
+def judge(
+    observed: Observation,
+    today: date,
+    wishes: road.Wishes | None = None,
+    catalogue: Catalogue = KNOWN,
+    end_of_life: str = WARNING,
+) -> Judgement:
+    """The cluster as it runs, and, with a target, the way there."""
+    rules = skew.verdicts(observed)
+    target = wishes.target if wishes else max(observed.versions(APISERVER), default=None)
+    if target is not None:
+        rules += floors.verdicts(observed, target, today, catalogue, end_of_life)
+    if wishes is None:
+        return Judgement(tuple(rules))
+    refused = verdict("road", "there is a legal road to the version wanted", ORDER, road.why_not(observed, wishes))
+    return Judgement((*rules, refused), road.build(observed, wishes))
+
+
+def judge_mapping(data: Mapping[str, Any], options: Mapping[str, Any], today: date) -> Judgement:
+    """From plain data as the module version_skew and the filter take it.
+
+    options: target, available, workers, release_data, end_of_life, all optional. Raises ValueError.
+    """
+    catalogue = KNOWN.with_overrides(options.get("release_data") or {})
+    target = options.get("target")
+    wishes = None
+    if target:
+        wishes = road.Wishes(
+            target=KubeVersion.parse(target),
+            available=tuple(map(KubeVersion.parse, options.get("available") or ())),
+            workers=options.get("workers") or road.EVERY_HOP,
+            catalogue=catalogue,
+        )
+    level = options.get("end_of_life") or WARNING
+    return judge(observation_from_mapping(data), today, wishes, catalogue, level)
+
+
+def as_table(judgement: Judgement) -> str:
+    """For people: a line for each rule, what is wrong below it, and the road."""
+    lines = [line for entry in judgement.verdicts for line in _rule(entry)]
+    if judgement.road is not None:
+        lines += ["", *road_lines(judgement.road)]
+    return "\n".join(lines)
+
+
+def _rule(entry: Verdict) -> Iterable[str]:
+    yield f"{entry.status:<8} {entry.rule:<28} {entry.title}"
+    if entry.findings:
+        yield table(entry.findings)
+        yield f"         Source: {entry.source}"
+
+
+def road_lines(found: road.Road) -> list[str]:
+    """The road, a line for each stage and set of equal steps."""
+    if not found.hops:
+        return [f"Road to {found.target}: no hops"]
+    lines = [f"Road to {found.target}: {len(found.hops)} hop{'s'[: len(found.hops) != 1]}"]
+    for number, hop in enumerate(found.hops, 1):
+        lines.append(f"  {number}. {hop.kind} {hop.origin} -> {hop.to}")
+        lines += [f"     {text}" for text in _stages(hop.steps)]
+    return lines
+
+
+def _stages(steps: Sequence[road.Step]) -> list[str]:
+    """Nodes that go the same way stand on one line."""
+    ways: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for stage, node in dict.fromkeys((step.stage, step.node) for step in steps):
+        moves = tuple(
+            f"{step.component} {step.origin} -> {step.to}" for step in steps if (step.stage, step.node) == (stage, node)
+        )
+        ways.setdefault((stage, moves), []).append(node or "cluster")
+    return [f"{stage:<14} {some(nodes, 12)}: {', '.join(moves)}" for (stage, moves), nodes in ways.items()]

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a release asks of what stands below and beside it, and release data laid over ours."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._version import judge
+from ansible_collections.kubeops.cluster.plugins.module_utils._version.releases import KNOWN
+from ansible_collections.kubeops.cluster.plugins.module_utils._version.version import Minor
+
+TODAY = date(2026, 11, 21)
+SERVER = {"kube-apiserver": "1.35.6"}
+
+
+def statuses(target: str, today: date = TODAY, **node: Any) -> dict[str, str]:
+    """Rules that are not ok, with their status, for one control plane on the way to a version."""
+    components = {**SERVER, **node.pop("components", {})}
+    observed = {"nodes": [{"name": "cp1", "control_plane": True, "components": components, **node}]}
+    options = {"target": target, "available": [target], "end_of_life": node.get("end_of_life", "error")}
+    found = judge.judge_mapping(observed, options, today)
+    return {entry.rule: entry.status for entry in found.verdicts if entry.status != "ok"}
+
+
+@pytest.mark.parametrize(
+    ("target", "today", "expected"),
+    [
+        ("1.36.3", date(2026, 11, 21), {}),
+        ("1.35.8", date(2027, 1, 1), {"support": "warning"}),
+        ("1.35.8", date(2027, 3, 1), {"support": "error"}),
+    ],
+)
+def test_support(target: str, today: date, expected: dict[str, str]) -> None:
+    assert statuses(target, today) == expected
+
+
+@pytest.mark.parametrize(
+    ("etcd", "expected"),
+    [
+        ("3.6.6-0", {}),
+        ("3.5.32", {}),
+        ("3.5.24", {"floor.etcd": "warning"}),
+        ("3.5.19", {"floor.etcd": "error"}),
+        ("3.5.1", {"floor.etcd": "error"}),
+        ("3.4.30", {"floor.etcd": "error"}),
+    ],
+)
+def test_stacked_etcd(etcd: str, expected: dict[str, str]) -> None:
+    assert statuses("1.36.3", components={"etcd": etcd}) == expected
+
+
+@pytest.mark.parametrize(
+    ("etcd", "status"),
+    [("3.6.8", "ok"), ("3.5.24", "ok"), ("3.5.23", "error"), ("3.5.1", "error"), ("3.4.30", "error")],
+)
+def test_external_etcd(etcd: str, status: str) -> None:
+    nodes = [{"name": "cp1", "control_plane": True, "components": SERVER}]
+    observed = {"nodes": nodes, "external_etcd": {"https://192.0.2.1:2379": etcd}}
+    found = judge.judge_mapping(observed, {"target": "1.36.3"}, TODAY)
+    assert {entry.rule: entry.status for entry in found.verdicts}["floor.etcd"] == status
+
+
+@pytest.mark.parametrize(
+    ("target", "node", "expected"),
+    [
+        ("1.36.3", {"runtime": "containerd", "runtime_version": "2.1.4"}, {}),
+        ("1.36.3", {"runtime": "containerd", "runtime_version": "1.6.20~ds1"}, {"floor.container_runtime": "warning"}),
+        ("1.36.3", {"runtime": "cri-o", "runtime_version": "1.34.0"}, {}),
+        ("1.36.3", {"cgroup": 2}, {}),
+        ("1.36.3", {"cgroup": 1}, {"floor.cgroup": "error"}),
+        ("1.36.3", {"cgroup": 1, "cgroup_v1_accepted": True}, {"floor.cgroup": "warning"}),
+        ("1.36.3", {"gates": {"kube-apiserver": {"MemoryManager": True}}}, {"removed.feature_gates": "error"}),
+        ("1.35.8", {"gates": {"kubelet": {"MemoryManager": True}}}, {}),
+        ("1.36.3", {"gates": {"kubelet": {"UserNamespacesSupport": False}}}, {"removed.feature_gates": "error"}),
+        ("1.36.3", {"gates": {"kubelet": {"UserNamespacesSupport": True}}}, {}),
+        ("1.36.3", {"flags": {"kubelet": ["cloud-config"]}}, {"removed.flags": "error"}),
+        ("1.36.3", {"flags": {"kubelet": ["pod-infra-container-image", "config"]}}, {}),
+        ("1.36.3", {"flags": {"kube-apiserver": ["cloud-config"]}}, {}),
+    ],
+)
+def test_nodes(target: str, node: dict[str, Any], expected: dict[str, str]) -> None:
+    assert statuses(target, **node) == expected
+
+
+def test_a_minor_beyond_the_data_is_a_warning_not_a_crash() -> None:
+    found = statuses("1.39.0", components={"kube-apiserver": "1.38.0"})
+    assert set(found.values()) == {"warning"}
+    assert {"support", "removed.flags", "removed.feature_gates"} <= set(found)
+
+
+def test_newer_release_data_is_laid_over() -> None:
+    data = {
+        "as_of": "2027-01-10",
+        "releases": {
+            "1.36": {"latest": "1.36.9"},
+            "1.38": {"released": "2026-12-16", "end_of_life": date(2028, 2, 28), "etcd": "3.6.0"},
+        },
+    }
+    catalogue = KNOWN.with_overrides(data)
+    assert catalogue.as_of == date(2027, 1, 10)
+    assert catalogue.newest == Minor(1, 38)
+    patched, added = catalogue.release(Minor(1, 36)), catalogue.release(Minor(1, 38))
+    assert patched and patched.latest == "1.36.9" and patched.bundled_etcd == "3.6.8"
+    assert added and added.etcd == (3, 6, 0) and added.latest == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"eol": "2028-02-28"}, "1.38: 'eol' is no field"),
+        ({"released": "2026-12-16"}, "1.38: end_of_life is missing"),
+        ({"released": "soon", "end_of_life": "2028-02-28"}, "1.38: released is 'soon', no day"),
+        ({"latest": "1.38"}, "1.38: latest: '1.38' is not a version"),
+    ],
+)
+def test_wrong_release_data_names_minor_and_field(fields: dict[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        KNOWN.with_overrides({"releases": {"1.38": fields}})
+
+
+def test_the_table_shows_rule_evidence_way_out_and_road() -> None:
+    nodes = [{"name": "cp1", "control_plane": True, "components": {**SERVER, "etcd": "3.5.1"}}]
+    text = judge.judge_mapping({"nodes": nodes}, {"target": "1.36.3"}, TODAY).as_dict()["table"]
+    for part in ("error    floor.etcd", "etcd 3.5.1", "Fix: ", "Source: https://", "minor 1.35.6 -> 1.36.3"):
+        assert part in text
