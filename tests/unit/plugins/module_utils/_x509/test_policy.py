@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every defect is reported by its own reason; a sound certificate by none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, load, policy
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509.estate import SERVER, Endpoint, Entry
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509.model import Certificate, File
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509.observe import Found
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509.served import Served
+
+NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+KIND = "ecdsa-p256"
+ENDPOINT = Endpoint("192.0.2.1", 6443, "kube-apiserver")
+PATH = "/etc/kubernetes/pki/apiserver.crt"
+
+
+def authority(days: int = 3650) -> tuple[bytes, bytes]:
+    key = issue.make_key(KIND)
+    return key, issue.make_ca(key, "kubernetes", NOW, timedelta(days=days))
+
+
+CA_KEY, CA_PEM = authority()
+CA = load.certificates(CA_PEM)
+LEAF = issue.Leaf("kube-apiserver", (), ("api.example.com",), ("192.0.2.1",), (issue.SERVER,))
+
+
+def pair(leaf: issue.Leaf = LEAF, days: float = 365) -> tuple[bytes, Certificate]:
+    key, pem = issue.issue(leaf, CA_PEM, CA_KEY, NOW, timedelta(days=days), KIND)
+    return key, load.certificates(pem)[0]
+
+
+KEY, CERTIFICATE = pair()
+OTHER_KEY, OTHER = pair()
+ENTRY = Entry(
+    "apiserver", PATH, key_path="/k", use=SERVER, authority="ca", endpoints=(ENDPOINT,), wanted_names=("192.0.2.1",)
+)
+SOUND = Found(
+    ENTRY,
+    File(PATH, PATH, mode=0o644, owner="root", group="root"),
+    certificates=(CERTIFICATE,),
+    key=load.private_key(KEY),
+    key_file=File("/k", "/k", mode=0o600, owner="root", group="root"),
+)
+
+
+def standard(served: Certificate | None = CERTIFICATE, now: datetime = NOW) -> policy.Standard:
+    return policy.Standard(
+        now,
+        policy.threshold("30d,10%", "warning"),
+        policy.threshold("7d,3%", "critical"),
+        {"ca": CA},
+        {ENDPOINT: Served(ENDPOINT, served, "" if served else "refused")},
+    )
+
+
+def ids(found: Found, by: policy.Standard | None = None) -> list[tuple[str, str]]:
+    return [(reason.id, reason.level) for reason in policy.judge(found, by or standard())]
+
+
+def test_a_sound_certificate_has_no_reason() -> None:
+    assert ids(SOUND) == []
+    assert policy.verdict(()) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"key": load.private_key(OTHER_KEY)}, ("key_mismatch", "broken")),
+        ({"key": None, "key_file": None}, ("key_missing", "broken")),
+        ({"key_file": File("/k", "/k", mode=0o644)}, ("world_readable", "critical")),
+        ({"key_file": File("/k", "/k", mode=0o640, group="dev")}, ("group_readable", "warning")),
+        ({"file": File(PATH, PATH, mode=0o666)}, ("writable_by_others", "critical")),
+        ({"file": File(PATH, PATH, mode=0o644, uid=5, owner="bin")}, ("owner", "warning")),
+        ({"entry": replace(ENTRY, wanted_names=("api.new.example",))}, ("san_missing", "broken")),
+        ({"entry": replace(ENTRY, wanted_user="somebody")}, ("wrong_user", "broken")),
+        ({"entry": replace(ENTRY, use="peer")}, ("usage", "broken")),
+        ({"entry": replace(ENTRY, use="ca")}, ("not_a_ca", "broken")),
+        ({"problems": (("empty", "the file is empty"),)}, ("empty", "broken")),
+    ],
+)
+def test_a_defect_has_its_own_reason(change: dict[str, object], reason: tuple[str, str]) -> None:
+    assert ids(replace(SOUND, **change)) == [reason]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("days", "level"),
+    [(300, None), (336, "warning"), (359, "critical"), (366, "expired"), (-10, "broken")],
+)
+def test_expiry_by_time_left(days: int, level: str | None) -> None:
+    levels = [reason.level for reason in policy.expiry(CERTIFICATE, standard(now=NOW + timedelta(days=days)))]
+    assert levels == ([level] if level else [])
+
+
+def test_a_short_life_is_judged_by_its_part() -> None:
+    minutes = pair(days=1 / 24)[1]
+    assert not list(policy.expiry(minutes, standard()))
+
+
+def test_what_is_served_is_not_what_is_on_disk() -> None:
+    assert ids(SOUND, standard(OTHER)) == [("served_differs", "critical")]
+    assert ids(SOUND, standard(None)) == [("no_answer", "warning")]
+
+
+def test_the_wrong_ca_under_the_same_name() -> None:
+    other = load.certificates(authority()[1])
+    assert ids(SOUND, replace(standard(), authorities={"ca": other})) == [("wrong_ca", "broken")]
+
+
+def test_a_ca_that_ends_before_its_leaf() -> None:
+    key, pem = authority(days=100)
+    short = load.certificates(pem)
+    long = load.certificates(issue.make_ca(key, "kubernetes", NOW, timedelta(days=3650)))[0]
+    assert load.signed_by(long, short[0])
+    leaf = replace(SOUND, entry=replace(ENTRY, use="", wanted_names=()), certificates=(long,), key=None)
+    assert ids(leaf, replace(standard(long), authorities={"ca": short})) == [("outlives_ca", "warning")]
+
+
+@pytest.mark.parametrize("text", ["", "10", "10x", "200%", "soon"])
+def test_a_threshold_that_is_none_names_its_option(text: str) -> None:
+    with pytest.raises(KubeopsError, match="warning"):
+        policy.threshold(text, "warning")
