@@ -112,10 +112,10 @@ def road_lines(found: road.Road) -> list[str]:
 
 def _stages(steps: Sequence[road.Step]) -> list[str]:
     """Nodes that go the same way stand on one line."""
-    ways: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for stage, node in dict.fromkeys((step.stage, step.node) for step in steps):
-        moves = tuple(
-            f"{step.component} {step.origin} -> {step.to}" for step in steps if (step.stage, step.node) == (stage, node)
-        )
-        ways.setdefault((stage, moves), []).append(node or "cluster")
-    return [f"{stage:<14} {some(nodes, 12)}: {', '.join(moves)}" for (stage, moves), nodes in ways.items()]
+    moves: dict[tuple[str, str], list[str]] = {}
+    for step in steps:
+        moves.setdefault((step.stage, step.node), []).append(f"{step.component} {step.origin} -> {step.to}")
+    ways: dict[tuple[str, str], list[str]] = {}
+    for (stage, node), texts in moves.items():
+        ways.setdefault((stage, ", ".join(texts)), []).append(node or "cluster")
+    return [f"{stage:<14} {some(nodes, 12)}: {way}" for (stage, way), nodes in ways.items()]
