@@ -66,7 +66,11 @@ CHECKS = (
         (str(BIN / "mypy"), f"--config-file={paths.ROOT}/pyproject.toml", f"--package={PLUGINS}"),
         cwd=paths.COLLECTIONS,
     ),
-    Check("mypy-tools", (str(BIN / "mypy"), "--python-version=3.10", "tools", *TYPED_TESTS)),
+    Check(
+        "mypy-tools",
+        (str(BIN / "mypy"), "--python-version=3.10", "tools", *TYPED_TESTS),
+        environment={"MYPYPATH": str(paths.COLLECTIONS)},
+    ),
     Check(
         "antsibull-docs",
         (str(BIN / "antsibull-docs"), "lint-collection-docs", "--plugin-docs", "."),

@@ -3,64 +3,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.lab import cgroups, host
-from tests.lab.image import ensure_base
-from tests.lab.paths import Paths
+from tests.integration_lab.lab_runner import LabRunner
+from tests.lab import cgroups
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 NODES = "cp1:control_plane,w1:workers"
-
-
-def _obstacle() -> str | None:
-    if os.geteuid() != 0:
-        return "the lab needs root"
-    if missing := host.missing_packages():
-        return f"missing {', '.join(missing)}: run python3 -m tests.lab setup"
-    if subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True, check=False).returncode:
-        return "this machine allows no network and mount namespaces"
-    return None
-
-
-pytestmark = [pytest.mark.lab, pytest.mark.skipif(bool(_obstacle()), reason=str(_obstacle()))]
-
-
-class LabRunner:
-    """The command line, as everybody else uses it."""
-
-    def __init__(self, state: Path) -> None:
-        self.environment = {**os.environ, "KUBEOPS_LAB_DIR": str(state)}
-        self.paths = Paths.from_environment(self.environment)
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.lab", *arguments]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=REPOSITORY, env=self.environment, text=True, stdout=pipe, stderr=pipe)
-
-    def try_run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments)
-        stdout, stderr = process.communicate(timeout=300)
-        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
-
-    def __call__(self, *arguments: str) -> str:
-        done = self.try_run(*arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def states(self, lab: str) -> dict[str, tuple[str, str]]:
-        rows = (line.split() for line in self("list", "--id", lab).splitlines())
-        return {row[1]: (row[4], row[5]) for row in rows}
 
 
 def traces(runner: LabRunner) -> dict[str, list[str]]:
@@ -93,20 +45,6 @@ def _lives_in(process: Path, scope: str) -> bool:
         return alive and scope in (process / "cgroup").read_text()
     except OSError:
         return False
-
-
-@pytest.fixture
-def lab() -> Iterator[LabRunner]:
-    runner = LabRunner(Path(tempfile.mkdtemp(prefix="kubeops-lab-test-", dir="/var/lib")))
-    yield runner
-    runner("clean")
-    shutil.rmtree(runner.paths.state, ignore_errors=True)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def base() -> None:
-    """Building the base is no part of a test's time."""
-    ensure_base(Paths.from_environment())
 
 
 def test_life_of_a_lab(lab: LabRunner) -> None:

@@ -151,7 +151,7 @@ def exec_(labs: Labs, args: argparse.Namespace) -> None:
     pid = node.leader(_one(labs, args))
     if pid is None:
         raise LabError(f"node {args.node} is stopped; run: python3 -m tests.lab start")
-    _become(["nsenter", f"--target={pid}", "--all", "--wd=/", *(args.command or ["bash"])])
+    _become(["nsenter", f"--target={pid}", "--all", "--wdns=/", *(args.command or ["bash"])])
 
 
 def _become(argv: list[str]) -> None:
