@@ -85,8 +85,8 @@ class Inventory:
 
     @property
     def external_etcd(self) -> bool:
-        """etcd is not on the control planes."""
-        return bool(self.value("kubeops_external_etcd"))
+        """etcd is not on the control planes: hosts of the group etcd, or a cluster that others run."""
+        return bool(self.group("etcd")) or bool(self.value("kubeops_external_etcd"))
 
 
 def _no_file(path: str) -> bool:

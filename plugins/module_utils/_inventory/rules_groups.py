@@ -123,15 +123,30 @@ def idle_groups(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
             variable="kubeops_load_balancer",
             value=str(kind),
         )
-    if etcd and not inventory.external_etcd:
+    if etcd and inventory.value("kubeops_external_etcd"):
         yield Finding(
-            "groups.idle_etcd",
+            "groups.two_etcd",
             ERROR,
-            "the group etcd has hosts, but the cluster is not told to use them",
-            "set kubeops_external_etcd, or empty the group for etcd on the control planes",
+            "the group etcd has hosts, and kubeops_external_etcd names another cluster",
+            "keep one of them: the group for an etcd that this collection runs, the variable for one that others run",
             hosts=etcd,
             variable="kubeops_external_etcd",
-            value="{}",
+            value=str(inventory.value("kubeops_external_etcd").get("endpoints", "")),
+        )
+
+
+def even_etcd(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
+    """https://etcd.io/docs/latest/faq/#why-an-odd-number-of-cluster-members"""
+    hosts = inventory.group("etcd")
+    if hosts and len(hosts) % 2 == 0:
+        yield Finding(
+            "groups.even_etcd",
+            WARNING,
+            f"{len(hosts)} etcd members survive the loss of no more members than {len(hosts) - 1} would",
+            f"use {len(hosts) - 1} or {len(hosts) + 1} hosts",
+            hosts=hosts,
+            variable="group",
+            value="etcd",
         )
 
 
@@ -208,6 +223,7 @@ RULES = (
     unknown_groups,
     both_roles,
     even_control_planes,
+    even_etcd,
     idle_groups,
     node_addresses,
     node_names,

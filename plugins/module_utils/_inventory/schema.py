@@ -188,7 +188,8 @@ VARIABLES: tuple[Variable, ...] = (
         "kubeops_external_etcd",
         "dict",
         {},
-        "External etcd: C(endpoints), C(ca_file), C(cert_file), C(key_file); files on the controller.",
+        "etcd that others run: C(endpoints), C(ca_file), C(cert_file), C(key_file); files on the controller. "
+        "For one that this collection runs, put hosts into the group etcd instead.",
         same=True,
     ),
     Variable("kubeops_ignore_preflight", "list", [], "Names of kubeadm's own preflight checks to ignore."),

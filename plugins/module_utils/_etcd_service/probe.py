@@ -1,0 +1,87 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asks the members of the cluster and looks at this host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .._core.errors import KubeopsError
+from .._core.runner import Runner
+from .._etcd.model import Member
+from . import versions
+from .daemon import Daemon
+from .membership import Membership
+from .plan import Observed
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """How the members are reached: a gateway that knows the certificates, and every client URL."""
+
+    gateway: Membership
+    urls: Sequence[str]
+
+    def at(self, url: str) -> Membership:
+        """The gateway of one member."""
+        return replace(self.gateway, url=url)
+
+    def answering(self) -> tuple[Membership | None, str]:
+        """A member that has a quorum, or what they said instead."""
+        replies = []
+        for url in self.urls:
+            reply = self._refusal(url)
+            if not reply:
+                return self.at(url), ""
+            replies.append(f"{url}: {reply}")
+        return None, "; ".join(replies)
+
+    def _refusal(self, url: str) -> str:
+        try:
+            self.at(url).members_by_quorum()
+        except KubeopsError as error:
+            return error.seen or error.what
+        return ""
+
+    def members(self) -> tuple[Sequence[Member] | None, str]:
+        """The members with their health, as one with a quorum knows them, or what was said instead."""
+        gateway, silence = self.answering()
+        return (gateway.members_with_health() if gateway else None), silence
+
+    def versions(self) -> dict[str, versions.Version]:
+        """Version that runs, by URL, of those that answer."""
+        found = {}
+        for url in self.urls:
+            version = versions.parse(str(self.status(url).get("version", "")))
+            if version:
+                found[url] = version
+        return found
+
+    def status(self, url: str) -> Mapping[str, Any]:
+        """What a member says of itself; empty where it does not answer."""
+        try:
+            return self.at(url).status()
+        except KubeopsError:
+            return {}
+
+
+def has_data(data_dir: str) -> bool:
+    """Whether the directory holds a member: etcd writes its log before anything else."""
+    return any(Path(data_dir, "member", "wal").glob("*.wal"))
+
+
+def observe(cluster: Cluster, daemon: Daemon, data_dir: str, stale: str) -> Observed:
+    """This host and the cluster, now."""
+    members, silence = cluster.members()
+    return Observed(has_data(data_dir), daemon.active(), stale, members, silence)
+
+
+def installed_version(runner: Runner, binary: str) -> versions.Version | None:
+    """Version of the program on the disk; None where it is not there yet."""
+    if not Path(binary).exists():
+        return None
+    return versions.parse(runner.run([binary, "--version"]).stdout)

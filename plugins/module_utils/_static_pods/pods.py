@@ -1,0 +1,91 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stops and starts static pods of the control plane by moving their manifests out of the kubelet's sight.
+
+https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from .._core import clock, files
+from .._core.errors import KubeopsError
+from .._kubeadm import paths
+
+STOPPED = f"{paths.KUBEOPS}/stopped"
+POLL_SECONDS = 0.3
+# The kernel keeps this many characters of a process's name.
+COMM_LENGTH = 15
+# A front of the others first, and what they need last.
+STOP_ORDER = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+
+
+def manifest(name: str) -> Path:
+    """Where the kubelet reads a pod's manifest."""
+    return Path(paths.MANIFESTS, f"{name}.yaml")
+
+
+def stopped_manifest(name: str) -> Path:
+    """Where it waits while the pod is stopped."""
+    return Path(STOPPED, f"{name}.yaml")
+
+
+def manifest_text(name: str) -> str:
+    """The manifest, in use or set aside; empty where there is none."""
+    return files.read_text(str(manifest(name))) or files.read_text(str(stopped_manifest(name))) or ""
+
+
+def set_aside(names: Sequence[str]) -> list[str]:
+    """Names of pods whose manifests wait to be put back."""
+    return [name for name in names if stopped_manifest(name).exists() and not manifest(name).exists()]
+
+
+def running(name: str) -> list[int]:
+    """Process ids of a component on this node."""
+    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _comm(entry) == name[:COMM_LENGTH]]
+
+
+def stop(names: Sequence[str], timeout: float) -> None:
+    """Set the manifests aside and wait until no process of theirs is left."""
+    Path(STOPPED).mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in names:
+        if manifest(name).exists():
+            _move(manifest(name), stopped_manifest(name))
+    deadline = clock.monotonic() + timeout
+    while left := [name for name in names if running(name)]:
+        if clock.monotonic() > deadline:
+            raise KubeopsError(
+                f"{', '.join(left)} still runs {timeout:g} s after its manifest was set aside",
+                seen=f"processes {', '.join(str(pid) for name in left for pid in running(name))}",
+                fix="see that the kubelet and the container runtime run on this node, then run again",
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def start(names: Sequence[str]) -> None:
+    """Put the manifests back; where the kubelet has a newer one already, the old one is kept as a backup."""
+    for name in names:
+        waiting = stopped_manifest(name)
+        if not waiting.exists():
+            continue
+        if manifest(name).exists():
+            files.remove(str(waiting), backup=True)
+        else:
+            _move(waiting, manifest(name))
+
+
+def _comm(entry: Path) -> str:
+    try:
+        return (entry / "comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""  # it ended meanwhile
+
+
+def _move(source: Path, target: Path) -> None:
+    source.rename(target)
+    files.sync_directory(str(target.parent))
+    files.sync_directory(str(source.parent))

@@ -1,0 +1,141 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host does to be a member: tables of clusters as they are found."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.model import Member
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd_service import birth, plan, versions
+
+ME = plan.Wanted("e3", "192.0.2.43")
+
+
+def member(number: int, *, healthy: bool = True, learner: bool = False, name: str | None = None) -> Member:
+    label = f"e{number}" if name is None else name
+    url = f"https://192.0.2.4{number}"
+    return Member(str(number), label, (f"{url}:2380",), (f"{url}:2379",), learner, healthy)
+
+
+TWO = (member(1), member(2))
+THREE = (*TWO, member(3))
+
+
+def observed(
+    members: tuple[Member, ...] | None, *, data: bool = False, active: bool = False, stale: str = ""
+) -> plan.Observed:
+    return plan.Observed(data, active, stale, members, "nobody answers")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "actions"),
+    [
+        (plan.Wanted("e3", "192.0.2.43", first=True), observed(None), ["bootstrap"]),
+        (ME, observed(None, data=True), ["start"]),
+        (ME, observed(TWO), ["announce", "start", "promote"]),
+        # Killed after the announcement, after the first start, before the promotion.
+        (ME, observed((*TWO, member(3, name="", healthy=False, learner=True))), ["start", "promote"]),
+        (ME, observed((*TWO, member(3, learner=True)), data=True), ["start", "promote"]),
+        (ME, observed((*TWO, member(3, learner=True)), data=True, active=True), ["promote"]),
+        (ME, observed(THREE, data=True, active=True), []),
+        (ME, observed(THREE, data=True, active=True, stale="settings changed"), ["restart"]),
+        (ME, observed((*TWO, member(3, healthy=False)), data=True), ["start"]),
+        (
+            plan.Wanted("e3", "192.0.2.43", replace=True),
+            observed((*TWO, member(3, healthy=False))),
+            ["remove", "announce", "start", "promote"],
+        ),
+        (
+            plan.Wanted("e3", "192.0.2.43", replace=True),
+            observed((*TWO, member(3, healthy=False)), data=True, active=True),
+            ["remove", "set_aside", "announce", "start", "promote"],
+        ),
+        (
+            plan.Wanted("e3", "192.0.2.43", replace=True),
+            observed(TWO, data=True),
+            ["set_aside", "announce", "start", "promote"],
+        ),
+        # A healthy member is never replaced, whatever was asked.
+        (plan.Wanted("e3", "192.0.2.43", replace=True), observed(THREE, data=True, active=True), []),
+        # A cluster of one restarts although nobody goes on meanwhile.
+        (ME, observed((member(3),), data=True, active=True, stale="settings changed"), ["restart"]),
+    ],
+)
+def test_steps(wanted: plan.Wanted, found: plan.Observed, actions: list[str]) -> None:
+    decided = plan.plan(wanted, found)
+    assert [step.action for step in decided.steps] == actions
+    assert decided.refusals == ()
+
+
+@pytest.mark.parametrize(
+    ("found", "rule"),
+    [
+        (observed(None), "etcd_no_quorum"),
+        (observed(None, data=True, active=True), "etcd_no_quorum"),
+        (observed(TWO, data=True), "etcd_foreign_data"),
+        (observed(THREE), "etcd_lost_data"),
+        (observed((member(1), member(2, healthy=False))), None),
+        (observed((member(1), member(2, learner=True))), "etcd_quorum"),
+        (observed((member(1, healthy=False), member(2), member(3)), data=True, active=True, stale="x"), "etcd_quorum"),
+    ],
+)
+def test_refusals(found: plan.Observed, rule: str | None) -> None:
+    decided = plan.plan(ME, found)
+    if rule is None:
+        rule = "etcd_quorum"  # one of two voters is no quorum
+    assert [refused.rule for refused in decided.refusals] == [rule]
+    assert decided.steps == ()
+
+
+@pytest.mark.parametrize(
+    ("running", "wanted", "rules"),
+    [
+        ({}, (3, 6, 8), []),
+        ({}, (3, 5, 1), ["etcd_version_broken"]),
+        ({"e1": (3, 6, 6)}, (3, 6, 8), []),
+        ({"e1": (3, 6, 8)}, (3, 6, 6), []),
+        ({"e1": (3, 5, 26)}, (3, 6, 8), []),
+        ({"e1": (3, 5, 25), "e2": (3, 5, 26)}, (3, 6, 8), ["etcd_floor"]),
+        ({"e1": (3, 4, 30)}, (3, 6, 8), ["etcd_one_minor_at_a_time"]),
+        ({"e1": (3, 6, 8)}, (3, 5, 26), ["etcd_downgrade"]),
+        ({"e1": (4, 0, 0)}, (3, 6, 8), ["etcd_downgrade"]),
+    ],
+)
+def test_versions(running: dict[str, versions.Version], wanted: versions.Version, rules: list[str]) -> None:
+    assert [refused.rule for refused in versions.refusals(running, wanted, ())] == rules
+
+
+def test_experimental_flags_stop_3_7_and_are_told_before() -> None:
+    settings = ["ETCD_EXPERIMENTAL_INITIAL_CORRUPT_CHECK", "ETCD_NAME"]
+    assert [refused.rule for refused in versions.refusals({}, (3, 7, 0), settings)] == ["etcd_experimental_flags"]
+    assert versions.refusals({}, (3, 6, 8), settings) == []
+    assert versions.experimental(settings) == ["ETCD_EXPERIMENTAL_INITIAL_CORRUPT_CHECK"]
+
+
+def test_version_of_the_programs_own_output() -> None:
+    assert versions.parse("etcd Version: 3.6.8\nGit SHA: 1234567\nGo Version: go1.24.9\n") == (3, 6, 8)
+    assert versions.parse("no version here") is None
+
+
+def test_birth_names_a_member_that_was_only_announced() -> None:
+    announced = member(3, name="", learner=True)
+    cluster = birth.initial_cluster((*TWO, announced), "e3", "https://192.0.2.43:2380")
+    assert cluster == "e1=https://192.0.2.41:2380,e2=https://192.0.2.42:2380,e3=https://192.0.2.43:2380"
+    assert birth.initial_cluster((), "e3", "https://192.0.2.43:2380") == "e3=https://192.0.2.43:2380"
+
+
+def test_birth_flags_of_a_static_pod_are_replaced_and_nothing_else() -> None:
+    manifest = (
+        "    - --data-dir=/var/lib/etcd\n"
+        "    - --initial-advertise-peer-urls=https://192.0.2.43:2380\n"
+        "    - --initial-cluster=e3=https://192.0.2.43:2380\n"
+        "    - --listen-metrics-urls=http://127.0.0.1:2381\n"
+    )
+    assert birth.manifest(manifest, "e1=https://a:2380,e3=https://192.0.2.43:2380", birth.EXISTING) == (
+        "    - --data-dir=/var/lib/etcd\n"
+        "    - --initial-advertise-peer-urls=https://192.0.2.43:2380\n"
+        "    - --initial-cluster=e1=https://a:2380,e3=https://192.0.2.43:2380\n"
+        "    - --initial-cluster-state=existing\n"
+        "    - --listen-metrics-urls=http://127.0.0.1:2381\n"
+    )
