@@ -110,8 +110,8 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-path:
-  description: The snapshot taken or verified.
+snapshot:
+  description: Path of the snapshot taken or verified.
   returned: state is taken, not in check mode, or verified
   type: str
 manifest:
@@ -211,7 +211,7 @@ def taken(module: AnsibleModule) -> dict[str, Any]:
         "warnings": ["etcd has lost its quorum; the snapshot holds what this member knows"] * chosen.quorum_lost,
     }
     if not module.check_mode:
-        result["path"], result["manifest"] = keep.take(gateway, chosen, request)
+        result["snapshot"], result["manifest"] = keep.take(gateway, chosen, request)
     return result
 
 
@@ -221,7 +221,7 @@ def verified(module: AnsibleModule) -> dict[str, Any]:
     manifest = snapshot.read_manifest(path)
     facts = snapshot.verify(path, manifest)
     _refuse_unexpected(path, facts, module.params["expect_kubernetes_uid"], module.params["expect_revision"])
-    return {"changed": False, "path": path, "manifest": manifest or {}, "verification": facts.as_dict()}
+    return {"changed": False, "snapshot": path, "manifest": manifest or {}, "verification": facts.as_dict()}
 
 
 def _refuse_unexpected(path: str, facts: snapshot.Facts, uid: str, revision: int) -> None:

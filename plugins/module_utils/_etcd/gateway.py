@@ -23,6 +23,8 @@ from .model import Member, member_from_json
 TIMEOUT_SECONDS = 5.0
 # A busy disk may keep etcd from sending for a while; silence for longer is a failure.
 STREAM_SILENCE_SECONDS = 60.0
+NOT_FOUND = 404
+UNAVAILABLE = 503
 
 
 @dataclass(frozen=True)
@@ -108,15 +110,18 @@ class Gateway:
             return False
 
     def _post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        answer: dict[str, Any] = http.get_json(
-            self.url + path,
-            method="POST",
-            body=json.dumps(body or {}),
-            ca_file=self.ca_file,
-            cert_file=self.cert_file,
-            key_file=self.key_file,
-            timeout=TIMEOUT_SECONDS,
-        )
+        try:
+            answer: dict[str, Any] = http.get_json(
+                self.url + path,
+                method="POST",
+                body=json.dumps(body or {}),
+                ca_file=self.ca_file,
+                cert_file=self.cert_file,
+                key_file=self.key_file,
+                timeout=TIMEOUT_SECONDS,
+            )
+        except KubeopsError as error:
+            raise _explained(error) from error
         return answer
 
 
@@ -128,3 +133,19 @@ def _blob(line: bytes, url: str) -> bytes:
     if "result" not in message:
         raise KubeopsError(f"{url} stopped the snapshot", seen=str(message.get("error", message))[:500])
     return a2b_base64(message["result"].get("blob", ""))
+
+
+def _explained(error: KubeopsError) -> KubeopsError:
+    """Say what is behind an answer that only etcd's source explains."""
+    if error.details.get("status") == NOT_FOUND:
+        fix = "start etcd without --enable-grpc-gateway=false"
+        return KubeopsError("etcd's gateway is switched off", error.seen, fix, error.details)
+    if error.details.get("status") == UNAVAILABLE and "connection error" in error.seen:
+        # It dials its own etcd, with the server certificate as its client certificate.
+        return KubeopsError(
+            "etcd's gateway cannot reach its own etcd",
+            error.seen,
+            "see that the server certificate has the usage clientAuth beside serverAuth, as kubeadm's has",
+            error.details,
+        )
+    return error

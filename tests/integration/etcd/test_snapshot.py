@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""etcd_snapshot against real etcd: what is taken, what is refused, and what is left when something breaks."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import keep, snapshot
+
+from .conftest import EtcdCluster, binaries
+
+FLIPS = 1000
+REPOSITORY = Path(__file__).parents[3]
+
+
+def command(options: dict[str, Any]) -> list[str]:
+    """The module run by the real ansible on this machine."""
+    ansible = str(Path(sys.executable).with_name("ansible"))
+    words = ["localhost", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
+    return [ansible, *words, "-m", "kubeops.cluster.etcd_snapshot", "-a", json.dumps(options)]
+
+
+def run(options: dict[str, Any], **popen: Any) -> dict[str, Any]:
+    """Run the module; the result, with failed where it failed."""
+    environment = {**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+    done = subprocess.run(
+        command(options), cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, **popen
+    )
+    __, arrow, after = done.stdout.partition("=> ")
+    assert arrow, done.stdout + done.stderr
+    result: dict[str, Any] = json.JSONDecoder().raw_decode(after)[0]
+    result["failed"] = done.returncode != 0
+    return result
+
+
+def taking(cluster: EtcdCluster, directory: Path, number: int = 0, **more: Any) -> dict[str, Any]:
+    """Options for taking a snapshot."""
+    endpoints = [cluster.members[number].url]
+    return {"endpoints": endpoints, "directory": str(directory), **cluster.authority.options(), **more}
+
+
+def take(cluster: EtcdCluster, directory: Path, number: int = 0) -> tuple[str, dict[str, Any]]:
+    """Take a snapshot without Ansible around it."""
+    gateway, chosen = keep.choose([cluster.gateway(number)], "")
+    return keep.take(gateway, chosen, keep.Request(str(directory), "test", "manual"))
+
+
+@pytest.fixture(scope="module")
+def taken(single: EtcdCluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A good snapshot with its manifest."""
+    return Path(take(single, tmp_path_factory.mktemp("taken"))[0])
+
+
+def finals(directory: Path) -> list[str]:
+    """Everything in a directory but the lock."""
+    return sorted(path.name for path in directory.iterdir() if path.name != snapshot.LOCK)
+
+
+def test_take_then_verify_then_list(single: EtcdCluster, tmp_path: Path) -> None:
+    result = run(taking(single, tmp_path, cluster_name="prod", schedule="daily"))
+    assert result["changed"] and not result["quorum_lost"], result
+    path = Path(result["snapshot"])
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert result["manifest"] == json.loads(Path(f"{path}.json").read_text())
+    assert result["manifest"]["revision"] == int(single.gateway().status()["header"]["revision"])
+    verified = run({"state": "verified", "directory": str(tmp_path)})
+    assert verified["verification"]["kubernetes_uid"] == "8f14e45f-ceea-467f-a0e6-1c2d3e4f5a6b"
+    assert verified["verification"]["sha256"] == result["manifest"]["sha256"]
+    listed = run({"state": "listed", "directory": str(tmp_path)})["snapshots"]
+    assert [(entry["path"], entry["condition"]) for entry in listed] == [(str(path), "complete")]
+
+
+def test_etcdutl_reads_what_was_taken(taken: Path) -> None:
+    etcdutl = binaries()[-1].with_name("etcdutl")
+    if not etcdutl.is_file():
+        pytest.skip("no etcdutl beside etcd")
+    words = [str(etcdutl), "snapshot", "status", str(taken), "-w", "json"]
+    status = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    assert status["revision"] == snapshot.verify(str(taken)).revision
+
+
+def test_a_flipped_byte_anywhere_is_found(taken: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "flipped.db"
+    shutil.copy(taken, copy)
+    size = copy.stat().st_size
+    chosen = random.Random(20261121)
+    with copy.open("r+b") as file:
+        for position in chosen.sample(range(size), FLIPS):
+            file.seek(position)
+            original = file.read(1)
+            file.seek(position)
+            file.write(bytes([original[0] ^ chosen.randrange(1, 256)]))
+            file.flush()
+            with pytest.raises(KubeopsError) as refused:
+                snapshot.verify(str(copy))
+            assert refused.value.seen, position
+            file.seek(position)
+            file.write(original)
+            file.flush()
+    snapshot.verify(str(copy))
+
+
+def test_a_flipped_byte_is_found_where_the_hash_was_cut_off(taken: Path, tmp_path: Path) -> None:
+    manifest = snapshot.read_manifest(str(taken))
+    stripped = tmp_path / "stripped.db"
+    stripped.write_bytes(taken.read_bytes()[: -snapshot.TRAILER])
+    assert snapshot.verify(str(stripped), manifest).proven_by == "manifest"
+    with pytest.raises(KubeopsError, match="no SHA-256"):
+        snapshot.verify(str(stripped))
+    content = bytearray(stripped.read_bytes())
+    content[len(content) // 2] ^= 1
+    stripped.write_bytes(content)
+    with pytest.raises(KubeopsError, match="manifest says"):
+        snapshot.verify(str(stripped), manifest)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"this is no snapshot\n", "no snapshot at all"),
+        (b"x" * 4128, "a byte was changed"),
+    ],
+)
+def test_what_is_no_snapshot_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "wrong.db"
+    path.write_bytes(content)
+    with pytest.raises(KubeopsError, match=reason):
+        snapshot.verify(str(path))
+
+
+@pytest.mark.parametrize("missing", [1, 31, 32, 33, 512, 4096, 100_000])
+def test_a_truncated_snapshot_is_refused(taken: Path, tmp_path: Path, missing: int) -> None:
+    path = tmp_path / "short.db"
+    path.write_bytes(taken.read_bytes()[:-missing])
+    with pytest.raises(KubeopsError, match="cannot be used"):
+        snapshot.verify(str(path))
+
+
+def test_a_snapshot_of_another_cluster_is_refused(taken: Path) -> None:
+    result = run({"state": "verified", "path": str(taken), "expect_kubernetes_uid": "00000000-0000-4000-8000-0"})
+    assert result["failed"] and result["rule"] == "another_cluster"
+
+
+def test_a_full_disk_leaves_the_earlier_snapshot_alone(single: EtcdCluster, tmp_path: Path) -> None:
+    earlier, __ = take(single, tmp_path)
+    before = finals(tmp_path)
+
+    def little_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+
+    time.sleep(1.1)  # names have seconds
+    result = run(taking(single, tmp_path), preexec_fn=little_room)
+    assert result["failed"] and "could not be written" in result["msg"], result
+    assert finals(tmp_path) == before
+    snapshot.verify(earlier, snapshot.read_manifest(earlier))
+
+
+def test_etcd_killed_while_it_sends(make_cluster: Callable[..., EtcdCluster], tmp_path: Path) -> None:
+    cluster = make_cluster()
+    for number in range(40):
+        cluster.put(b"/big/%d" % number, os.urandom(500_000))
+    pieces = cluster.gateway().snapshot()
+
+    def then_killed() -> Any:
+        yield next(pieces)
+        cluster.members[0].kill()
+        yield from pieces
+
+    with pytest.raises(KubeopsError):
+        snapshot.save(then_killed(), str(tmp_path / "x.partial"))
+    assert finals(tmp_path) == []
+
+
+def test_a_run_that_was_killed_leaves_nothing_for_the_next(single: EtcdCluster, tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path;"
+        "from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import snapshot\n"
+        "def pieces():\n    yield b'half'\n    os.kill(os.getpid(), 9)\n"
+        "with snapshot.exclusive(sys.argv[1]):\n    snapshot.save(pieces(), sys.argv[1] + '/a.db.partial')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]}
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environment, check=False)
+    assert killed.returncode == -9
+    assert finals(tmp_path) == ["a.db.partial"]
+    path, __ = take(single, tmp_path)
+    assert finals(tmp_path) == [Path(path).name, f"{Path(path).name}.json"]
+
+
+def test_three_members_and_then_one(make_cluster: Callable[..., EtcdCluster], tmp_path: Path) -> None:
+    newest_and_oldest = [binaries()[-1], binaries()[-1], binaries()[0]]
+    cluster = make_cluster(versions=newest_and_oldest)
+    cluster.put(b"/acknowledged", b"yes")
+    leader = cluster.leader()
+    __, manifest = take(cluster, tmp_path)
+    assert manifest["member"]["name"] != leader.name
+    survivor = next(number for number, member in enumerate(cluster.members) if member is not leader)
+    for number, member in enumerate(cluster.members):
+        if number != survivor:
+            member.kill()
+    deadline = time.monotonic() + 30
+    while cluster.gateway(survivor).status().get("leader", "0") != "0":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    result = run(taking(cluster, tmp_path / "lost", survivor))
+    assert result["quorum_lost"] and "quorum" in result["member"]["reason"], result
+    assert result["manifest"]["revision"] == manifest["revision"]
+    snapshot.verify(result["snapshot"], result["manifest"])
+
+
+@pytest.mark.parametrize(
+    ("server", "reason"),
+    [
+        ("server-expired", "expired"),
+        ("server-of-another-name", "192.0.2.1|not valid for|mismatch"),
+        ("server-without-client", "clientAuth"),
+    ],
+)
+def test_wrong_server_certificates(
+    make_cluster: Callable[..., EtcdCluster], tmp_path: Path, server: str, reason: str
+) -> None:
+    cluster = make_cluster(server=server, wait=False)
+    deadline = time.monotonic() + 15
+    message = "refused"
+    while "refused" in message.lower() and time.monotonic() < deadline:
+        with pytest.raises(KubeopsError) as failure:
+            take(cluster, tmp_path)
+        message = str(failure.value)
+        time.sleep(0.2)
+    assert any(part in message for part in reason.split("|")), message
+
+
+def test_wrong_client_certificates(single: EtcdCluster, make_cluster: Callable[..., EtcdCluster]) -> None:
+    other = make_cluster(wait=False)
+    wrong = {**single.authority.options(), "ca_file": str(other.authority.certificate)}
+    result = run({"endpoints": [single.members[0].url], **wrong})
+    assert result["failed"] and "CERTIFICATE_VERIFY_FAILED" in result["msg"], result
+    stranger = {**other.authority.options(), "ca_file": str(single.authority.certificate)}
+    result = run({"endpoints": [single.members[0].url], **stranger})
+    assert result["failed"] and "no etcd endpoint answered" in result["msg"], result

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From which member a snapshot is taken."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import Refusal
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.choice import Status, choose, status_from_json
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.model import Member
+
+A, B, C = (Member(number, name, (), ("https://x",)) for number, name in (("1", "a"), ("2", "b"), ("3", "c")))
+LEARNER = Member("4", "l", (), ("https://x",), is_learner=True)
+MEMBERS = [A, B, C]
+
+
+def status(member: Member, index: int = 10, leader: str = "1", errors: tuple[str, ...] = ()) -> Status:
+    """What a member may answer."""
+    return Status(member, leader=leader, raft_index=index, errors=errors)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "wanted", "name", "reason", "lost"),
+    [
+        ([status(A, 12), status(B), status(C, 11)], "", "c", "healthy follower", False),
+        ([status(A, 12), status(B), status(C, 11, errors=("NOSPACE",))], "", "b", "healthy follower", False),
+        ([status(A), status(B, errors=("NOSPACE",))], "", "b", "no healthy follower", False),
+        ([status(A), status(B), status(LEARNER, 99)], "", "b", "healthy follower", False),
+        ([status(A), status(B), status(C)], "a", "a", "by name", False),
+        ([status(A), status(B), status(C)], "1", "a", "by name", False),
+        ([status(B, 9, ""), status(C, 10, "")], "", "c", "quorum is lost", True),
+        ([status(B, 9, "1")], "", "b", "quorum is lost", True),
+    ],
+)
+def test_choice(statuses: list[Status], wanted: str, name: str, reason: str, lost: bool) -> None:
+    chosen = choose([*MEMBERS, LEARNER], statuses, wanted)
+    assert (chosen.status.member.name, chosen.quorum_lost) == (name, lost)
+    assert reason in chosen.reason
+
+
+@pytest.mark.parametrize(("statuses", "wanted"), [([], ""), ([status(A)], "b"), ([status(LEARNER)], "")])
+def test_nobody_to_ask(statuses: list[Status], wanted: str) -> None:
+    with pytest.raises(Refusal):
+        choose([*MEMBERS, LEARNER], statuses, wanted)
+
+
+def test_numbers_of_64_bits_and_what_is_left_out() -> None:
+    answer = {
+        "header": {"cluster_id": "6012025715201963436", "revision": "7"},
+        "version": "3.6.8",
+        "leader": "1",
+        "raftAppliedIndex": "12",
+    }
+    read = status_from_json(A, answer)
+    assert (read.cluster_id, read.revision, read.raft_index) == ("6012025715201963436", 7, 12)
+    assert read.is_leader
+    assert not status_from_json(A, {}).leader
