@@ -173,11 +173,17 @@ class Cluster:
             "ANSIBLE_FORCE_COLOR": "0",
         }
 
-    def run(self, *options: str, extra: Mapping[str, object] | None = None, log: Path | None = None) -> PlaybookRun:
+    def run(
+        self,
+        *options: str,
+        playbook: str = "create_cluster",
+        extra: Mapping[str, object] | None = None,
+        log: Path | None = None,
+    ) -> PlaybookRun:
         started = time.monotonic()
         done = subprocess.run(
-            self.command(*options, extra=extra), cwd=REPO, env=self.environment, text=True, check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            self.command(*options, playbook=playbook, extra=extra), cwd=REPO, env=self.environment,
+            text=True, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         if log:
             log.write_text(done.stdout)

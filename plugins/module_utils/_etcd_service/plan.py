@@ -111,8 +111,7 @@ def _lost_data(wanted: Wanted, observed: Observed, member: Member) -> Plan:
         return _refused(
             "etcd_lost_data",
             f"{wanted.name} is a member, but its data directory is empty",
-            "attach its disk, or replace the member: playbook rescue_etcd with etcd_rescue_member="
-            f"{wanted.name} (role etcd: etcd_replace=true for this host)",
+            "attach its disk, or replace the member: playbook rescue_etcd with member=HOST",
         )
     return _join(wanted, observed, _removal(wanted, member))
 

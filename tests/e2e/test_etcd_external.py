@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""etcd on hosts of its own: made by one inventory, upgraded under quorum, a member replaced."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from .cluster import FULL_ONLY, Cluster
+
+pytestmark = FULL_ONLY
+
+MEMBERS = ("e1", "e2", "e3")
+NODES = "e1:etcd,e2:etcd,e3:etcd,cp1:control_plane,w1:workers"
+CERTIFICATES = "--cacert /etc/etcd/pki/ca.crt --cert /etc/etcd/pki/client.crt --key /etc/etcd/pki/client.key"
+
+
+@pytest.fixture(scope="module")
+def external(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Cluster:
+    cluster = make_cluster("e2eetcd", version, NODES)
+    run = cluster.run()
+    assert run.rc == 0, run.tail()
+    return cluster
+
+
+def ask(cluster: Cluster, host: str, path: str, body: str = "{}") -> dict[str, object]:
+    answer = cluster.sh(host, f"curl -fsS {CERTIFICATES} -d '{body}' https://127.0.0.1:2379{path}")
+    decoded = json.loads(answer)
+    assert isinstance(decoded, dict)
+    return decoded
+
+
+def voters(cluster: Cluster, host: str) -> dict[str, str]:
+    """Name -> id of the voting members, as a quorum has them."""
+    members = ask(cluster, host, "/v3/cluster/member/list", '{"linearizable": true}')["members"]
+    assert isinstance(members, list)
+    return {entry["name"]: entry["ID"] for entry in members if not entry.get("isLearner")}
+
+
+def test_the_api_runs_on_it_and_a_second_run_is_quiet(external: Cluster) -> None:
+    assert sorted(voters(external, "e2")) == list(MEMBERS)
+    assert external.sh("cp1", "ls /etc/kubernetes/manifests").split() == [
+        "kube-apiserver.yaml", "kube-controller-manager.yaml", "kube-scheduler.yaml",
+    ]  # fmt: skip
+    external.assert_healthy(["cp1", "w1"])
+    again = external.run()
+    assert (again.rc, again.changed_hosts) == (0, {}), again.changed_tasks
+
+
+def test_changed_settings_are_a_rolling_restart_that_keeps_every_id(external: Cluster) -> None:
+    before = voters(external, "e1")
+    external.extra_vars["etcd_settings"] = {"ETCD_SNAPSHOT_COUNT": "20000"}
+    run = external.run("--limit", "etcd")
+    assert run.rc == 0, run.tail()
+    assert set(run.changed_hosts) == set(MEMBERS), run.changed_tasks
+    assert voters(external, "e1") == before
+    external.assert_healthy(["cp1", "w1"])
+
+
+def test_a_member_without_its_disk_stays_down_until_it_is_replaced(external: Cluster) -> None:
+    before = voters(external, "e1")
+    external.kubectl("cp1", "create configmap before-the-loss --from-literal=a=b")
+    external.sh("e3", "systemctl stop etcd && rm -rf /var/lib/etcd/member")
+    assert "failed" in external.sh("e3", "systemctl start etcd 2>&1 || echo failed")
+
+    refused = external.run("--limit", "etcd")
+    assert refused.rc != 0, refused.tail()
+    assert "etcd_lost_data" in refused.output, refused.tail()
+
+    unconfirmed = external.run(playbook="rescue_etcd", extra={"member": "e3"})
+    assert unconfirmed.rc != 0, unconfirmed.tail()
+    assert voters(external, "e1") == before
+
+    name = external.extra_vars.get("kubeops_cluster_name", "kubernetes")
+    run = external.run(playbook="rescue_etcd", extra={"member": "e3", "kubeops_confirm": name})
+    assert run.rc == 0, run.tail()
+    print(f"the member was replaced in {run.seconds:.1f} s")
+    after = voters(external, "e1")
+    assert sorted(after) == list(MEMBERS)
+    assert after["e3"] != before["e3"]
+    assert "before-the-loss" in external.kubectl("cp1", "get configmaps -o name")
+    hashes = {host: ask(external, host, "/v3/maintenance/hash")["hash"] for host in MEMBERS}
+    assert len(set(map(str, hashes.values()))) == 1, hashes
