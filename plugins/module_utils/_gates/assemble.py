@@ -1,0 +1,97 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Puts together what nodes and cluster said of themselves, for the rules about versions (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._version.model import (
+    APISERVER,
+    CONTROLLER_MANAGER,
+    ETCD,
+    KUBE_PROXY,
+    KUBEADM,
+    KUBECTL,
+    KUBELET,
+    SCHEDULER,
+    Observation,
+    observation_from_mapping,
+)
+from .cluster import image_version
+
+FROM_IMAGES = (APISERVER, CONTROLLER_MANAGER, SCHEDULER, ETCD)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Everything the gates look at.
+
+    Attributes:
+        cluster: result of upgrade_cluster_facts.
+        nodes: facts kubeops_upgrade by name of the Node; nodes that were not observed are absent.
+        unreachable: hosts of the inventory that did not answer.
+    """
+
+    cluster: Mapping[str, Any]
+    nodes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    unreachable: tuple[str, ...] = ()
+
+    @property
+    def control_planes(self) -> list[str]:
+        """Names of nodes with an API server."""
+        return [pod["node"] for pod in self.cluster["components"] if pod["component"] == APISERVER]
+
+
+def observation(seen: Seen, clients: Mapping[str, str]) -> Observation:
+    """The versions that run. Raises ValueError for one that is none."""
+    cluster = seen.cluster
+    leaders = {member["name"] for member in cluster["etcd"]["members"] if member["leader"]}
+    return observation_from_mapping(
+        {
+            "nodes": [
+                {
+                    **_from_node(seen.nodes.get(node["name"], {})),
+                    "name": node["name"],
+                    "control_plane": node["name"] in seen.control_planes,
+                    "components": _components(node, seen),
+                    "etcd_leader": node["name"] in leaders,
+                }
+                for node in cluster["nodes"]
+            ],
+            "coredns": cluster["coredns"],
+            "etcd_pinned": cluster["etcd_pinned"],
+            "clients": clients,
+        }
+    )
+
+
+def _from_node(facts: Mapping[str, Any]) -> dict[str, Any]:
+    runtime = facts.get("runtime") or {}
+    return {
+        "runtime": runtime.get("name") or "",
+        "runtime_version": runtime.get("version") or "",
+        "cgroup": facts.get("cgroup", 0),
+        "cgroup_v1_accepted": facts.get("cgroup_v1_accepted", False),
+        "flags": facts.get("flags", {}),
+        "gates": facts.get("gates", {}),
+        "local": facts.get("local", []),
+    }
+
+
+def _components(node: Mapping[str, Any], seen: Seen) -> dict[str, str]:
+    """What answers counts before what an image's tag says."""
+    name, cluster = node["name"], seen.cluster
+    pods = {pod["component"]: pod for pod in cluster["components"] if pod["node"] == name}
+    found = {part: image_version(pods[part]["image"]) for part in FROM_IMAGES if part in pods}
+    members = {member["name"]: member["version"] for member in cluster["etcd"]["members"]}
+    binaries = seen.nodes.get(name, {}).get("binaries", {})
+    found[APISERVER] = cluster["api_servers"].get(name) or found.get(APISERVER, "")
+    found[ETCD] = members.get(name) or found.get(ETCD, "")
+    found[KUBELET] = node["version"]
+    found[KUBE_PROXY] = cluster["kube_proxies"].get(name, "")
+    found.update({part: binaries.get(part) or "" for part in (KUBEADM, KUBECTL)})
+    return found

@@ -1,0 +1,211 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has to be right before an upgrade, besides versions (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .._etcd.quorum import quorum
+from .._inventory.finding import ERROR, WARNING, Finding
+from .._version.verdict import SKIPPED, Verdict, verdict
+from .._version.version import Minor
+from .assemble import Seen
+
+KUBEADM_UPGRADE = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/"
+ETCD_FAQ = "https://etcd.io/docs/v3.6/faq/#what-is-failure-tolerance"
+ETCD_SPACE = "https://etcd.io/docs/v3.6/op-guide/maintenance/#space-quota"
+CERTIFICATES = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/"
+DEPRECATED = "https://kubernetes.io/docs/reference/using-api/deprecation-guide/#locate-use-of-deprecated-apis"
+RECONFIGURE = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-reconfigure/"
+WEBHOOKS = "https://kubernetes.io/releases/version-skew-policy/#supported-component-upgrade-order"
+ADDONS = "https://kubernetes.io/docs/tasks/administer-cluster/coredns/#upgrading-an-existing-cluster-with-kubeadm"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """disk_free_mib by path; certificate_seconds that every certificate has to be valid for."""
+
+    disk_free_mib: Mapping[str, int] = field(default_factory=dict)
+    certificate_seconds: float = 86400.0
+
+
+def gates(seen: Seen, limits: Limits, target: Minor) -> list[Verdict]:
+    """One verdict for each gate."""
+    members = seen.cluster["etcd"]["members"]
+    return [
+        verdict("gate.observed", "every node was looked at", KUBEADM_UPGRADE, _observed(seen)),
+        verdict("gate.nodes", "every node is Ready and schedulable", KUBEADM_UPGRADE, _nodes(seen)),
+        verdict("gate.components", "every control plane component is ready", KUBEADM_UPGRADE, _components(seen)),
+        verdict("gate.etcd", "every etcd member answers without errors", ETCD_FAQ, _etcd(seen)),
+        verdict("gate.quorum", "etcd keeps its quorum while one member restarts", ETCD_FAQ, _quorum(members)),
+        verdict("gate.learner", "no etcd member is a learner", ETCD_FAQ, _learner(members)),
+        verdict("gate.alarm", "etcd has no alarm", ETCD_SPACE, _alarm(members)),
+        verdict(
+            "gate.disk",
+            "there is room for images, and for kubeadm's copy of etcd",
+            KUBEADM_UPGRADE,
+            _disk(seen, limits),
+        ),
+        verdict(
+            "gate.certificates", "no certificate ends during the upgrade", CERTIFICATES, _certificates(seen, limits)
+        ),
+        verdict(
+            "gate.deprecated_apis", "nobody asks for an API that the target removes", DEPRECATED, _apis(seen, target)
+        ),
+        verdict("gate.drift", "static pod manifests are as kubeadm writes them", RECONFIGURE, _drift(seen)),
+        verdict("gate.webhooks", "no admission webhook can block the upgrade", WEBHOOKS, _webhooks(seen)),
+        verdict("gate.customisations", "kubeadm's addons are as kubeadm made them", ADDONS, _customisations(seen)),
+    ]
+
+
+def without_skipped(verdicts: Sequence[Verdict], skip: Mapping[str, str]) -> list[Verdict]:
+    """Verdicts with those switched off that skip names, alone (skew.kubelet) or as a family (skew), with the reason."""
+    return [_skipped(entry, skip.get(entry.rule) or skip.get(entry.rule.partition(".")[0], "")) for entry in verdicts]
+
+
+def _skipped(entry: Verdict, reason: str) -> Verdict:
+    return replace(entry, status=SKIPPED, reason=str(reason)) if reason else entry
+
+
+def _observed(seen: Seen) -> Iterator[Finding]:
+    if seen.unreachable:
+        fix = "bring it back, or take it out of the inventory and the cluster"
+        yield Finding("gate.observed", ERROR, "is out of reach", fix, seen.unreachable)
+    names = {node["name"] for node in seen.cluster["nodes"]}
+    missing = tuple(sorted(names - set(seen.nodes) - set(seen.unreachable)))
+    if missing:
+        fix = "add it to the inventory, run without --limit, or skip this gate"
+        yield Finding("gate.observed", WARNING, "is a node of the cluster that this run did not look at", fix, missing)
+
+
+def _nodes(seen: Seen) -> Iterator[Finding]:
+    for node in seen.cluster["nodes"]:
+        if not node["ready"]:
+            fix = "repair it (journalctl -u kubelet), or remove it from the cluster"
+            yield Finding("gate.nodes", ERROR, "is not Ready", fix, (node["name"],))
+        elif node["unschedulable"]:
+            fix = "kubectl uncordon it if that was not on purpose; the upgrade leaves it cordoned"
+            yield Finding("gate.nodes", WARNING, "is cordoned", fix, (node["name"],))
+
+
+def _components(seen: Seen) -> Iterator[Finding]:
+    for pod in seen.cluster["components"]:
+        if not pod["ready"]:
+            fix = f"on the node: crictl ps -a --name {pod['component']}, and crictl logs of the last one"
+            yield Finding("gate.components", ERROR, f"{pod['component']} is not ready", fix, (pod["node"],))
+
+
+def _etcd(seen: Seen) -> Iterator[Finding]:
+    etcd = seen.cluster["etcd"]
+    if etcd["error"]:
+        yield Finding("gate.etcd", ERROR, f"no member list: {etcd['error']}", "look at etcd's log", ("cluster",))
+    for member in etcd["members"]:
+        if not member["healthy"]:
+            seen_errors = "; ".join(member["errors"])
+            yield Finding(
+                "gate.etcd", ERROR, f"etcd: {seen_errors}", "look at its log", (member["name"] or member["id"],)
+            )
+
+
+def _quorum(members: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    voters = [member for member in members if not member["is_learner"]]
+    healthy = [member for member in voters if member["healthy"]]
+    if len(voters) == 1:
+        message = "there is one etcd member: the API stops while it restarts"
+        yield Finding("gate.quorum", WARNING, message, "add control planes, or tell your users", ("cluster",))
+    elif voters and len(healthy) - 1 < quorum(len(voters)):
+        message = f"{len(healthy)} of {len(voters)} members are healthy: one less is no quorum ({quorum(len(voters))})"
+        yield Finding("gate.quorum", ERROR, message, "repair the other members first", ("cluster",))
+
+
+def _learner(members: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    for member in members:
+        if member["is_learner"]:
+            fix = "wait until it is promoted, or remove it"
+            yield Finding("gate.learner", ERROR, "is still a learner", fix, (member["name"] or member["id"],))
+
+
+def _alarm(members: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    for member in members:
+        alarms = [error for error in member["errors"] if "alarm" in error.lower()]
+        if alarms:
+            fix = "compact and defragment etcd, or raise its quota, then disarm the alarm"
+            yield Finding("gate.alarm", ERROR, "; ".join(alarms), fix, (member["name"],))
+
+
+def _disk(seen: Seen, limits: Limits) -> Iterator[Finding]:
+    for name, facts in seen.nodes.items():
+        wanted = dict(limits.disk_free_mib)
+        if facts.get("etcd_data_mib"):
+            # kubeadm copies etcd's data to /etc/kubernetes/tmp before it replaces etcd.
+            wanted["/"] = wanted.get("/", 0) + facts["etcd_data_mib"]
+        for path, least in wanted.items():
+            free = facts["disk"].get(path, {}).get("free_mib")
+            if free is not None and free < least:
+                message = f"{path} has {free} MiB free, {least} are wanted"
+                yield Finding("gate.disk", ERROR, message, "free some space; crictl rmi --prune", (name,))
+
+
+def _certificates(seen: Seen, limits: Limits) -> Iterator[Finding]:
+    for name, facts in seen.nodes.items():
+        if facts["certificates_note"]:
+            fix = "install python3-cryptography on the node"
+            yield Finding("gate.certificates", WARNING, f"not read: {facts['certificates_note']}", fix, (name,))
+        for row in facts["certificates"]:
+            if row["seconds_left"] < limits.certificate_seconds:
+                left = row["seconds_left"]
+                when = f"expired {_span(-left)} ago" if left < 0 else f"ends in {_span(left)}"
+                fix = "run renew_certificates.yml first"
+                yield Finding("gate.certificates", ERROR, f"certificate {row['name']} {when}", fix, (name,))
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def _apis(seen: Seen, target: Minor) -> Iterator[Finding]:
+    for api in seen.cluster["deprecated_apis"]:
+        if api["removed_release"] and Minor.parse(api["removed_release"]) <= target:
+            name = f"{api['resource']}.{api['version']}.{api['group']}".rstrip(".")
+            message = f"clients still ask for {name}, which {api['removed_release']} removes"
+            fix = "find them in the audit log (annotation k8s.io/deprecated) and move them to a newer version"
+            yield Finding("gate.deprecated_apis", ERROR, message, fix, ("cluster",))
+
+
+def _drift(seen: Seen) -> Iterator[Finding]:
+    for name, facts in seen.nodes.items():
+        if facts["drift_note"]:
+            message = f"could not be compared: {facts['drift_note']}"
+            yield Finding("gate.drift", WARNING, message, "see kubeadm's message", (name,))
+        for component in facts["drift"]:
+            message = f"{component}.yaml differs from what kubeadm writes: the upgrade would lose that (see the diff)"
+            fix = "bring it into kubeadm's configuration or patches with create_cluster.yml"
+            yield Finding("gate.drift", ERROR, message, fix, (name,))
+
+
+def _webhooks(seen: Seen) -> Iterator[Finding]:
+    for hook in seen.cluster["webhooks"]:
+        if not (hook["fails_closed"] and hook["touches"]):
+            continue
+        about = f"webhook {hook['name']} (failurePolicy Fail) judges {', '.join(hook['touches'])}"
+        if hook["serving"] is False:
+            fix = "repair its Service, or set failurePolicy: Ignore for the upgrade"
+            yield Finding("gate.webhooks", ERROR, f"{about}, and nothing serves it", fix, ("cluster",))
+        else:
+            fix = "run several replicas of it with a PodDisruptionBudget, and check that it knows the target's APIs"
+            yield Finding("gate.webhooks", WARNING, about, fix, ("cluster",))
+
+
+def _customisations(seen: Seen) -> Iterator[Finding]:
+    for entry in seen.cluster["customisations"]:
+        message = f"{entry['object']} was changed by {entry['manager']}; kubeadm writes it again"
+        yield Finding(
+            "gate.customisations", WARNING, message, "keep a copy, and apply it again afterwards", ("cluster",)
+        )

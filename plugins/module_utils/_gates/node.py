@@ -1,0 +1,155 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an upgrade has to know of one node. Reads only."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .._core import clock, files
+from .._core.errors import KubeopsError
+from .._core.runner import Runner
+from .._kubeadm import command, config, credentials, drift, generate, kubeconfig, paths, state, static_pod
+from .._kubeadm.api import admin
+from .._node.probe import probe_node
+from .._x509 import check, load
+from .settings import feature_gates, flag_names, yaml_gates, yaml_scalar
+
+SECTIONS = ("binaries", "runtime", "cgroup", "disk", "services", "kubernetes")
+FLAG_FILES = (paths.KUBELET_FLAGS, "/etc/default/kubelet", "/etc/sysconfig/kubelet")
+CLIENT_CONFIGS = {
+    "kube-controller-manager": f"{paths.KUBERNETES}/controller-manager.conf",
+    "kube-scheduler": f"{paths.KUBERNETES}/scheduler.conf",
+    "kubelet": paths.KUBELET_CONF,
+}
+CERTIFICATES = {
+    "warning": "30d,10%",
+    "critical": "7d,3%",
+    "paths": [],
+    "endpoints": [],
+    "api_server_names": [],
+    "served": False,
+    "timeout": 3.0,
+    "reference_time": 0.0,
+    "max_clock_offset": 60.0,
+}
+TIMEOUT_SECONDS = 60.0
+
+
+def probe(runner: Runner, patches: str) -> dict[str, Any]:
+    """Return the fact kubeops_upgrade; see the module's RETURN. patches: directory of kubeadm's patches, or empty."""
+    seen = probe_node(runner, SECTIONS)
+    kubernetes = seen.get("kubernetes") or {}
+    pods = _static_pods()
+    kubelet = files.read_text(paths.KUBELET_CONFIG) or ""
+    options = " ".join(filter(None, map(files.read_text, FLAG_FILES)))
+    return {
+        "name": kubernetes.get("node_name", ""),
+        "state": kubernetes.get("state", state.ABSENT),
+        "kubelet_healthy": kubernetes.get("kubelet_healthy"),
+        "api_ready": kubernetes.get("api_ready"),
+        "binaries": {name: found["version"] for name, found in (seen.get("binaries") or {}).items()},
+        "runtime": seen.get("runtime") or {},
+        "cgroup": (seen.get("cgroup") or {}).get("version", 0),
+        "cgroup_v1_accepted": yaml_scalar(kubelet, "failCgroupV1") == "false",
+        "flags": {**{name: sorted(pod.arguments) for name, pod in pods.items()}, "kubelet": flag_names(options)},
+        "gates": {
+            **{name: feature_gates(pod.argument("feature-gates")) for name, pod in pods.items()},
+            "kubelet": {**yaml_gates(kubelet), **feature_gates(_option(options, "feature-gates"))},
+        },
+        "local": _local(pods.get("kube-apiserver")),
+        "disk": seen.get("disk") or {},
+        "etcd_data_mib": _size_mib(pods["etcd"].argument("data-dir", paths.ETCD_DATA)) if "etcd" in pods else 0,
+        **_certificates(),
+        **_drift(runner, pods, patches),
+    }
+
+
+def _static_pods() -> dict[str, static_pod.StaticPod]:
+    texts = {name: files.read_text(f"{paths.MANIFESTS}/{name}.yaml") for name in generate.MANIFESTS}
+    return {name: static_pod.parse(text) for name, text in texts.items() if text is not None}
+
+
+def _option(options: str, name: str) -> str:
+    match = re.search(rf"--{name}[= ]([^\s\"']+)", options)
+    return match[1] if match else ""
+
+
+def _local(apiserver: static_pod.StaticPod | None) -> list[str]:
+    """Components whose kubeconfig names this node's own API server."""
+    if apiserver is None:
+        return []
+    own = urlsplit(static_pod.local_url(apiserver)).netloc
+    servers = {name: kubeconfig.server(files.read_text(path) or "") for name, path in CLIENT_CONFIGS.items()}
+    return [name for name, server in servers.items() if own and urlsplit(server).netloc == own]
+
+
+def _size_mib(directory: str) -> int:
+    total = sum(entry.stat().st_size for entry in Path(directory).rglob("*") if entry.is_file())
+    return total // 1024 // 1024
+
+
+def _certificates() -> dict[str, Any]:
+    """Seconds that each certificate is still valid for; certificates_note where they could not be read."""
+    if not load.HAS_CRYPTOGRAPHY:
+        return {"certificates": [], "certificates_note": "the Python library cryptography is missing on the node"}
+    result = check.check(CERTIFICATES, clock.now())
+    rows = [
+        {"name": row["name"], "path": row["path"], "verdict": row["verdict"], "seconds_left": row["seconds_left"]}
+        for row in result["certificates"]
+        if row["seconds_left"] is not None
+    ]
+    return {"certificates": rows, "certificates_note": ""}
+
+
+def _drift(runner: Runner, pods: Mapping[str, static_pod.StaticPod], patches: str) -> dict[str, Any]:
+    """Diffs by component between its manifest and what kubeadm would write; drift_note where not compared."""
+    if "kube-apiserver" not in pods:
+        return {"drift": {}, "drift_note": ""}
+    try:
+        return {"drift": _manifest_diffs(_generated(runner, pods["kube-apiserver"], patches)), "drift_note": ""}
+    except KubeopsError as error:
+        return {"drift": {}, "drift_note": str(error)}
+
+
+def _generated(runner: Runner, apiserver: static_pod.StaticPod, patches: str) -> dict[str, str]:
+    """What kubeadm would write from the cluster's own configuration, by component."""
+    with admin() as api:
+        cluster = credentials.cluster_configuration(api)
+    name = kubeconfig.node_name(files.read_text(paths.KUBELET_CONF) or "", files.read_text(paths.KUBELET_CLIENT) or "")
+    port = int(apiserver.argument("secure-port", "6443"))
+    document = dict(config.upload_certs_document("", apiserver.argument("advertise-address"), port))
+    del document["certificateKey"]
+    text = config.dump([{**document, "nodeRegistration": {"name": name}}]) + "---\n" + cluster
+    with tempfile.TemporaryDirectory(dir=paths.RUN) as scratch, command.config_file(text) as path:
+        for phase in (["control-plane", "all"], ["etcd", "local"]):
+            argv = ["kubeadm", "init", "phase", *phase, "--dry-run", "--config", path]
+            argv += ["--patches", patches] if patches else []
+            runner.run(argv, env={"KUBEADM_INIT_DRYRUN_DIR": scratch}, timeout=TIMEOUT_SECONDS)
+        texts = {name: files.read_text(f"{scratch}/{name}.yaml") for name in generate.MANIFESTS}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def _manifest_diffs(generated: Mapping[str, str]) -> dict[str, str]:
+    found = {}
+    for name, text in generated.items():
+        live = files.read_text(f"{paths.MANIFESTS}/{name}.yaml") or ""
+        wanted = drift.with_birth(text, live) if name == "etcd" else text
+        if live and wanted != live:
+            lines = difflib.unified_diff(
+                live.splitlines(),
+                wanted.splitlines(),
+                f"{name} as it is",
+                f"{name} as kubeadm writes it",
+                lineterm="",
+                n=1,
+            )
+            found[name] = "\n".join(lines)
+    return found

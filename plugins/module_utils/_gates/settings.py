@@ -1,0 +1,46 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads settings of components from flags and the kubelet's configuration (pure).
+
+kubeadm writes the configuration with sigs.k8s.io/yaml: block style, two spaces, no anchors.
+"""
+
+from __future__ import annotations
+
+import re
+
+_FLAG = re.compile(r"--([a-z0-9-]+)")
+_GATE = re.compile(r"^\s+[\"']?(?P<name>[A-Za-z0-9]+)[\"']?:\s*(?P<value>true|false)\s*$")
+
+
+def flag_names(options: str) -> list[str]:
+    """Names of the flags in a command line or an environment file, sorted."""
+    return sorted(set(_FLAG.findall(options)))
+
+
+def feature_gates(value: str) -> dict[str, bool]:
+    """From the value of --feature-gates: "A=true,B=false"."""
+    pairs = (part.partition("=") for part in value.strip("\"'").split(",") if "=" in part)
+    return {name.strip(): text.strip().lower() == "true" for name, _equals, text in pairs}
+
+
+def yaml_scalar(document: str, key: str) -> str:
+    """A scalar at the top of a YAML document; empty where it is not there."""
+    match = re.search(rf"^{key}:[ \t]*[\"']?([^\s\"'#]+)", document, re.MULTILINE)
+    return match[1] if match else ""
+
+
+def yaml_gates(document: str) -> dict[str, bool]:
+    """The mapping featureGates at the top of a YAML document."""
+    lines = iter(document.splitlines())
+    for line in lines:
+        if line.startswith("featureGates:"):
+            break
+    found: dict[str, bool] = {}
+    for line in lines:
+        match = _GATE.match(line)
+        if match is None:
+            break
+        found[match["name"]] = match["value"] == "true"
+    return found

@@ -1,0 +1,57 @@
+#!/usr/bin/python
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Edge of upgrade_cluster_facts: what an upgrade has to know of the cluster."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: upgrade_cluster_facts
+short_description: What an upgrade has to know of the cluster
+version_added: 1.0.0
+author: kubeops.cluster contributors (@kubeops)
+description:
+  - An action that runs the module on the first healthy host of the group C(control_plane), whichever host the task is
+    for.
+  - Asks every API server for its version and for the deprecated APIs that clients use, etcd's members for theirs, and
+    reads nodes, control plane pods, addons and admission webhooks. Never changes anything.
+extends_documentation_fragment: kubeops.cluster.attributes.reads
+options: {}
+"""
+
+EXAMPLES = r"""
+- name: Observe the cluster for an upgrade
+  kubeops.cluster.upgrade_cluster_facts:
+  run_once: true
+"""
+
+RETURN = r"""
+cluster:
+  description:
+    - C(nodes), C(components), C(api_servers) (version by node), C(deprecated_apis), C(kube_proxies) (version by node),
+      C(coredns) (version), C(customisations) (C(object), C(manager)), C(webhooks), C(etcd), C(etcd_pinned), and
+      C(evicted_pods) (how many pods a drain would take from each node).
+  returned: success
+  type: dict
+control_plane:
+  description: The control plane that answered.
+  returned: success
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._core.edge import run_module
+from ..module_utils._gates import cluster
+
+
+def main() -> None:
+    """Parse options and run."""
+    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
+    run_module(module, lambda _module: {"changed": False, "cluster": cluster.probe()})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+#!/usr/bin/python
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Edge of upgrade_node_facts: what an upgrade has to know of a node."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: upgrade_node_facts
+short_description: What an upgrade has to know of a node
+version_added: 1.0.0
+author: kubeops.cluster contributors (@kubeops)
+description:
+  - Reads versions of binaries, flags and feature gates in use, disk space, certificates, and, on a control plane, how
+    its static pod manifests differ from what kubeadm would write from the cluster's own configuration.
+  - Never changes anything.
+extends_documentation_fragment: kubeops.cluster.attributes.reads
+options:
+  patches:
+    description: Directory of kubeadm's patches on the node. Empty for none.
+    type: path
+    default: ''
+"""
+
+EXAMPLES = r"""
+- name: Observe the node for an upgrade
+  kubeops.cluster.upgrade_node_facts:
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: The facts.
+  returned: always
+  type: dict
+  contains:
+    kubeops_upgrade:
+      description:
+        - C(name) of the Node, C(state), C(kubelet_healthy), C(api_ready), C(binaries) (version by name), C(runtime),
+          C(cgroup), C(cgroup_v1_accepted), C(flags) and C(gates) by component, C(local) (components that speak to this
+          node's own API server), C(disk) (MiB by path), C(etcd_data_mib), C(certificates) (C(name), C(path),
+          C(verdict), C(seconds_left)), C(drift) (a diff by component).
+        - C(certificates_note) and C(drift_note) say why these could not be read.
+      returned: always
+      type: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._core.edge import run_module
+from ..module_utils._core.runner import Runner
+from ..module_utils._gates import node
+
+
+def observe(module: AnsibleModule) -> dict[str, Any]:
+    """The facts, as exit_json wants them."""
+    facts = node.probe(Runner(module), module.params["patches"])
+    return {"changed": False, "ansible_facts": {"kubeops_upgrade": facts}}
+
+
+def main() -> None:
+    """Parse options and run."""
+    spec = {"patches": {"type": "path", "default": ""}}
+    run_module(AnsibleModule(argument_spec=spec, supports_check_mode=True), observe)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gates: a healthy cluster passes all, each fault is refused by its own gate, and each can be switched off."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._gates import settings
+from ansible_collections.kubeops.cluster.plugins.module_utils._gates.assemble import Seen
+from ansible_collections.kubeops.cluster.plugins.module_utils._gates.cluster import deprecated, image_version
+from ansible_collections.kubeops.cluster.plugins.module_utils._gates.gates import Limits
+from ansible_collections.kubeops.cluster.plugins.module_utils._gates.plan import Options, Pace, UpgradePlan, plan
+from ansible_collections.kubeops.cluster.plugins.module_utils._gates.webhooks import webhook_summary
+from ansible_collections.kubeops.cluster.plugins.module_utils._version.road import Wishes
+from ansible_collections.kubeops.cluster.plugins.module_utils._version.version import KubeVersion
+
+Data = dict[str, Any]
+TODAY = date(2026, 11, 21)
+STATIC = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+NODES = ("cp1", "cp2", "cp3", "w1")
+YEAR = 365 * 86400.0
+
+
+def member(name: str, **more: Any) -> Data:
+    healthy = {"id": name, "name": name, "healthy": True, "is_learner": False, "version": "3.6.6", "errors": []}
+    return {**healthy, "leader": name == "cp1", **more}
+
+
+def pod(node: str, component: str) -> Data:
+    image = f"registry.k8s.io/{component}:" + ("3.6.6-0" if component == "etcd" else "v1.35.6")
+    return {"node": node, "component": component, "image": image, "ready": True}
+
+
+def healthy_cluster() -> Data:
+    control_planes = NODES[:3]
+    return {
+        "nodes": [{"name": name, "ready": True, "unschedulable": False, "version": "v1.35.6"} for name in NODES],
+        "components": [pod(name, component) for name in control_planes for component in (*STATIC, "etcd")],
+        "api_servers": dict.fromkeys(control_planes, "v1.35.6"),
+        "deprecated_apis": [{"group": "", "version": "v1", "resource": "componentstatuses", "removed_release": ""}],
+        "kube_proxies": dict.fromkeys(NODES, "1.35.6"),
+        "coredns": "1.13.1",
+        "customisations": [],
+        "webhooks": [],
+        "etcd": {"members": [member(name) for name in control_planes], "error": ""},
+        "etcd_pinned": False,
+        "evicted_pods": {"w1": 7},
+    }
+
+
+def healthy_node(name: str) -> Data:
+    return {
+        "name": name,
+        "binaries": {"kubeadm": "v1.35.6", "kubectl": "v1.35.6"},
+        "runtime": {"name": "containerd", "version": "2.1.4"},
+        "cgroup": 2,
+        "flags": {},
+        "gates": {},
+        "local": ["kube-controller-manager", "kube-scheduler"],
+        "disk": {"/": {"free_mib": 9000}, "/var/lib/containerd": {"free_mib": 9000}},
+        "etcd_data_mib": 100,
+        "certificates": [{"name": "apiserver", "seconds_left": YEAR}],
+        "certificates_note": "",
+        "drift": {},
+        "drift_note": "",
+    }
+
+
+def planned(
+    cluster: Data, nodes: Data, unreachable: tuple[str, ...] = (), target: str = "1.36.3", **skip: str
+) -> UpgradePlan:
+    wishes = Wishes(KubeVersion.parse(target))
+    limits = Limits({"/": 1024}, 86400.0)
+    reasons = {rule.replace("__", "."): reason for rule, reason in skip.items()}
+    return plan(Seen(cluster, nodes, unreachable), {}, Options(wishes, limits, reasons, Pace()), TODAY)
+
+
+def verdicts(made: UpgradePlan) -> dict[str, str]:
+    return {entry.rule: entry.status for entry in made.verdicts if entry.status != "ok"}
+
+
+def everything() -> tuple[Data, Data]:
+    return healthy_cluster(), {name: healthy_node(name) for name in NODES}
+
+
+def test_a_healthy_cluster_may_go() -> None:
+    made = planned(*everything())
+    assert verdicts(made) == {}
+    assert made.as_dict()["allowed"]
+    assert made.disruption["api_server_restarts"] == 3
+    assert made.disruption["nodes_drained"] == ["cp2", "cp3", "cp1", "w1"]
+    assert made.disruption["pods_evicted"] == 7
+    assert "The upgrade may go ahead" in made.as_dict()["table"]
+
+
+def not_ready(cluster: Data, nodes: Data) -> None:
+    cluster["nodes"][3]["ready"] = False
+
+
+def cordoned(cluster: Data, nodes: Data) -> None:
+    cluster["nodes"][3]["unschedulable"] = True
+
+
+def component_down(cluster: Data, nodes: Data) -> None:
+    cluster["components"][0]["ready"] = False
+
+
+def member_down(cluster: Data, nodes: Data) -> None:
+    cluster["etcd"]["members"][1] = member("cp2", healthy=False, errors=["does not answer"])
+
+
+def learner(cluster: Data, nodes: Data) -> None:
+    cluster["etcd"]["members"][1] = member("cp2", is_learner=True)
+
+
+def alarm(cluster: Data, nodes: Data) -> None:
+    errors = ["memberID:1 alarm:NOSPACE "]
+    cluster["etcd"]["members"] = [member(name, healthy=False, errors=errors) for name in NODES[:3]]
+
+
+def one_member(cluster: Data, nodes: Data) -> None:
+    cluster["etcd"]["members"] = [member("cp1")]
+
+
+def etcd_silent(cluster: Data, nodes: Data) -> None:
+    cluster["etcd"] = {"members": [], "error": "no answer"}
+
+
+def disk_full(cluster: Data, nodes: Data) -> None:
+    nodes["cp1"]["disk"]["/"]["free_mib"] = 1100
+
+
+def expired(cluster: Data, nodes: Data) -> None:
+    nodes["cp1"]["certificates"][0]["seconds_left"] = -3600.0
+
+
+def ends_today(cluster: Data, nodes: Data) -> None:
+    nodes["cp1"]["certificates"][0]["seconds_left"] = 7200.0
+
+
+def deprecated_api(cluster: Data, nodes: Data) -> None:
+    api = {"group": "flowcontrol.apiserver.k8s.io", "version": "v1beta3", "resource": "flowschemas"}
+    cluster["deprecated_apis"].append({**api, "removed_release": "1.36"})
+
+
+def changed_by_hand(cluster: Data, nodes: Data) -> None:
+    nodes["cp1"]["drift"] = {"kube-apiserver": "-    - --v=9"}
+
+
+def dead_webhook(cluster: Data, nodes: Data) -> None:
+    cluster["webhooks"] = [{"name": "policy/pods", "fails_closed": True, "touches": ["pods"], "serving": False}]
+
+
+def webhook(cluster: Data, nodes: Data) -> None:
+    cluster["webhooks"] = [{"name": "policy/pods", "fails_closed": True, "touches": ["pods"], "serving": True}]
+
+
+def customised(cluster: Data, nodes: Data) -> None:
+    cluster["customisations"] = [{"object": "configmaps/coredns", "manager": "kubectl-edit"}]
+
+
+def not_observed(cluster: Data, nodes: Data) -> None:
+    del nodes["w1"]
+
+
+def kubelet_four_behind(cluster: Data, nodes: Data) -> None:
+    cluster["nodes"][3]["version"] = "v1.31.14"
+
+
+def kubelet_newer(cluster: Data, nodes: Data) -> None:
+    cluster["nodes"][3]["version"] = "v1.36.0"
+
+
+def old_etcd(cluster: Data, nodes: Data) -> None:
+    cluster["etcd"]["members"] = [member(name, version="3.5.1") for name in NODES[:3]]
+
+
+def removed_flag(cluster: Data, nodes: Data) -> None:
+    nodes["cp1"]["flags"] = {"kubelet": ["cloud-config"]}
+
+
+def removed_gate(cluster: Data, nodes: Data) -> None:
+    nodes["cp1"]["gates"] = {"kube-apiserver": {"ServiceTrafficDistribution": True}}
+
+
+FAULTS: list[tuple[Callable[[Data, Data], None], dict[str, str]]] = [
+    (not_ready, {"gate.nodes": "error"}),
+    (cordoned, {"gate.nodes": "warning"}),
+    (component_down, {"gate.components": "error"}),
+    (member_down, {"gate.etcd": "error", "gate.quorum": "error"}),
+    (learner, {"gate.learner": "error", "gate.quorum": "error"}),
+    (alarm, {"gate.etcd": "error", "gate.alarm": "error", "gate.quorum": "error"}),
+    (one_member, {"gate.quorum": "warning"}),
+    (etcd_silent, {"gate.etcd": "error"}),
+    (disk_full, {"gate.disk": "error"}),
+    (expired, {"gate.certificates": "error"}),
+    (ends_today, {"gate.certificates": "error"}),
+    (deprecated_api, {"gate.deprecated_apis": "error"}),
+    (changed_by_hand, {"gate.drift": "error"}),
+    (dead_webhook, {"gate.webhooks": "error"}),
+    (webhook, {"gate.webhooks": "warning"}),
+    (customised, {"gate.customisations": "warning"}),
+    (not_observed, {"gate.observed": "warning"}),
+    (kubelet_four_behind, {"skew.kubelet": "error", "skew.kube_proxy": "error", "skew.kubeadm": "warning"}),
+    (kubelet_newer, {"skew.kubelet": "error", "skew.kubeadm": "warning"}),
+    (old_etcd, {"floor.etcd": "error"}),
+    (removed_flag, {"removed.flags": "error"}),
+    (removed_gate, {"removed.feature_gates": "error"}),
+]
+
+
+@pytest.mark.parametrize(("fault", "expected"), FAULTS, ids=[fault.__name__ for fault, _expected in FAULTS])
+def test_each_fault_has_its_gate_with_a_way_out(fault: Callable[[Data, Data], None], expected: dict[str, str]) -> None:
+    cluster, nodes = copy.deepcopy(everything())
+    fault(cluster, nodes)
+    made = planned(cluster, nodes)
+    assert verdicts(made) == expected
+    assert made.as_dict()["allowed"] is ("error" not in expected.values())
+    for entry in made.verdicts:
+        assert all(finding.fix for finding in entry.findings)
+
+
+@pytest.mark.parametrize(("target", "rule"), [("1.35.5", "road"), ("1.39.0", "road")])
+def test_downgrades_and_skipped_minors_are_refused(target: str, rule: str) -> None:
+    assert verdicts(planned(*everything(), target=target))[rule] == "error"
+
+
+def test_a_gate_is_switched_off_with_a_reason_alone_or_with_its_family() -> None:
+    cluster, nodes = everything()
+    disk_full(cluster, nodes)
+    for rule in ("gate__disk", "gate"):
+        made = planned(cluster, nodes, **{rule: "a bigger disk comes tonight"})
+        assert verdicts(made)["gate.disk"] == "skipped"
+        assert made.as_dict()["allowed"]
+
+
+def test_an_unreachable_host_refuses() -> None:
+    assert verdicts(planned(*everything(), unreachable=("w9",))) == {"gate.observed": "error"}
+
+
+def test_settings() -> None:
+    assert settings.flag_names('KUBELET_KUBEADM_ARGS="--a-b=1 --node-ip=::1"') == ["a-b", "node-ip"]
+    assert settings.feature_gates("A=true,B=false") == {"A": True, "B": False}
+    document = "authentication: {}\nfailCgroupV1: false\nfeatureGates:\n  A: true\n  B: false\nfileCheck: 0s\n"
+    assert settings.yaml_gates(document) == {"A": True, "B": False}
+    assert settings.yaml_gates("a: b\n") == {}
+    assert settings.yaml_scalar(document, "failCgroupV1") == "false"
+
+
+def test_deprecated_apis_of_a_metrics_page() -> None:
+    name = "apiserver_requested_deprecated_apis"
+    metrics = (
+        f"# TYPE {name} gauge\n"
+        f'{name}{{group="",removed_release="",resource="componentstatuses",subresource="",version="v1"}} 1\n'
+        f'{name}{{group="a.io",removed_release="1.37",resource="things",subresource="",version="v1beta1"}} 1\n'
+        f'{name}{{group="b.io",removed_release="1.37",resource="others",subresource="",version="v1beta1"}} 0\n'
+    )
+    assert [entry["resource"] for entry in deprecated(metrics)] == ["componentstatuses", "things"]
+    assert deprecated(metrics)[1]["removed_release"] == "1.37"
+
+
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [
+        ("registry.k8s.io/kube-proxy:v1.35.6", "1.35.6"),
+        ("registry.example.com:5000/etcd:3.6.6-0", "3.6.6"),
+        ("registry.k8s.io/coredns/coredns:v1.13.1@sha256:00", "1.13.1"),
+        ("example.com/kube-proxy@sha256:00", ""),
+        ("example.com/kube-proxy:latest", ""),
+    ],
+)
+def test_image_version(image: str, version: str) -> None:
+    assert image_version(image) == version
+
+
+def test_webhook_summary() -> None:
+    configuration = {"metadata": {"name": "policy"}}
+    hook = {"name": "pods.example.com", "rules": [{"resources": ["pods", "widgets"]}]}
+    expected = {"name": "policy/pods.example.com", "fails_closed": True, "touches": ["pods"], "serving": None}
+    assert webhook_summary(configuration, hook, None) == expected
+    assert not webhook_summary(configuration, {**hook, "failurePolicy": "Ignore"}, None)["fails_closed"]
