@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 
 import pytest
@@ -14,7 +15,15 @@ pytestmark = FULL_ONLY
 
 MEMBERS = ("e1", "e2", "e3")
 NODES = "e1:etcd,e2:etcd,e3:etcd,cp1:control_plane,w1:workers"
-CERTIFICATES = "--cacert /etc/etcd/pki/ca.crt --cert /etc/etcd/pki/client.crt --key /etc/etcd/pki/client.key"
+# With the standard library: nodes have neither curl nor, on their PATH, etcdctl.
+ASK = """
+import ssl, sys, urllib.request
+pki = "/etc/etcd/pki/"
+context = ssl.create_default_context(cafile=pki + "ca.crt")
+context.load_cert_chain(pki + "client.crt", pki + "client.key")
+url = "https://127.0.0.1:2379" + sys.argv[1]
+print(urllib.request.urlopen(url, data=sys.argv[2].encode(), context=context, timeout=10).read().decode())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +35,7 @@ def external(make_cluster: Callable[[str, str, str], Cluster], version: str) -> 
 
 
 def ask(cluster: Cluster, host: str, path: str, body: str = "{}") -> dict[str, object]:
-    answer = cluster.sh(host, f"curl -fsS {CERTIFICATES} -d '{body}' https://127.0.0.1:2379{path}")
+    answer = cluster.sh(host, shlex.join(["python3", "-c", ASK, path, body]))
     decoded = json.loads(answer)
     assert isinstance(decoded, dict)
     return decoded
