@@ -175,9 +175,10 @@ def test_etcd_killed_while_it_sends(make_cluster: Callable[..., EtcdCluster], tm
     pieces = cluster.gateway().snapshot()
 
     def then_killed() -> Any:
-        yield next(pieces)
-        cluster.members[0].kill()
-        yield from pieces
+        for number, piece in enumerate(pieces):
+            yield piece
+            if number == 0:
+                cluster.members[0].kill()
 
     with pytest.raises(KubeopsError):
         snapshot.save(then_killed(), str(tmp_path / "x.partial"))

@@ -48,8 +48,8 @@ class Client:
         """Seconds between the start of the first failed request and the next success after the last."""
         if not self.failures:
             return 0.0
-        last = max(started + seconds for started, seconds, _ in self.failures)
-        after = min((started + s for started, s, _ in self.requests if started + s > last), default=last)
+        last = max(started + seconds for started, seconds, __ in self.failures)
+        after = min((started + s for started, s, __ in self.requests if started + s > last), default=last)
         return after - min(failure[0] for failure in self.failures)
 
     def _tick(self) -> None:

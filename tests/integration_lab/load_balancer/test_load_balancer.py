@@ -140,7 +140,7 @@ def test_the_address_is_given_up_without_haproxy_and_stays_without_any_api_serve
 
 def test_a_changed_set_of_control_planes_drops_no_connection(balanced: Balanced) -> None:
     with ExitStack() as open_clients:
-        kept = [open_clients.enter_context(KeptConnection(balanced.vip, ENDPOINT_PORT)) for _ in range(4)]
+        kept = [open_clients.enter_context(KeptConnection(balanced.vip, ENDPOINT_PORT)) for __ in range(4)]
         client = open_clients.enter_context(Client(balanced.vip, ENDPOINT_PORT))
         assert {each.backend for each in kept} == {"cp1", "cp2"}
         for control_planes in (NODES, NODES[1:]):
