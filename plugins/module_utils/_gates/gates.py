@@ -83,6 +83,10 @@ def _observed(seen: Seen) -> Iterator[Finding]:
 
 
 def _nodes(seen: Seen) -> Iterator[Finding]:
+    for name, facts in seen.nodes.items():
+        if facts["kubelet_healthy"] is False:
+            fix = "repair it (journalctl -u kubelet)"
+            yield Finding("gate.nodes", ERROR, "its kubelet says that it is not healthy", fix, (name,))
     for node in seen.cluster["nodes"]:
         if not node["ready"]:
             fix = "repair it (journalctl -u kubelet), or remove it from the cluster"
@@ -93,6 +97,10 @@ def _nodes(seen: Seen) -> Iterator[Finding]:
 
 
 def _components(seen: Seen) -> Iterator[Finding]:
+    for name, facts in seen.nodes.items():
+        if facts["api_ready"] is False:
+            fix = "on the node: crictl ps -a --name kube-apiserver, and crictl logs of the last one"
+            yield Finding("gate.components", ERROR, "its own API server does not answer /readyz", fix, (name,))
     for pod in seen.cluster["components"]:
         if not pod["ready"]:
             fix = f"on the node: crictl ps -a --name {pod['component']}, and crictl logs of the last one"

@@ -9,7 +9,7 @@ https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -161,7 +161,7 @@ def why_not(observed: Observation, wishes: Wishes) -> list[Finding]:
     servers = observed.versions(APISERVER)
     if not servers:
         return [_refusal("road.no_api_server", "no API server's version is known", "bring one control plane back")]
-    return [*_downgrade(observed, wishes.target), *_skipped(servers, wishes)]
+    return [*_downgrade(observed, wishes.target), *_unavailable(wishes), *_skipped(servers, wishes)]
 
 
 def after(observed: Observation, hop: Hop) -> Observation:
@@ -194,6 +194,13 @@ def _downgrade(observed: Observation, target: KubeVersion) -> Iterator[Finding]:
             message = f"{component} {newest} is newer than the version wanted, {target}: that would be a downgrade"
             fix = f"set kubeops_version: {newest}, or a newer one; the way back is a restored backup"
             yield _refusal("road.downgrade", message, fix, tuple(name for name, _version in newer))
+
+
+def _unavailable(wishes: Wishes) -> Iterator[Finding]:
+    if wishes.available and wishes.target not in wishes.available:
+        listed = ", ".join(map(str, sorted(wishes.available)))
+        message = f"{wishes.target} cannot be installed: available are {listed}"
+        yield _refusal("road.unavailable", message, "use one of those, or add it to the bundle (build_bundle.yml)")
 
 
 def _skipped(servers: list[KubeVersion], wishes: Wishes) -> Iterator[Finding]:
@@ -240,13 +247,20 @@ def _lags(observed: Observation, newest: KubeVersion, wishes: Wishes) -> bool:
 def _hop(observed: Observation, version: KubeVersion, wishes: Wishes) -> Hop:
     origin = observed.versions(APISERVER)[0]
     bundled = _bundled(version, wishes)
-    steps = [
-        *_control_plane(observed, version, bundled),
+    control_plane = tuple(_control_plane(observed, version, bundled))
+    has_kubeadm = {step.node for step in control_plane}
+    steps = (
+        *control_plane,
         *_addons(observed, version, bundled),
-        *_kubelets(observed, version, wishes),
-    ]
+        *(step for step in _kubelets(observed, version, wishes) if not _again(step, has_kubeadm)),
+    )
     kind = MINOR if origin.line < version.line else PATCH if origin < version else CATCH_UP
-    return Hop(kind, origin, version, tuple(steps))
+    return Hop(kind, origin, version, steps)
+
+
+def _again(step: Step, has_kubeadm: Set[str]) -> bool:
+    """kubeadm is there since the control plane's part."""
+    return step.component == KUBEADM and step.node in has_kubeadm
 
 
 def _bundled(version: KubeVersion, wishes: Wishes) -> Bundled:

@@ -55,6 +55,8 @@ def healthy_cluster() -> Data:
 def healthy_node(name: str) -> Data:
     return {
         "name": name,
+        "api_ready": True if name.startswith("cp") else None,
+        "kubelet_healthy": True,
         "binaries": {"kubeadm": "v1.35.6", "kubectl": "v1.35.6"},
         "runtime": {"name": "containerd", "version": "2.1.4"},
         "cgroup": 2,
@@ -107,6 +109,14 @@ def cordoned(cluster: Data, nodes: Data) -> None:
 
 def component_down(cluster: Data, nodes: Data) -> None:
     cluster["components"][0]["ready"] = False
+
+
+def api_server_down(cluster: Data, nodes: Data) -> None:
+    nodes["cp1"]["api_ready"] = False
+
+
+def kubelet_down(cluster: Data, nodes: Data) -> None:
+    nodes["w1"]["kubelet_healthy"] = False
 
 
 def member_down(cluster: Data, nodes: Data) -> None:
@@ -191,6 +201,8 @@ FAULTS: list[tuple[Callable[[Data, Data], None], dict[str, str]]] = [
     (not_ready, {"gate.nodes": "error"}),
     (cordoned, {"gate.nodes": "warning"}),
     (component_down, {"gate.components": "error"}),
+    (api_server_down, {"gate.components": "error"}),
+    (kubelet_down, {"gate.nodes": "error"}),
     (member_down, {"gate.etcd": "error", "gate.quorum": "error"}),
     (learner, {"gate.learner": "error", "gate.quorum": "error"}),
     (alarm, {"gate.etcd": "error", "gate.alarm": "error", "gate.quorum": "error"}),
