@@ -100,9 +100,9 @@ options:
     type: str
     default: etcd.service
   birth_file:
-    description: Environment file of the unit that only the first start of a member reads.
+    description: Environment file of the unit that only the first start reads; the unit removes it then.
     type: path
-    default: /etc/etcd/birth.env
+    default: /run/kubeops/etcd-birth.env
   timeout:
     description: Seconds that each step may take until it shows.
     type: int
@@ -187,7 +187,7 @@ OPTIONS: dict[str, Any] = {
     "cert_file": {"type": "path", "default": "/etc/kubernetes/pki/apiserver-etcd-client.crt"},
     "key_file": {"type": "path", "default": "/etc/kubernetes/pki/apiserver-etcd-client.key", "no_log": False},
     "unit": {"type": "str", "default": "etcd.service"},
-    "birth_file": {"type": "path", "default": "/etc/etcd/birth.env"},
+    "birth_file": {"type": "path", "default": "/run/kubeops/etcd-birth.env"},
     "timeout": {"type": "int", "default": 180},
 }
 

@@ -71,6 +71,7 @@ def test_changed_settings_are_a_rolling_restart_that_keeps_every_id(external: Cl
 def test_a_member_without_its_disk_stays_down_until_it_is_replaced(external: Cluster) -> None:
     before = voters(external, "e1")
     external.kubectl("cp1", "create configmap before-the-loss --from-literal=a=b")
+    # Under its old id, without its votes, it would make the others wait for what it has forgotten.
     external.sh("e3", "systemctl stop etcd && rm -rf /var/lib/etcd/member")
     assert "failed" in external.sh("e3", "systemctl start etcd 2>&1 || echo failed")
 

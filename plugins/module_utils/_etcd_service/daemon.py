@@ -59,6 +59,7 @@ class Unit:
 
     def bear(self, members: Sequence[Member], state: str) -> None:
         cluster = birth.initial_cluster(members, self.member, self.peer_url)
+        Path(self.birth_file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.write_atomic(self.birth_file, birth.environment(cluster, state), mode=0o600)
         self._systemctl("start")
 
