@@ -15,7 +15,7 @@ from importlib import import_module
 
 import_module("conftest")  # makes the collection importable
 
-from .certificates import run  # noqa: E402 - imports the collection
+from .certificates import run
 
 
 def main() -> int:
