@@ -94,6 +94,8 @@ def as_table(judgement: Judgement) -> str:
 
 def _rule(entry: Verdict) -> Iterable[str]:
     yield f"{entry.status:<8} {entry.rule:<28} {entry.title}"
+    if entry.reason:
+        yield f"         Reason: {entry.reason}"
     if entry.findings:
         yield table(entry.findings)
         yield f"         Source: {entry.source}"

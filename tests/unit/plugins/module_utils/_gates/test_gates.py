@@ -247,6 +247,7 @@ def test_a_gate_is_switched_off_with_a_reason_alone_or_with_its_family() -> None
     for rule in ("gate__disk", "gate"):
         made = planned(cluster, nodes, **{rule: "a bigger disk comes tonight"})
         assert verdicts(made)["gate.disk"] == "skipped"
+        assert "Reason: a bigger disk comes tonight" in made.as_dict()["table"]
         assert made.as_dict()["allowed"]
 
 
