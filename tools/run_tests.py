@@ -45,7 +45,7 @@ class Suite:
     run: Callable[[Suite, float], Result]
     folder: str = ""
     venv: Path = paths.VENV_NEWEST
-    limit: float = 600
+    limit: float = 1200
     uses_lab: bool = False
 
 
