@@ -10,10 +10,13 @@ import subprocess
 import sys
 import time
 from datetime import date
+from importlib import import_module
 from typing import Any
 
 from tools import paths
 
+# Importable only where PYTHONPATH leads to the collection.
+JUDGE = "ansible_collections.kubeops.cluster.plugins.module_utils._version.judge"
 NODES = (1250, 2500, 5000, 10000)
 LIMIT_NODES, LIMIT_SECONDS, LIMIT_MIB = 5000, 2.0, 500
 STATIC = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubeadm")
@@ -42,8 +45,7 @@ def cluster(size: int) -> dict[str, Any]:
 
 def measure(size: int) -> dict[str, float]:
     """Processor seconds for verdicts, road and table, and MiB at most, of this process."""
-    from ansible_collections.kubeops.cluster.plugins.module_utils._version import judge
-
+    judge = import_module(JUDGE)
     data = cluster(size)
     started = time.process_time()
     judge.judge_mapping(data, {"target": "1.36.3"}, date(2026, 11, 21)).as_dict()
