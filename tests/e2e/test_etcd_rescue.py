@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""etcd on the control planes loses two of three disks, or a whole cluster's data, and comes back."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from .cluster import FULL_ONLY, Cluster
+
+pytestmark = FULL_ONLY
+
+CONTROL_PLANES = ("cp1", "cp2", "cp3")
+NODES = "cp1:control_plane,cp2:control_plane,cp3:control_plane,w1:workers"
+ASK = """
+import ssl, sys, urllib.request
+pki = "/etc/kubernetes/pki/"
+context = ssl.create_default_context(cafile=pki + "etcd/ca.crt")
+context.load_cert_chain(pki + "apiserver-etcd-client.crt", pki + "apiserver-etcd-client.key")
+url = "https://127.0.0.1:2379" + sys.argv[1]
+print(urllib.request.urlopen(url, data=sys.argv[2].encode(), context=context, timeout=10).read().decode())
+"""
+
+
+@pytest.fixture(scope="module")
+def stacked(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Cluster:
+    cluster = make_cluster("e2erescue", version, NODES)
+    run = cluster.run()
+    assert run.rc == 0, run.tail()
+    return cluster
+
+
+def ask(cluster: Cluster, host: str, path: str, body: str = "{}") -> dict[str, object]:
+    decoded = json.loads(cluster.sh(host, shlex.join(["python3", "-c", ASK, path, body])))
+    assert isinstance(decoded, dict)
+    return decoded
+
+
+def assert_one_cluster(cluster: Cluster) -> None:
+    """Three members, one content: the hash of all keys at the same revision."""
+    header = ask(cluster, "cp1", "/v3/kv/range", '{"key": "AA=="}')["header"]
+    at = json.dumps({"revision": header["revision"]})  # type: ignore[index]
+    hashes = {host: ask(cluster, host, "/v3/maintenance/hashkv", at)["hash"] for host in CONTROL_PLANES}
+    assert len(set(map(str, hashes.values()))) == 1, hashes
+
+
+@contextmanager
+def writer(cluster: Cluster) -> Iterator[list[str]]:
+    """Names of the ConfigMaps that the API acknowledged, written one after the other."""
+    acknowledged: list[str] = []
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set():
+            name = f"written-{number}"
+            command = f"kubectl --kubeconfig /etc/kubernetes/admin.conf create configmap {name}"
+            if f"{name} created" in cluster.sh("cp1", command, check=False):
+                acknowledged.append(name)
+            number += 1
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    try:
+        yield acknowledged
+    finally:
+        stop.set()
+        thread.join()
+
+
+def containers(cluster: Cluster, node: str) -> set[str]:
+    """Ids of the running containers of a node."""
+    return set(cluster.sh(node, "crictl ps --quiet").split())
+
+
+def config_maps(cluster: Cluster) -> set[str]:
+    listed = cluster.kubectl("cp1", "get configmaps -o name").split()
+    return {name.removeprefix("configmap/") for name in listed}
+
+
+def test_two_of_three_disks_lost_under_writes(stacked: Cluster, tmp_path: Path) -> None:
+    before = containers(stacked, "w1")
+    with writer(stacked) as acknowledged:
+        time.sleep(10)
+        written = list(acknowledged)
+        for node in ("cp2", "cp3"):
+            stacked.sh(node, "rm -rf /var/lib/etcd/member && pkill -9 -x etcd")
+        time.sleep(5)
+    assert written, "nothing was written"
+    rescue = {"kubeops_confirm": "kubernetes", "rescue_directory": str(tmp_path)}
+    run = stacked.run(playbook="rescue_etcd", extra=rescue)
+    print(f"rescued in {run.seconds:.1f} s; {len(written)} acknowledged writes before the loss")
+    assert run.rc == 0, run.tail()
+    assert not set(written) - config_maps(stacked)
+    assert_one_cluster(stacked)
+    stacked.assert_healthy([*CONTROL_PLANES, "w1"])
+    assert before <= containers(stacked, "w1"), "pods of the worker were restarted"
+    again = stacked.run()
+    assert again.rc == 0, again.tail()
+
+
+def test_all_data_lost_restored_from_the_shipped_copy(stacked: Cluster, tmp_path: Path) -> None:
+    stacked.kubectl("cp1", "create configmap shipped --from-literal=a=b")
+    run = stacked.run(playbook="backup_etcd", extra={"etcd_backup_controller_directory": str(tmp_path)})
+    assert run.rc == 0, run.tail()
+    shipped = next(tmp_path.glob("*.db"))
+    for node in CONTROL_PLANES:
+        stacked.sh(node, "rm -rf /var/lib/etcd/member && pkill -9 -x etcd")
+
+    wrong = stacked.run(playbook="restore_etcd", extra={"etcd_restore_snapshot": str(shipped)})
+    assert wrong.rc != 0, wrong.tail()
+
+    asked = {"kubeops_confirm": "kubernetes", "etcd_restore_snapshot": str(shipped)}
+    run = stacked.run(playbook="restore_etcd", extra=asked)
+    print(f"restored in {run.seconds:.1f} s")
+    assert run.rc == 0, run.tail()
+    assert "shipped" in config_maps(stacked)
+    assert_one_cluster(stacked)
+    stacked.assert_healthy([*CONTROL_PLANES, "w1"])
