@@ -25,7 +25,14 @@ from .cluster import BUNDLE, FIVE_NODES, Cluster
 LAB_ID = os.environ.get("KUBEOPS_E2E_LAB", "e2e")
 KEEP = bool(os.environ.get("KUBEOPS_E2E_KEEP"))
 # One cluster serves several files of tests: it is made first, and broken last.
-ORDER = ("test_create_cluster", "test_cni_manifests", "test_changes", "test_outage", "test_interruption")
+ORDER = (
+    "test_create_cluster",
+    "test_plan_upgrade",
+    "test_cni_manifests",
+    "test_changes",
+    "test_outage",
+    "test_interruption",
+)
 
 
 def bundle_versions() -> list[str]:

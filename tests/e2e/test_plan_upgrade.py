@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""plan_upgrade on a live cluster: it changes nothing, and refuses what a node really has."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .cluster import FULL_ONLY, Cluster
+
+MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+# Known to 1.35, unknown to 1.36; only the plan for a later minor can tell.
+UNKNOWN_LATER = "ServiceTrafficDistribution"
+
+
+def planned(cluster: Cluster, tmp_path: Path, **variables: object) -> dict[str, object]:
+    dest = tmp_path / "plan.json"
+    run = cluster.run(playbook="plan_upgrade", extra={"plan_upgrade_dest": str(dest), **variables})
+    assert run.rc == 0, run.tail()
+    assert not run.changed_hosts.keys() - {"cp1"}, "only the file on the controller is written"
+    found: dict[str, object] = json.loads(dest.read_text())
+    return found
+
+
+def statuses(plan: dict[str, object]) -> dict[str, str]:
+    verdicts = plan["verdicts"]
+    assert isinstance(verdicts, list)
+    return {entry["rule"]: entry["status"] for entry in verdicts}
+
+
+def test_the_version_that_runs_is_no_road_and_no_refusal(cluster: Cluster, tmp_path: Path) -> None:
+    plan = planned(cluster, tmp_path)
+    assert plan["road"] == {"target": cluster.version, "hops": []}
+    assert plan["allowed"], plan["table"]
+    assert statuses(plan)["gate.drift"] == "ok"
+
+
+@FULL_ONLY
+def test_a_downgrade_and_a_manifest_changed_by_hand_are_refused(cluster: Cluster, tmp_path: Path) -> None:
+    comment = "# changed by hand"
+    cluster.sh("cp1", f"echo '{comment}' >> {MANIFEST}")
+    try:
+        plan = planned(cluster, tmp_path, kubeops_version="1.33.0")
+    finally:
+        cluster.sh("cp1", f"sed -i '/^{comment}/d' {MANIFEST}")
+    assert not plan["allowed"]
+    assert {rule for rule, status in statuses(plan).items() if status == "error"} >= {"road", "gate.drift"}
+    assert comment in str(plan["diffs"])
