@@ -130,6 +130,6 @@ def _escaped(text: str) -> str:
 
 def _family(name: str, text: str, samples: Sequence[tuple[str, int]]) -> str:
     full = f"kubeops_certificate_{name}"
-    unique = dict(samples)
+    unique = dict(reversed(samples))  # of entries that share labels the soonest counts
     lines = [f"# HELP {full} {text}", f"# TYPE {full} gauge", *(f"{full}{at} {value}" for at, value in unique.items())]
     return "\n".join(lines) + "\n"
