@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from .policy import LEVELS, OK, order
@@ -116,8 +116,7 @@ def _ending(found: Mapping[str, Any]) -> list[str]:
 
 
 def _end(row: Row) -> int:
-    end = datetime.strptime(row["certificate"]["not_after"], "%Y-%m-%dT%H:%M:%SZ")
-    return int(end.replace(tzinfo=timezone.utc).timestamp())
+    return int(datetime.strptime(row["certificate"]["not_after"], "%Y-%m-%dT%H:%M:%S%z").timestamp())
 
 
 def _labels(row: Row) -> str:

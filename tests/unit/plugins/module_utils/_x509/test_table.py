@@ -33,7 +33,9 @@ def row(name: str, seconds: float | None, verdict: str = "ok", *reasons: dict[st
 
 RESULTS = {
     "cp1": {"certificates": [row("a", 9 * DAY), row("b", 20 * DAY, "critical", READABLE)]},
-    "w1": {"certificates": [row("lost", None, "broken", {**READABLE, "message": "it is empty", "fix": ""}), row("a", 5)]},
+    "w1": {
+        "certificates": [row("lost", None, "broken", {**READABLE, "message": "it is empty", "fix": ""}), row("a", 5)]
+    },
     "w2": {"failed": True, "msg": "the Python library cryptography is missing on this node"},
 }
 
