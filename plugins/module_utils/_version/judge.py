@@ -55,8 +55,9 @@ def judge(
     end_of_life: str = WARNING,
 ) -> Judgement:
     """The cluster as it runs, and, with a target, the way there."""
-    rules = skew.verdicts(observed)
-    target = wishes.target if wishes else max(observed.versions(APISERVER), default=None)
+    newest = max(observed.versions(APISERVER), default=None)
+    target = wishes.target if wishes else newest
+    rules = skew.verdicts(observed, catching_up=wishes is not None and wishes.target == newest)
     if target is not None:
         rules += floors.verdicts(observed, target, today, catalogue, end_of_life)
     if wishes is None:

@@ -47,8 +47,13 @@ def minors_behind(version: KubeVersion, reference: KubeVersion) -> int:
     return (reference.major - version.major) * 1000 + reference.minor - version.minor
 
 
-def verdicts(observed: Observation) -> list[Verdict]:
-    """One verdict for each rule of the policy, about the cluster as it runs."""
+def verdicts(observed: Observation, catching_up: bool = False) -> list[Verdict]:
+    """One verdict for each rule of the policy, about the cluster as it runs.
+
+    catching_up: the way goes to the version that the API servers have, so that kubelets too far
+    behind are what it cures: a warning, where any other way has to refuse.
+    """
+    late = WARNING if catching_up else ERROR
     servers = observed.versions(APISERVER)
     return [
         verdict(
@@ -61,13 +66,13 @@ def verdicts(observed: Observation) -> list[Verdict]:
             "skew.kubelet",
             "kubelets are not newer than the API servers, and at most three minors older (two before 1.25)",
             f"{POLICY}#kubelet",
-            _node_component(observed, KUBELET, servers),
+            _node_component(observed, KUBELET, servers, late),
         ),
         verdict(
             "skew.kube_proxy",
             "kube-proxies are not newer than the API servers, at most three minors older, and near their kubelet",
             f"{POLICY}#kube-proxy",
-            (*_node_component(observed, KUBE_PROXY, servers), *_beside_kubelet(observed)),
+            (*_node_component(observed, KUBE_PROXY, servers, late), *_beside_kubelet(observed)),
         ),
         *(
             verdict(
@@ -111,7 +116,7 @@ def reach(node: Node, component: str, servers: list[KubeVersion]) -> list[KubeVe
     return [own] if own is not None and component in node.local else servers
 
 
-def _node_component(observed: Observation, component: str, servers: list[KubeVersion]) -> Iterator[Finding]:
+def _node_component(observed: Observation, component: str, servers: list[KubeVersion], level: str) -> Iterator[Finding]:
     rule = f"skew.{component.replace('-', '_')}"
     for node, version in observed.running(component):
         spoken = reach(node, component, servers)
@@ -129,8 +134,9 @@ def _node_component(observed: Observation, component: str, servers: list[KubeVer
             message = (
                 f"{component} {version} is {late} minors older than kube-apiserver {spoken[-1]}, {most} are allowed"
             )
-            fix = f"drain the node and bring its {component} to {spoken[-1].line.plus(-most)} or newer first (catch-up)"
-            yield Finding(rule, ERROR, message, fix, (node.name,))
+            least = spoken[-1].line.plus(-most)
+            fix = f"upgrade to {spoken[-1]} first, which drains and upgrades only what lags; {least} is the least"
+            yield Finding(rule, level, message, fix, (node.name,))
 
 
 def _beside_kubelet(observed: Observation) -> Iterator[Finding]:

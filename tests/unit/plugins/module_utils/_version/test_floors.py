@@ -125,3 +125,12 @@ def test_the_table_shows_rule_evidence_way_out_and_road() -> None:
     text = judge.judge_mapping({"nodes": nodes}, {"target": "1.36.3"}, TODAY).as_dict()["table"]
     for part in ("error    floor.etcd", "etcd 3.5.1", "Fix: ", "Source: https://", "minor 1.35.6 -> 1.36.3"):
         assert part in text
+
+
+@pytest.mark.parametrize(("target", "status"), [("1.35.6", "warning"), ("1.36.3", "error")])
+def test_kubelets_too_far_behind_refuse_every_way_but_their_own_catch_up(target: str, status: str) -> None:
+    late = {"name": "w1", "components": {"kubelet": "1.31.14"}}
+    observed = {"nodes": [{"name": "cp1", "control_plane": True, "components": SERVER}, late]}
+    found = judge.judge_mapping(observed, {"target": target}, TODAY)
+    assert {entry.rule: entry.status for entry in found.verdicts}["skew.kubelet"] == status
+    assert found.road and found.road.hops[0].kind == "catch_up"

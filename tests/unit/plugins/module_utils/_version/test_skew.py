@@ -124,7 +124,7 @@ def test_the_same_on_many_nodes_is_one_finding_with_the_way_out() -> None:
     (finding,) = next(each for each in skew.verdicts(observed) if each.rule == "skew.kubelet").findings
     assert finding.hosts == ("w0", "w1", "w2")
     assert "4 minors older" in finding.message
-    assert "catch-up" in finding.fix
+    assert "upgrade to 1.36.3 first" in finding.fix
 
 
 def test_no_version_names_the_node_and_the_component() -> None:
