@@ -34,7 +34,7 @@ def report(
     rows = [
         {"host": host, **row} for host in known if host in part for row in results.get(host, {}).get("certificates", ())
     ]
-    rows.sort(key=lambda row: (*order(row), row["host"]))
+    rows.sort(key=_order)
     counted = Counter(row["verdict"] for row in rows)
     return {
         "certificates": rows,
@@ -96,6 +96,11 @@ def metrics(rows: Iterable[Row], checked_at: float) -> str:
         ("checked_timestamp_seconds", "When the certificates of the node were checked.", [("", int(checked_at))]),
     )
     return "# Managed by kubeops.cluster\n" + "".join(_family(*family) for family in families)
+
+
+def _order(row: Row) -> tuple[Any, ...]:
+    """What cannot be read first, then by the time left, then what is good and has no end (a bare key pair)."""
+    return row["seconds_left"] is None and row["verdict"] == OK, *order(row), row["host"]
 
 
 def _cells(row: Row) -> tuple[str, ...]:

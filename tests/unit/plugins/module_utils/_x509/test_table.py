@@ -49,6 +49,11 @@ def test_what_cannot_be_read_comes_first_then_the_soonest_of_all_hosts() -> None
     assert shown == [("w1", "lost"), ("w1", "a"), ("cp1", "a"), ("cp1", "b")]
 
 
+def test_a_good_key_pair_has_no_end_and_comes_last() -> None:
+    rows = table.report(["cp1"], ["cp1"], {"cp1": {"certificates": [row("sa", None), row("a", 5)]}}, "never")
+    assert [one["name"] for one in rows["certificates"]] == ["a", "sa"]
+
+
 def test_worst_verdict_and_counts() -> None:
     seen = found()
     assert seen["verdict"] == "broken"
