@@ -5,30 +5,40 @@
 
 from __future__ import annotations
 
-_ON_LINUX = """
-options: {{}}
+class ModuleDocFragment:
+    """Use with extends_documentation_fragment; what a module states itself wins."""
+
+    # Modules that change a node or the cluster.
+    CHANGES = r"""
+options: {}
 attributes:
   check_mode:
     description: Works with C(--check), predicting what would change without changing it.
     support: full
   diff_mode:
     description: With C(--diff), returns what differs between the present and the wanted state.
-    support: {diff}
+    support: full
   platform:
     description: Operating systems of the nodes the module can work on.
     support: full
     platforms: linux
 """
 
-
-class ModuleDocFragment:
-    """Use with extends_documentation_fragment; what a module states itself wins."""
-
-    # Modules that change a node or the cluster.
-    CHANGES = _ON_LINUX.format(diff="full")
-
     # Modules that only look, and those whose changes are secrets.
-    READS = _ON_LINUX.format(diff="none")
+    READS = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Works with C(--check), predicting what would change without changing it.
+    support: full
+  diff_mode:
+    description: With C(--diff), returns what differs between the present and the wanted state.
+    support: none
+  platform:
+    description: Operating systems of the nodes the module can work on.
+    support: full
+    platforms: linux
+"""
 
     # For modules whose support is neither of the two above.
     DOCUMENTATION = r"""
