@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+
 class ModuleDocFragment:
     """Use with extends_documentation_fragment; what a module states itself wins."""
 
