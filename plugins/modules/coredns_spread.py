@@ -14,8 +14,8 @@ version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
   - kubeadm starts CoreDNS while the cluster has one node, so that all replicas tend to run there.
-  - Where they share one node and another one is Ready, restarts the deployment once, as
-    U(https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/high-availability/) advises.
+  - Where they share one node and another one is Ready, evicts one of them; the replacement prefers a node without one.
+    See U(https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/high-availability/).
   - Run it on one control plane. A cluster without CoreDNS is left alone.
 options:
   nodes:
@@ -39,13 +39,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plan:
-  description: The restart and its reason; empty where the replicas are spread.
+  description: The eviction and its reason; empty where the replicas are spread.
   returned: always
   type: list
   elements: dict
   sample:
-    - action: restart
-      target: deployment coredns
+    - action: evict
+      target: coredns-6f6b679f8f-4xq2m
       reason: "all 2 replicas run on cp1: without it the cluster has no DNS"
 """
 
@@ -63,7 +63,6 @@ from ..module_utils._kubeadm import paths
 from ..module_utils._kubeadm.api import ApiClient, admin, object_path
 
 NAMESPACE = "kube-system"
-ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 POLL_SECONDS = 0.5
 
 
@@ -80,7 +79,7 @@ def wait_for(client: ApiClient, nodes: list[str], timeout: float) -> None:
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """Observe, plan, restart."""
+    """Observe, plan, evict."""
     if module.check_mode and not Path(paths.ADMIN_CONF).exists():
         return Plan().as_result()
     with admin() as client:
@@ -90,12 +89,9 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             wait_for(client, module.params["nodes"], module.params["timeout"])
         pods = client.get(f"{object_path('pods', '', NAMESPACE)}?labelSelector=k8s-app%3Dkube-dns") or {}
         decided = spread.plan(pods.get("items", []), usable(client))
-        if decided.changed and not module.check_mode:
-            restarted = {ANNOTATION: clock.now().isoformat(timespec="seconds")}
-            client.patch(
-                object_path("deployments", "coredns", NAMESPACE, "apps/v1"),
-                {"spec": {"template": {"metadata": {"annotations": restarted}}}},
-            )
+        if not module.check_mode:
+            for step in decided.steps:
+                client.evict(step.target, NAMESPACE, step.data["uid"])
         return decided.as_result()
 
 

@@ -14,8 +14,7 @@ from typing import Any
 
 from .._core.plan import Plan, Step
 
-RESTART = "restart"
-TARGET = "deployment coredns"
+EVICT = "evict"
 
 
 def usable_nodes(nodes: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -29,13 +28,19 @@ def usable_nodes(nodes: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def plan(pods: Sequence[Mapping[str, Any]], usable: Sequence[str]) -> Plan:
-    """Restart CoreDNS where several replicas share one node although another could take one."""
-    homes = sorted(pod.get("spec", {}).get("nodeName", "") for pod in pods)
+    """Evict one replica where several share one node although another could take it.
+
+    kubeadm's deployment prefers nodes without a replica, so those that stay push the new one elsewhere. A
+    restart of them all would not converge: the last one finds the old node and a new one equally taken.
+    """
+    staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    homes = sorted(pod["spec"].get("nodeName", "") for pod in staying)
     if len(homes) < 2 or len(set(homes)) > 1 or not homes[0] or not set(usable) - set(homes):
         return Plan()
+    leaving = min((pod["metadata"] for pod in staying), key=lambda metadata: str(metadata["name"]))
     reason = f"all {len(homes)} replicas run on {homes[0]}: without it the cluster has no DNS"
     return Plan(
-        (Step(RESTART, TARGET, reason),),
+        (Step(EVICT, leaving["name"], reason, {"uid": leaving["uid"]}),),
         before={"nodes": homes},
         after={"nodes": [homes[0], "another node"]},
     )

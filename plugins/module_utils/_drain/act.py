@@ -87,17 +87,8 @@ def evict_all(api: ApiClient, name: str, limits: Limits) -> list[str]:
 
 def _evict(api: ApiClient, pod: model.Pod, grace: int) -> str:
     """Ask for one eviction; returns why not, empty where the pod is on its way."""
-    options: dict[str, object] = {"preconditions": {"uid": pod.uid}}
-    if grace >= 0:
-        options["gracePeriodSeconds"] = grace
-    body = {
-        "apiVersion": "policy/v1",
-        "kind": "Eviction",
-        "metadata": {"name": pod.name, "namespace": pod.namespace},
-        "deleteOptions": options,
-    }
     try:
-        api.create(f"{object_path('pods', pod.name, pod.namespace)}/eviction", body)
+        api.evict(pod.name, pod.namespace, pod.uid, {"gracePeriodSeconds": grace} if grace >= 0 else None)
     except KubeopsError as error:
         if error.details.get("status") != BLOCKED:
             raise

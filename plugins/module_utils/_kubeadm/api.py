@@ -52,6 +52,19 @@ class ApiClient:
         """Delete an object; False where there was none."""
         return self._send("DELETE", path) is not None
 
+    def evict(self, pod: str, namespace: str, uid: str, options: Mapping[str, Any] | None = None) -> bool:
+        """Evict this very pod within its budgets, with further DeleteOptions; False where it is gone.
+
+        https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
+        """
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod, "namespace": namespace},
+            "deleteOptions": {"preconditions": {"uid": uid}, **(options or {})},
+        }
+        return self.create(f"{object_path('pods', pod, namespace)}/eviction", body) is not None
+
     def ready(self) -> bool:
         """Tell whether this API server says it is ready."""
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When CoreDNS has to be restarted so that its replicas spread."""
+"""When a replica of CoreDNS has to move so that one node's loss is not the loss of DNS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._dns import spread
 
 
 def pods(*nodes: str) -> list[dict[str, Any]]:
-    return [{"spec": {"nodeName": node} if node else {}} for node in nodes]
+    return [
+        {"metadata": {"name": f"coredns-{number}", "uid": f"u{number}"}, "spec": {"nodeName": node} if node else {}}
+        for number, node in enumerate(nodes)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -27,6 +30,17 @@ def pods(*nodes: str) -> list[dict[str, Any]]:
 )
 def test_plan(homes: tuple[str, ...], usable: list[str], restarts: bool) -> None:
     assert spread.plan(pods(*homes), usable).changed is restarts
+
+
+def test_one_replica_moves_and_the_others_stay() -> None:
+    (step,) = spread.plan(pods("cp1", "cp1", "cp1"), ["cp1", "w1"]).steps
+    assert (step.action, step.target, step.data["uid"]) == ("evict", "coredns-0", "u0")
+
+
+def test_a_replica_that_is_ending_already_does_not_count() -> None:
+    ending, kept = pods("cp1", "cp1")
+    ending["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert not spread.plan([ending, kept], ["cp1", "w1"]).changed
 
 
 def test_usable_nodes_are_ready_and_not_cordoned() -> None:
