@@ -58,8 +58,20 @@ attributes:
     ACTION = r"""
 options: {}
 attributes:
+  check_mode:
+    description: Works with C(--check), predicting what would change without changing it.
+    support: full
+  diff_mode:
+    description: With C(--diff), returns what differs between the present and the wanted state.
+    support: none
+  platform:
+    description: Operating systems of the nodes the module can work on.
+    support: full
+    platforms: all
   action:
     description: Runs on the controller; nothing is copied to a node.
+    support: full
   bypass_host_loop:
     description: Runs once for all hosts of the play.
+    support: full
 """

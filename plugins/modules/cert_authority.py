@@ -19,7 +19,9 @@ description:
     signs with it.
 requirements:
   - The Python library C(cryptography) on the host, 36 or newer.
-extends_documentation_fragment: kubeops.cluster.attributes
+extends_documentation_fragment:
+  - kubeops.cluster.attributes.reads
+  - kubeops.cluster.key_files
 options:
   cert:
     description: Path of the CA's certificate.
@@ -37,28 +39,6 @@ options:
     description: How long a new CA is valid, as C(3650d), C(12h) or C(30m).
     type: str
     default: 3650d
-  key_type:
-    description: Kind of a new key.
-    type: str
-    choices: [rsa-2048, rsa-3072, rsa-4096, ecdsa-p256, ecdsa-p384]
-    default: rsa-2048
-  owner:
-    description: User the files belong to. Empty leaves it, or root for new ones.
-    type: str
-    default: ''
-  group:
-    description: Group the files belong to. Empty leaves it, or root for new ones.
-    type: str
-    default: ''
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-    details: A key is a secret.
-  platform:
-    support: full
-    platforms: linux
 """
 
 EXAMPLES = r"""

@@ -21,7 +21,9 @@ description:
     kept below C(/var/lib/kubeops/backups).
 requirements:
   - The Python library C(cryptography) on both hosts, 36 or newer.
-extends_documentation_fragment: kubeops.cluster.attributes
+extends_documentation_fragment:
+  - kubeops.cluster.attributes.reads
+  - kubeops.cluster.key_files
 options:
   authority:
     description: The CA, see M(kubeops.cluster.cert_authority).
@@ -91,19 +93,6 @@ options:
     description: How long before its end a certificate is issued anew.
     type: str
     default: 30d
-  key_type:
-    description: Kind of new keys.
-    type: str
-    choices: [rsa-2048, rsa-3072, rsa-4096, ecdsa-p256, ecdsa-p384]
-    default: rsa-2048
-  owner:
-    description: User the files belong to. Empty leaves it, or root for new ones.
-    type: str
-    default: ''
-  group:
-    description: Group the files belong to. Empty leaves it, or root for new ones.
-    type: str
-    default: ''
   ca_certificate:
     description: Given by the action.
     type: str
@@ -112,15 +101,6 @@ options:
     description: Given by the action - certificate by path.
     type: dict
     default: {}
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-    details: The plan names each file and why.
-  platform:
-    support: full
-    platforms: linux
 """
 
 EXAMPLES = r"""

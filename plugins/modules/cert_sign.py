@@ -18,7 +18,7 @@ description:
   - Refuses a request that asks for anything else than the subject and names given beside it.
 requirements:
   - The Python library C(cryptography) on the host, 36 or newer.
-extends_documentation_fragment: kubeops.cluster.attributes
+extends_documentation_fragment: kubeops.cluster.attributes.reads
 options:
   cert:
     description: Path of the CA's certificate. Where it holds several, the first signs.
@@ -67,14 +67,6 @@ options:
     description: How long certificates are valid, as C(365d), C(12h) or C(30m). They end with the CA at the latest.
     type: str
     default: 365d
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: linux
 """
 
 EXAMPLES = r"""

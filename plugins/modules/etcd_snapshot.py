@@ -19,7 +19,7 @@ description:
     walked. Only a snapshot that passes gets its final name. Beside it, a manifest says what it is.
   - Works while quorum is lost, and warns about it. The member with the highest raft index is asked then.
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
+  - kubeops.cluster.attributes.reads
   - kubeops.cluster.etcd
 options:
   state:
@@ -80,14 +80,6 @@ options:
     description: For O(state=verified) - the revision that the snapshot has to reach at least.
     type: int
     default: 0
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: linux
 """
 
 EXAMPLES = r"""

@@ -43,20 +43,7 @@ options:
     type: str
     default: ""
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
   - kubeops.cluster.attributes.action
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: all
-  action:
-    support: full
-  bypass_host_loop:
-    support: full
 seealso:
   - module: kubeops.cluster.node_facts
   - module: kubeops.cluster.reachability

@@ -69,20 +69,7 @@ options:
     type: bool
     default: true
 extends_documentation_fragment:
-  - kubeops.cluster.attributes
   - kubeops.cluster.attributes.action
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: all
-  action:
-    support: full
-  bypass_host_loop:
-    support: full
 seealso:
   - module: kubeops.cluster.version_skew
 """

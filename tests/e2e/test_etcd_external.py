@@ -3,27 +3,17 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Callable
 
 import pytest
 
 from .cluster import FULL_ONLY, Cluster
+from .etcd_gateway import EXTERNAL, ask, assert_same_content
 
 pytestmark = FULL_ONLY
 
 MEMBERS = ("e1", "e2", "e3")
 NODES = "e1:etcd,e2:etcd,e3:etcd,cp1:control_plane,w1:workers"
-# With the standard library: nodes have neither curl nor, on their PATH, etcdctl.
-ASK = """
-import ssl, sys, urllib.request
-pki = "/etc/etcd/pki/"
-context = ssl.create_default_context(cafile=pki + "ca.crt")
-context.load_cert_chain(pki + "client.crt", pki + "client.key")
-url = "https://127.0.0.1:2379" + sys.argv[1]
-print(urllib.request.urlopen(url, data=sys.argv[2].encode(), context=context, timeout=10).read().decode())
-"""
 
 
 @pytest.fixture(scope="module")
@@ -34,16 +24,9 @@ def external(make_cluster: Callable[[str, str, str], Cluster], version: str) -> 
     return cluster
 
 
-def ask(cluster: Cluster, host: str, path: str, body: str = "{}") -> dict[str, object]:
-    answer = cluster.sh(host, shlex.join(["python3", "-c", ASK, path, body]))
-    decoded = json.loads(answer)
-    assert isinstance(decoded, dict)
-    return decoded
-
-
 def voters(cluster: Cluster, host: str) -> dict[str, str]:
     """Name -> id of the voting members, as a quorum has them."""
-    members = ask(cluster, host, "/v3/cluster/member/list", '{"linearizable": true}')["members"]
+    members = ask(cluster, host, EXTERNAL, "/v3/cluster/member/list", '{"linearizable": true}')["members"]
     assert isinstance(members, list)
     return {entry["name"]: entry["ID"] for entry in members if not entry.get("isLearner")}
 
@@ -91,7 +74,4 @@ def test_a_member_without_its_disk_stays_down_until_it_is_replaced(external: Clu
     assert sorted(after) == list(MEMBERS)
     assert after["e3"] != before["e3"]
     assert "before-the-loss" in external.kubectl("cp1", "get configmaps -o name")
-    revision = ask(external, "e1", "/v3/kv/range", '{"key": "AA=="}')["header"]["revision"]  # type: ignore[index]
-    at = json.dumps({"revision": revision})
-    hashes = {host: ask(external, host, "/v3/maintenance/hashkv", at)["hash"] for host in MEMBERS}
-    assert len(set(map(str, hashes.values()))) == 1, hashes
+    assert_same_content(external, MEMBERS, EXTERNAL)

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,19 +12,12 @@ from pathlib import Path
 import pytest
 
 from .cluster import FULL_ONLY, Cluster
+from .etcd_gateway import STACKED, assert_same_content
 
 pytestmark = FULL_ONLY
 
 CONTROL_PLANES = ("cp1", "cp2", "cp3")
 NODES = "cp1:control_plane,cp2:control_plane,cp3:control_plane,w1:workers"
-ASK = """
-import ssl, sys, urllib.request
-pki = "/etc/kubernetes/pki/"
-context = ssl.create_default_context(cafile=pki + "etcd/ca.crt")
-context.load_cert_chain(pki + "apiserver-etcd-client.crt", pki + "apiserver-etcd-client.key")
-url = "https://127.0.0.1:2379" + sys.argv[1]
-print(urllib.request.urlopen(url, data=sys.argv[2].encode(), context=context, timeout=10).read().decode())
-"""
 
 
 @pytest.fixture(scope="module")
@@ -35,20 +26,6 @@ def stacked(make_cluster: Callable[[str, str, str], Cluster], version: str) -> C
     run = cluster.run()
     assert run.rc == 0, run.tail()
     return cluster
-
-
-def ask(cluster: Cluster, host: str, path: str, body: str = "{}") -> dict[str, object]:
-    decoded = json.loads(cluster.sh(host, shlex.join(["python3", "-c", ASK, path, body])))
-    assert isinstance(decoded, dict)
-    return decoded
-
-
-def assert_one_cluster(cluster: Cluster) -> None:
-    """Three members, one content: the hash of all keys at the same revision."""
-    header = ask(cluster, "cp1", "/v3/kv/range", '{"key": "AA=="}')["header"]
-    at = json.dumps({"revision": header["revision"]})  # type: ignore[index]
-    hashes = {host: ask(cluster, host, "/v3/maintenance/hashkv", at)["hash"] for host in CONTROL_PLANES}
-    assert len(set(map(str, hashes.values()))) == 1, hashes
 
 
 @contextmanager
@@ -99,7 +76,7 @@ def test_two_of_three_disks_lost_under_writes(stacked: Cluster, tmp_path: Path) 
     print(f"rescued in {run.seconds:.1f} s; {len(written)} acknowledged writes before the loss")
     assert run.rc == 0, run.tail()
     assert not set(written) - config_maps(stacked)
-    assert_one_cluster(stacked)
+    assert_same_content(stacked, CONTROL_PLANES, STACKED)
     stacked.assert_healthy([*CONTROL_PLANES, "w1"])
     assert before <= containers(stacked, "w1"), "pods of the worker were restarted"
     again = stacked.run()
@@ -122,5 +99,5 @@ def test_all_data_lost_restored_from_the_shipped_copy(stacked: Cluster, tmp_path
     print(f"restored in {run.seconds:.1f} s")
     assert run.rc == 0, run.tail()
     assert "shipped" in config_maps(stacked)
-    assert_one_cluster(stacked)
+    assert_same_content(stacked, CONTROL_PLANES, STACKED)
     stacked.assert_healthy([*CONTROL_PLANES, "w1"])
