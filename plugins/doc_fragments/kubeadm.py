@@ -180,6 +180,10 @@ options:
     type: str
     choices: [fail, resume, reset]
     default: fail
+"""
+
+    LOCK = r"""
+options:
   lock_timeout:
     description: Seconds to wait for another run that still works on this node.
     type: int

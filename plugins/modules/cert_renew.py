@@ -21,7 +21,9 @@ description:
   - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/).
 requirements:
   - The Python library C(cryptography) on the node, 36 or newer.
-extends_documentation_fragment: kubeops.cluster.attributes.reads
+extends_documentation_fragment:
+  - kubeops.cluster.attributes.reads
+  - kubeops.cluster.kubeadm.lock
 options:
   select:
     description: Renew what is due, or everything.
@@ -55,10 +57,6 @@ options:
     description: Archive of an earlier run to put back instead (RV(backup)).
     type: path
     default: ''
-  lock_timeout:
-    description: Seconds to wait for another run that still works on this node.
-    type: int
-    default: 300
 attributes:
   diff_mode:
     details: The plan names each certificate and why.

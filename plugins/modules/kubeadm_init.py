@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - kubeops.cluster.kubeadm.cluster
   - kubeops.cluster.kubeadm.node
   - kubeops.cluster.kubeadm.partial
+  - kubeops.cluster.kubeadm.lock
 seealso:
   - module: kubeops.cluster.kubeadm_join
   - name: kubeadm init

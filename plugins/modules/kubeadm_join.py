@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - kubeops.cluster.attributes.changes
   - kubeops.cluster.kubeadm.node
   - kubeops.cluster.kubeadm.partial
+  - kubeops.cluster.kubeadm.lock
 options:
   role:
     description: What the node becomes.

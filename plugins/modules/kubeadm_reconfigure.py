@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - kubeops.cluster.attributes.changes
   - kubeops.cluster.kubeadm.cluster
   - kubeops.cluster.kubeadm.node
+  - kubeops.cluster.kubeadm.lock
 options:
   role:
     description: What the node is. On a worker only the kubelet's configuration is compared, with the cluster's.
@@ -38,10 +39,6 @@ options:
         another kubelet configuration (RV(kubelet_config_changed)). The worker would follow it.
     type: bool
     default: false
-  lock_timeout:
-    description: Seconds to wait for another run that still works on this node.
-    type: int
-    default: 300
 """
 
 EXAMPLES = r"""

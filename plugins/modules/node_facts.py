@@ -12,6 +12,8 @@ version_added: 1.0.0
 description:
   - Reads what preflight, the roles and the playbooks decide by, and sets the fact C(kubeops_node).
     It stands in for C(ansible.builtin.setup), which the playbooks do not run.
+  - Where another run, or what a killed run left behind, still works on the node (kubeadm goes on when its
+    controller dies), the module waits until that has ended, and sees the node as it is then.
   - What cannot be read is V(null), with the reason under C(notes); the module does not fail for it.
 author:
   - kubeops.cluster contributors (@kubeops)
@@ -48,6 +50,7 @@ options:
       - services
       - kubernetes
 extends_documentation_fragment:
+  - kubeops.cluster.kubeadm.lock
   - kubeops.cluster.attributes.reads
 """
 
@@ -212,11 +215,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.runner import Runner
+from ..module_utils._kubeadm import argspec, journal
 from ..module_utils._node.probe import SECTIONS, probe_node
 
 
 def observe(module: AnsibleModule) -> dict[str, Any]:
     """The facts, as exit_json wants them."""
+    journal.settle(module.params["lock_timeout"])
     node = probe_node(Runner(module), module.params["gather_subset"])
     return {"changed": False, "ansible_facts": {"kubeops_node": node}}
 
@@ -224,6 +229,7 @@ def observe(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     spec = {
         "gather_subset": {"type": "list", "elements": "str", "default": ["all"], "choices": ["all", *SECTIONS]},
+        "lock_timeout": argspec.LOCK_TIMEOUT,
     }
     run_module(AnsibleModule(argument_spec=spec, supports_check_mode=True), observe)
 

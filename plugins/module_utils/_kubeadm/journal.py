@@ -61,6 +61,16 @@ def running() -> bool:
         return False
 
 
+def settle(timeout: float) -> bool:
+    """Wait, at most timeout seconds, until no other process works on this node; return whether none does."""
+    deadline = clock.monotonic() + timeout
+    while running():
+        if clock.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
 @contextmanager
 def exclusive(timeout: float) -> Iterator[None]:
     """Hold the node's lock; raises KubeopsError when it is not free within timeout (seconds)."""

@@ -144,8 +144,7 @@ def _partial(observed: Mapping[str, Any], node_name: str, action: str, on_partia
         return _refused(
             "partial_node",
             observed,
-            "run again with kubeops_on_partial=resume (continue, keeps data), "
-            "or kubeops_on_partial=reset (empties this node first; its etcd data is kept aside)",
+            state.WAY_OUT,
         )
     return Plan(plan.steps, (), {"node": node_name, "kubernetes": state.PARTIAL}, plan.after)
 

@@ -67,6 +67,13 @@ class Markers:
         return {**asdict(self), "manifests": list(self.manifests)}
 
 
+# What every refusal of a partial node offers.
+WAY_OUT = (
+    "run again with kubeops_on_partial=resume (continue, keeps data), "
+    "or kubeops_on_partial=reset (empties this node first; its etcd data is kept aside)"
+)
+
+
 @dataclass(frozen=True)
 class NodeState:
     """The conclusion.

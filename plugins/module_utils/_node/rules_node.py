@@ -11,6 +11,7 @@ from ipaddress import ip_interface
 from .._inventory.finding import ERROR, WARNING, Finding, shown
 from .._inventory.model import as_address, as_int, networks_or_none, overlap, parse_endpoint
 from .._inventory.rules_version import bundle_architectures, line, wanted
+from .._kubeadm.state import ABSENT, COMPLETE, PARTIAL, WAY_OUT
 from .._version.releases import (
     CGROUP_V1_REFUSED_SINCE,
     CONTAINERD_2_REQUIRED_SINCE,
@@ -20,7 +21,6 @@ from .._version.releases import (
 from .._version.version import KubeVersion, numbers
 from .model import Facts, Observed, Thresholds, section
 
-COMPLETE, PARTIAL, ABSENT = "complete", "partial", "absent"
 # Process names as the kernel has them, cut to 15 characters.
 KUBERNETES_PROCESSES = (
     "kube-apiserver",
@@ -298,20 +298,25 @@ def runtime(observed: Observed, __: Thresholds) -> Iterator[Finding]:
 
 
 def unfinished(observed: Observed, __: Thresholds) -> Iterator[Finding]:
-    """Never reset in silence."""
+    """Never reset in silence, and never beside a kubeadm that still works there."""
     policy = str(observed.inventory.value("kubeops_on_partial"))
     for host, _facts in observed.nodes():
-        if observed.state(host) == PARTIAL:
-            evidence = "; ".join(map(str, observed.kubernetes(host).get("evidence", ()))) or "no evidence given"
-            yield Finding(
-                "node.partial",
-                ERROR if policy == "fail" else WARNING,
-                f"Kubernetes was left half installed: {evidence}" + ("" if policy == "fail" else f"; will {policy}"),
-                "set kubeops_on_partial to resume (go on where it stopped) or reset (kubeadm reset, then anew)",
-                hosts=(host,),
-                variable="kubeops_on_partial",
-                value=policy,
-            )
+        if observed.state(host) != PARTIAL:
+            continue
+        kubernetes = observed.kubernetes(host)
+        evidence = "; ".join(map(str, kubernetes.get("evidence", ()))) or "no evidence given"
+        if kubernetes.get("markers", {}).get("running"):
+            yield Finding("node.busy", ERROR, evidence, "wait until it has ended, then run again", hosts=(host,))
+            continue
+        yield Finding(
+            "node.partial",
+            ERROR if policy == "fail" else WARNING,
+            f"Kubernetes was left half installed: {evidence}" + ("" if policy == "fail" else f"; will {policy}"),
+            WAY_OUT,
+            hosts=(host,),
+            variable="kubeops_on_partial",
+            value=policy,
+        )
 
 
 def other_role(observed: Observed, __: Thresholds) -> Iterator[Finding]:

@@ -245,6 +245,13 @@ def test_partial_by_policy(policy: str, level: str) -> None:
     assert found(given) == {("node.partial", level, "w1")}
 
 
+@pytest.mark.parametrize("policy", ["fail", "resume", "reset"])
+def test_kubeadm_still_runs(policy: str) -> None:
+    given = play(kubeops_on_partial=policy)
+    given["facts"]["w1"]["kubernetes"].update(state="partial", markers={"running": True})
+    assert found(given) == {("node.busy", "error", "w1")}
+
+
 def test_another_cluster() -> None:
     given = play()
     complete(given, server="https://203.0.113.9:6443")
