@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
-
-from ansible.module_utils.basic import AnsibleModule
+from typing import IO, Protocol
 
 from .clock import monotonic
 from .errors import KubeopsError
@@ -35,19 +34,33 @@ class Result:
     argv: tuple[str, ...]
 
 
+class Finder(Protocol):
+    """What an AnsibleModule gives, and a program without Ansible can give too."""
+
+    def get_bin_path(self, arg: str, required: bool = False, opt_dirs: list[str] | None = None) -> str | None:
+        """Absolute path of an executable, or None."""
+
+
+class Programs:
+    """A Finder for programs that run on a node without Ansible."""
+
+    def get_bin_path(self, arg: str, required: bool = False, opt_dirs: list[str] | None = None) -> str | None:
+        """Absolute path of an executable, or None."""
+        return shutil.which(arg, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *(opt_dirs or [])]))
+
+
 class Runner:
     """Runs commands without a shell, in the C locale, safely from several threads.
 
     Secrets go through `stdin` or files: argv is visible to every user of the node.
     """
 
-    def __init__(self, module: AnsibleModule) -> None:
+    def __init__(self, module: Finder) -> None:
         self._module = module
 
     def which(self, name: str) -> str | None:
         """Absolute path of an executable, or None."""
-        path: str | None = self._module.get_bin_path(name, opt_dirs=list(EXTRA_PATHS))
-        return path
+        return self._module.get_bin_path(name, opt_dirs=list(EXTRA_PATHS))
 
     def run(
         self,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -85,8 +85,13 @@ def kubernetes_version() -> str:
 
 def entries(directory: str) -> list[retention.Entry]:
     """Return the snapshots of a directory that have a name of ours."""
+    return named(snapshot.listed(directory))
+
+
+def named(paths: Iterable[str]) -> list[retention.Entry]:
+    """Return those of these paths, here or elsewhere, that have a name of ours, oldest first."""
     found = []
-    for path in snapshot.listed(directory):
+    for path in paths:
         match = _NAME.search(path)
         if match:
             taken_at = datetime.strptime(match["stamp"], _STAMP).replace(tzinfo=timezone.utc)
