@@ -55,6 +55,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._core import processes
 from ..module_utils._core.edge import run_module
 from ..module_utils._static_pods import pods
 
@@ -67,7 +68,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         if not module.check_mode:
             pods.start(names)
         return {"changed": bool(due), "names": due}
-    due = [name for name in names if pods.manifest(name).exists() or pods.running(name)]
+    due = [name for name in names if pods.manifest(name).exists() or processes.running(name)]
     if due and not module.check_mode:
         pods.stop(names, module.params["timeout"])
     return {"changed": bool(due), "names": due}

@@ -4,7 +4,7 @@
     python -m tests.fuzz [--inputs 1000000] [--seed 0]
 
 The outcome of every input has to be the model or Unreadable. Anything else is a crash, more than a
-second is a hang; both end the run with exit code 1 and the input as hexadecimal digits.
+second of processor time is a hang; both end the run with exit code 1 and the input as hexadecimal digits.
 """
 
 from __future__ import annotations

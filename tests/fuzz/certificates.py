@@ -111,7 +111,8 @@ def mutated(chance: random.Random, seed: bytes) -> bytes:
 
 
 def _one(parser: Parser, data: bytes, report: Report) -> None:
-    started = time.perf_counter()
+    # Of the processor: a busy machine is no hang.
+    started = time.process_time()
     try:
         parser.parse(data)
         outcome = "read"
@@ -122,7 +123,7 @@ def _one(parser: Parser, data: bytes, report: Report) -> None:
             raise
         outcome = "CRASH"
         report.crashes.append(f"{parser.name}: {type(error).__name__}: {error}: {data.hex()}")
-    took = time.perf_counter() - started
+    took = time.process_time() - started
     if took > HANG_SECONDS:
         report.crashes.append(f"{parser.name}: {took:.1f} s: {data.hex()}")
     report.slowest = max(report.slowest, took)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from .._core import clock, files
+from .._core import clock, files, processes
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
 from .._etcd.model import Member
@@ -87,7 +87,7 @@ class StaticPod:
     peer_url: str
 
     def active(self) -> bool:
-        return pods.manifest("etcd").exists() and bool(pods.running("etcd"))
+        return pods.manifest("etcd").exists() and bool(processes.running("etcd"))
 
     def start(self) -> None:
         pods.start(["etcd"])

@@ -14,12 +14,11 @@ from pathlib import Path
 
 from .._core import clock, files
 from .._core.errors import KubeopsError
+from .._core.processes import running
 from .._kubeadm import paths
 
 STOPPED = f"{paths.KUBEOPS}/stopped"
 POLL_SECONDS = 0.3
-# The kernel keeps this many characters of a process's name.
-COMM_LENGTH = 15
 # A front of the others first, and what they need last.
 STOP_ORDER = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 
@@ -42,11 +41,6 @@ def manifest_text(name: str) -> str:
 def set_aside(names: Sequence[str]) -> list[str]:
     """Names of pods whose manifests wait to be put back."""
     return [name for name in names if stopped_manifest(name).exists() and not manifest(name).exists()]
-
-
-def running(name: str) -> list[int]:
-    """Process ids of a component on this node."""
-    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _comm(entry) == name[:COMM_LENGTH]]
 
 
 def stop(names: Sequence[str], timeout: float) -> None:
@@ -76,13 +70,6 @@ def start(names: Sequence[str]) -> None:
             files.remove(str(waiting), backup=True)
         else:
             _move(waiting, manifest(name))
-
-
-def _comm(entry: Path) -> str:
-    try:
-        return (entry / "comm").read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""  # it ended meanwhile
 
 
 def _move(source: Path, target: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from .._core import processes
 from .._core.errors import KubeopsError
 from . import observe, policy
 from .estate import CA, Endpoint, estate, served_without_file
@@ -23,10 +24,12 @@ def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     layout = observe.layout()
     entries = estate(layout, options["api_server_names"])
     found = observe.observe([*entries, *observe.extra_entries(options["paths"], entries)])
+    found += observe.missing_manifests(layout)
     more = (*served_without_file(layout), *_asked(options["endpoints"]))
     ports = [*(endpoint for entry in entries for endpoint in entry.endpoints), *more]
     served = all_served(ports, options["timeout"]) if options["served"] else {}
-    standard = policy.Standard(now, warning, critical, authorities(found), served)
+    began = processes.started(sorted({component for entry in entries for component in entry.read_once}))
+    standard = policy.Standard(now, warning, critical, authorities(found), served, began)
     rows = [policy.as_dict(one, policy.judge(one, standard), standard) for one in found]
     rows += [_port(served[endpoint], standard) for endpoint in more if endpoint in served]
     return {**_summed(sorted(rows, key=policy.order)), **_clock(options, now)}

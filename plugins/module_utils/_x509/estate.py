@@ -11,6 +11,7 @@ https://kubernetes.io/docs/setup/best-practices/certificates/
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,6 +20,7 @@ from .._kubeadm.static_pod import StaticPod
 # Entry.form
 CERTIFICATE = "certificate"
 KUBECONFIG = "kubeconfig"
+MANIFEST = "manifest"  # of a static pod, where it is missing
 KEY_PAIR = "key_pair"  # private and public key without a certificate: service accounts
 
 # Entry.use
@@ -63,7 +65,8 @@ class Entry:
         name: kubeadm's name (apiserver, etcd-server, admin.conf), else one of the same kind.
         key_path: the private key; empty where it is in ``path`` itself or nowhere.
         authority: name of the entry whose CA has to have signed it; empty where any may have.
-        readers: components that read it, which are to be restarted after a change.
+        readers: components that read it.
+        read_once: those of them that read it only when they start.
         endpoints: where it is served.
         required: its absence is a finding.
         key_required: the absence of its key is one. An external CA keeps its key elsewhere.
@@ -80,6 +83,7 @@ class Entry:
     authority: str = ""
     managed_by: str = OPERATOR
     readers: tuple[str, ...] = ()
+    read_once: tuple[str, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     required: bool = True
     key_required: bool = True
@@ -133,6 +137,8 @@ class Layout:
 
     Attributes:
         kubernetes: kubeadm's directory.
+        missing: components of this control plane whose manifest is not there; what kubeadm would
+            write into it stands in its place.
         endpoint_hosts: hosts by which this node's own kubeconfigs reach the API.
     """
 
@@ -142,6 +148,7 @@ class Layout:
     scheduler: StaticPod | None = None
     etcd: EtcdSettings | None = None
     kubelet: Kubelet | None = None
+    missing: tuple[str, ...] = ()
     endpoint_hosts: tuple[str, ...] = ()
     dns_domain: str = "cluster.local"
 
@@ -165,6 +172,34 @@ def estate(layout: Layout, extra_names: Sequence[str] = ()) -> tuple[Entry, ...]
     if layout.kubelet is not None:
         entries += _kubelet(layout, layout.kubelet)
     return _once([entry for entry in entries if entry.path])
+
+
+def kubeadm_api_server(kubernetes: str, *, local_etcd: bool) -> StaticPod:
+    """What kubeadm would tell an API server about etcd; the rest are this file's own defaults."""
+    pki = f"{kubernetes}/pki"
+    etcd = {
+        "etcd-cafile": [f"{pki}/etcd/ca.crt"],
+        "etcd-certfile": [f"{pki}/apiserver-etcd-client.crt"],
+        "etcd-keyfile": [f"{pki}/apiserver-etcd-client.key"],
+    }
+    return StaticPod(arguments=etcd if local_etcd else {})
+
+
+def kubeadm_etcd(kubernetes: str) -> EtcdSettings:
+    """What kubeadm would tell a member; which address it serves the host alone does not know."""
+    pki = f"{kubernetes}/pki/etcd"
+    local = "https://127.0.0.1"
+    return EtcdSettings(
+        {
+            "cert-file": f"{pki}/server.crt",
+            "key-file": f"{pki}/server.key",
+            "peer-cert-file": f"{pki}/peer.crt",
+            "peer-key-file": f"{pki}/peer.key",
+            "trusted-ca-file": f"{pki}/ca.crt",
+            "peer-trusted-ca-file": f"{pki}/ca.crt",
+            "listen-client-urls": f"{local}:2379",
+        }
+    )
 
 
 def served_without_file(layout: Layout) -> tuple[Endpoint, ...]:
@@ -304,6 +339,7 @@ def _kubeconfigs(layout: Layout) -> list[Entry]:
             name="controller-manager.conf",
             path=manager.argument("kubeconfig", f"{directory}/controller-manager.conf"),
             readers=(CONTROLLER_MANAGER,),
+            read_once=(CONTROLLER_MANAGER,),
             wanted_user="system:kube-controller-manager",
         ),
         replace(
@@ -311,6 +347,7 @@ def _kubeconfigs(layout: Layout) -> list[Entry]:
             name="scheduler.conf",
             path=scheduler.argument("kubeconfig", f"{directory}/scheduler.conf"),
             readers=(SCHEDULER,),
+            read_once=(SCHEDULER,),
             wanted_user="system:kube-scheduler",
         ),
     ]
@@ -323,12 +360,13 @@ def _etcd(layout: Layout, settings: EtcdSettings) -> list[Entry]:
     by_kubeadm = flag("cert-file").startswith(f"{pki}/")
     owners = (settings.owner,) if settings.owner else ()
     base = Entry("", "", managed_by=KUBEADM if by_kubeadm else ETCD, readers=("etcd",), owners=owners)
-    authority = replace(base, use=CA, key_required=False, key_path=f"{pki}/ca.key" if by_kubeadm else "")
+    authority = replace(base, use=CA, key_required=False)
     member = replace(base, use=PEER, authority=ETCD_CA)
-    own_peer_ca = flag("peer-trusted-ca-file") not in ("", flag("trusted-ca-file"))
+    ca, peer_ca = flag("trusted-ca-file"), flag("peer-trusted-ca-file")
+    own_peer_ca = peer_ca not in ("", ca)
     entries = [
-        replace(authority, name=ETCD_CA, path=flag("trusted-ca-file")),
-        replace(authority, name=ETCD_PEER_CA, path=flag("peer-trusted-ca-file")),
+        replace(authority, name=ETCD_CA, path=ca, key_path=_key_beside(ca)),
+        replace(authority, name=ETCD_PEER_CA, path=peer_ca, key_path=_key_beside(peer_ca)),
         replace(
             member,
             name="etcd-server",
@@ -371,6 +409,7 @@ def _kubelet(layout: Layout, kubelet: Kubelet) -> list[Entry]:
         authority=CLUSTER_CA,
         wanted_user=f"system:node:{kubelet.node_name}" if kubelet.node_name else "",
     )
+    once = replace(client, read_once=("kubelet",))
     return [
         replace(
             base,
@@ -380,8 +419,8 @@ def _kubelet(layout: Layout, kubelet: Kubelet) -> list[Entry]:
             managed_by=KUBEADM,
             key_required=False,
         ),
-        replace(client, name="kubelet.conf", path=f"{layout.kubernetes}/kubelet.conf", form=KUBECONFIG),
-        replace(client, name="kubelet-client", path=f"{kubelet.cert_dir}/kubelet-client-current.pem"),
+        replace(once, name="kubelet.conf", path=f"{layout.kubernetes}/kubelet.conf", form=KUBECONFIG),
+        replace(once, name="kubelet-client", path=f"{kubelet.cert_dir}/kubelet-client-current.pem"),
         _kubelet_server(kubelet, base),
     ]
 
@@ -424,6 +463,11 @@ def _service_addresses(ranges: str) -> Iterable[ipaddress.IPv4Address | ipaddres
 def _hosts(*urls: str) -> tuple[str, ...]:
     """Hosts of URLs, as a client names them when it connects."""
     return tuple(dict.fromkeys(endpoint.host for text in urls for endpoint in endpoints(text)))
+
+
+def _key_beside(certificate: str) -> str:
+    """Where a CA's key lies if it is on this host at all."""
+    return re.sub(r"\.(crt|cer|pem)$", ".key", certificate) if "." in certificate else ""
 
 
 def _reachable(host: str) -> str:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from .._core import simple_yaml
 from .._kubeadm import static_pod
-from . import kubeconfig, load
-from .estate import KEY_PAIR, KUBECONFIG, Endpoint, Entry, EtcdSettings, Kubelet, Layout
+from .._kubeadm.static_pod import StaticPod
+from . import estate, etcd_unit, kubeconfig, load
+from .estate import KEY_PAIR, KUBECONFIG, MANIFEST, Endpoint, Entry, EtcdSettings, Kubelet, Layout
 from .model import Certificate, File, Key, Unreadable, User
 from .read import read
 
@@ -23,6 +24,10 @@ KUBERNETES = "/etc/kubernetes"
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 SUFFIXES = (".crt", ".cer", ".pem", ".conf", ".kubeconfig")
 MAX_FILES = 50_000
+COMPONENTS = (estate.API_SERVER, estate.CONTROLLER_MANAGER, estate.SCHEDULER)
+# Any of these makes a node a control plane, whatever became of its manifests. admin.conf is copied to other machines.
+CONTROL_PLANE_FILES = ("controller-manager.conf", "scheduler.conf", "pki/apiserver.crt")
+ETCD_FILE = "pki/etcd/server.crt"
 NODE_USER = "system:node:"
 
 
@@ -53,18 +58,46 @@ class Found:
 
 
 def layout(kubernetes: str = KUBERNETES) -> Layout:
-    """What the node runs, by the static pods and the kubelet's files."""
-    pods = {name: _manifest(kubernetes, name) for name in ("apiserver", "controller-manager", "scheduler")}
-    etcd = _pod(f"{kubernetes}/manifests/etcd.yaml")
+    """What the node runs, by the static pods, the kubelet's files and the unit of an etcd of its own.
+
+    Where a control plane lacks a manifest, its certificates are looked for where kubeadm puts them.
+    """
+    pods = {name: _pod(f"{kubernetes}/manifests/{name}.yaml") for name in COMPONENTS}
+    etcd, unit = _pod(f"{kubernetes}/manifests/etcd.yaml"), etcd_unit.find()
+    expected = _expected(kubernetes, pods, bool(unit))
+    settings = EtcdSettings({name: values[-1] for name, values in etcd.arguments.items()}) if etcd else unit
+    missing = tuple(name for name in expected if {**pods, "etcd": settings}[name] is None)
+    default = estate.kubeadm_api_server(kubernetes, local_etcd="etcd" in expected)
     return Layout(
         kubernetes=kubernetes,
-        api_server=pods["apiserver"],
-        controller_manager=pods["controller-manager"],
-        scheduler=pods["scheduler"],
-        etcd=EtcdSettings({name: values[-1] for name, values in etcd.arguments.items()}) if etcd else None,
+        api_server=pods[estate.API_SERVER] or (default if expected else None),
+        controller_manager=pods[estate.CONTROLLER_MANAGER],
+        scheduler=pods[estate.SCHEDULER],
+        etcd=estate.kubeadm_etcd(kubernetes) if "etcd" in missing else settings,
         kubelet=_kubelet(kubernetes),
+        missing=missing,
         endpoint_hosts=_endpoint_hosts(kubernetes),
     )
+
+
+def missing_manifests(layout: Layout) -> list[Found]:
+    """A finding for each manifest that a control plane should have."""
+    return [_missing_manifest(f"{layout.kubernetes}/manifests/{name}.yaml", name) for name in layout.missing]
+
+
+def _missing_manifest(path: str, component: str) -> Found:
+    text = f"there is no manifest, so {component} does not run; its files are looked for where kubeadm puts them"
+    problem = ("manifest_missing", text)
+    return Found(Entry(f"{component}.yaml", path, form=MANIFEST), File(path, problem="missing"), problems=(problem,))
+
+
+def _expected(kubernetes: str, pods: Mapping[str, StaticPod | None], own_etcd: bool) -> tuple[str, ...]:
+    """Components that have to have a manifest here: none where this is no control plane of kubeadm."""
+    if not any(pods.values()) and not any(Path(kubernetes, name).exists() for name in CONTROL_PLANE_FILES):
+        return ()
+    api_server = pods[estate.API_SERVER]
+    stacked = static_pod.uses_local_etcd(api_server) if api_server else Path(kubernetes, ETCD_FILE).exists()
+    return (*COMPONENTS, "etcd") if stacked and not own_etcd else COMPONENTS
 
 
 def observe(entries: Sequence[Entry]) -> list[Found]:
@@ -180,11 +213,7 @@ def _why(error: Unreadable) -> str:
     return f"{error.what} ({error.seen})" if error.seen else error.what
 
 
-def _manifest(kubernetes: str, name: str) -> static_pod.StaticPod | None:
-    return _pod(f"{kubernetes}/manifests/kube-{name}.yaml")
-
-
-def _pod(path: str) -> static_pod.StaticPod | None:
+def _pod(path: str) -> StaticPod | None:
     file = read(path)
     return None if file.problem else static_pod.parse(file.data.decode("utf-8", "replace"))
 

@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from .._core.errors import KubeopsError
@@ -21,6 +21,11 @@ from .observe import Found
 from .served import Served
 
 OK, WARNING, CRITICAL, EXPIRED, BROKEN = LEVELS = ("ok", "warning", "critical", "expired", "broken")
+
+FIXES = {"manifest_missing": "put the manifest back, or write it with kubeadm init phase control-plane or etcd"}
+KUBELET = "kubelet"
+# A kubelet that joins writes its own kubeconfig, some time after it began.
+BOOTSTRAP_SECONDS = 600.0
 
 _PERCENT = re.compile(r"^(?P<part>\d+(?:\.\d+)?)%$")
 
@@ -54,6 +59,7 @@ class Standard:
     Attributes:
         authorities: certificates of every CA of the estate, by the name of its entry.
         served: what each endpoint serves.
+        started: when each component's process began, seconds since the epoch; those that run.
     """
 
     now: datetime
@@ -61,6 +67,7 @@ class Standard:
     critical: Threshold
     authorities: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)
     served: Mapping[Endpoint, Served] = field(default_factory=dict)
+    started: Mapping[str, float] = field(default_factory=dict)
 
 
 def threshold(text: str, option: str) -> Threshold:
@@ -111,8 +118,9 @@ def silence(served: Served | None) -> Iterator[Reason]:
 
 def _reasons(found: Found, standard: Standard) -> Iterator[Reason]:
     for problem, text in found.problems:
-        yield Reason(problem, BROKEN, text, "restore it from a backup, or issue it anew")
+        yield Reason(problem, BROKEN, text, FIXES.get(problem, "restore it from a backup, or issue it anew"))
     yield from _permissions(found)
+    yield from _restart(found, standard)
     yield from _key(found)
     if found.leaf is not None:
         yield from expiry(found.leaf, standard)
@@ -153,6 +161,26 @@ def _key(found: Found) -> Iterator[Reason]:
         yield Reason(
             "key_missing", BROKEN, "there is no private key for it", "put it back from a backup, or issue anew"
         )
+
+
+def missed(found: Found, component: str, began: float) -> bool:
+    """Whether a component that reads a file only when it starts began before the file was written."""
+    if component == KUBELET:
+        # Behind a link is what the kubelet fetched itself and has in use.
+        linked = found.file.real_path != found.file.path
+        return not linked and found.file.modified > began + BOOTSTRAP_SECONDS
+    return found.file.modified > began
+
+
+def _restart(found: Found, standard: Standard) -> Iterator[Reason]:
+    for component in found.entry.read_once:
+        began = standard.started.get(component)
+        if began is not None and not found.file.problem and missed(found, component, began):
+            written = datetime.fromtimestamp(found.file.modified, timezone.utc)
+            text = (
+                f"{component} began before this file was written ({written:%Y-%m-%d %H:%M:%S} UTC), so it uses the old"
+            )
+            yield Reason("not_restarted", CRITICAL, text, f"restart {component}")
 
 
 def _use(found: Found, leaf: Certificate) -> Iterator[Reason]:

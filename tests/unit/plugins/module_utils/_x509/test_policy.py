@@ -107,6 +107,24 @@ def test_what_is_served_is_not_what_is_on_disk() -> None:
     assert ids(SOUND, standard(None)) == [("no_answer", "warning")]
 
 
+@pytest.mark.parametrize(
+    ("component", "modified", "link", "said"),
+    [
+        ("kube-scheduler", 150.0, False, True),
+        ("kube-scheduler", 50.0, False, False),
+        ("kubelet", 150.0, False, False),
+        ("kubelet", 900.0, False, True),
+        ("kubelet", 900.0, True, False),
+    ],
+    ids=["renewed since", "older", "written by a kubelet that joined", "replaced since", "fetched by the kubelet"],
+)
+def test_a_component_that_began_before_its_file(component: str, modified: float, link: bool, said: bool) -> None:
+    file = File(PATH, f"{PATH}.real" if link else PATH, mode=0o644, owner="root", group="root", modified=modified)
+    found = replace(SOUND, file=file, entry=replace(ENTRY, read_once=(component,)))
+    reasons = ids(found, replace(standard(), started={component: 100.0}))
+    assert reasons == ([("not_restarted", "critical")] if said else [])
+
+
 def test_the_wrong_ca_under_the_same_name() -> None:
     other = load.certificates(authority()[1])
     assert ids(SOUND, replace(standard(), authorities={"ca": other})) == [("wrong_ca", "broken")]

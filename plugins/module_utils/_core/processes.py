@@ -1,0 +1,52 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which programs run on this node, and since when (proc(5))."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import clock
+
+# The kernel keeps this many characters of a process's name.
+COMM_LENGTH = 15
+# starttime among the fields after the name, which may itself hold spaces and brackets.
+_START = 19
+
+
+def running(name: str) -> list[int]:
+    """Process ids of a program on this node."""
+    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _comm(entry) == name[:COMM_LENGTH]]
+
+
+def started(names: Sequence[str]) -> dict[str, float]:
+    """Return when the newest process of each program began, seconds since the epoch; those that run."""
+    boot = clock.now().timestamp() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    ticks = os.sysconf("SC_CLK_TCK")
+    by_comm = {name[:COMM_LENGTH]: name for name in names}
+    found: dict[str, float] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        name = by_comm.get(_comm(entry))
+        if name is not None:
+            found[name] = max(found.get(name, 0.0), boot + _start_ticks(entry) / ticks)
+    return found
+
+
+def _comm(entry: Path) -> str:
+    return _read(entry / "comm").strip()
+
+
+def _start_ticks(entry: Path) -> int:
+    fields = _read(entry / "stat").rpartition(")")[2].split()
+    return int(fields[_START]) if len(fields) > _START else 0
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""  # it ended meanwhile

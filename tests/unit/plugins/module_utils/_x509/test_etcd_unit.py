@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings of an etcd that systemd runs, wherever they stand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import estate, etcd_unit
+
+FILES = {
+    "/etc/etcd/etcd.env": "# comment\nETCD_CERT_FILE=/pki/server.crt\nETCD_TRUSTED_CA_FILE='/pki/ca.crt'\n",
+    "/etc/etcd/etcd.yaml": "name: e1\nlisten-client-urls: https://192.0.2.1:2379\n"
+    "client-transport-security:\n  cert-file: /y/server.crt\n  client-cert-auth: true\n"
+    "peer-transport-security:\n  cert-file: /y/peer.crt\n  trusted-ca-file: /y/ca.crt\n",
+    "/etc/etcd/etcd.json": json.dumps({"client-transport-security": {"cert-file": "/j/server.crt"}}),
+}
+FLAGS = (
+    "[Service]\nUser=etcd\n"
+    "ExecStart=/usr/bin/etcd --name e1 \\\n  --cert-file=/f/s.crt --client-cert-auth --key-file /f/s.key\n"
+)
+ENVIRONMENT = "[Service]\nEnvironmentFile=/etc/etcd/etcd.env\nEnvironmentFile=-/none\nExecStart=/usr/local/bin/etcd\n"
+MIXED = "[Service]\nEnvironment='ETCD_CERT_FILE=/e/s.crt' PKI=/p\nExecStart=/usr/bin/etcd --key-file=${PKI}/s.key\n"
+
+
+@pytest.mark.parametrize(
+    ("unit", "owner", "expected"),
+    [
+        (FLAGS, "etcd", {"name": "e1", "cert-file": "/f/s.crt", "client-cert-auth": "", "key-file": "/f/s.key"}),
+        (ENVIRONMENT, "", {"cert-file": "/pki/server.crt", "trusted-ca-file": "/pki/ca.crt"}),
+        (MIXED, "", {"cert-file": "/e/s.crt", "key-file": "/p/s.key"}),
+        (f"{MIXED}ExecStart=\nExecStart=-/usr/bin/etcd --cert-file=/over\n", "", {"cert-file": "/over"}),
+        ("ExecStart=/usr/bin/etcd --config-file=/etc/etcd/etcd.json\n", "", {"cert-file": "/j/server.crt"}),
+        (
+            "ExecStart=/usr/bin/etcd --config-file /etc/etcd/etcd.yaml --cert-file=/ignored\n",
+            "",
+            {
+                "name": "e1",
+                "listen-client-urls": "https://192.0.2.1:2379",
+                "cert-file": "/y/server.crt",
+                "client-cert-auth": "true",
+                "peer-cert-file": "/y/peer.crt",
+                "peer-trusted-ca-file": "/y/ca.crt",
+            },
+        ),
+    ],
+    ids=["flags", "environment file", "both", "drop-in", "JSON file", "YAML file"],
+)
+def test_settings_wherever_they_stand(unit: str, owner: str, expected: dict[str, str]) -> None:
+    settings = etcd_unit.parse(unit, lambda path: FILES.get(path, ""))
+    assert settings is not None
+    assert settings.owner == owner
+    assert {name: settings.flags.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("unit", ["", "ExecStart=/usr/bin/etcd-backup\n", 'ExecStart=/usr/bin/etcd "\n', "[Service]\n"])
+def test_a_unit_that_runs_no_etcd(unit: str) -> None:
+    assert etcd_unit.parse(unit, lambda path: "") is None
+
+
+def test_the_unit_of_a_host_becomes_entries(tmp_path: Path) -> None:
+    (tmp_path / "etcd.service").write_text(
+        "ExecStart=/usr/bin/etcd --trusted-ca-file=/pki/ca.crt --cert-file=/pki/server.crt --key-file=/pki/server.key "
+        "--listen-client-urls=https://192.0.2.1:2379,https://127.0.0.1:2379\n"
+    )
+    (tmp_path / "etcd.service.d").mkdir()
+    (tmp_path / "etcd.service.d" / "user.conf").write_text("[Service]\nUser=etcd\n")
+    entries = {e.name: e for e in estate.estate(estate.Layout(etcd=etcd_unit.find((str(tmp_path),))))}
+    assert sorted(entries) == ["etcd-ca", "etcd-server"]
+    assert entries["etcd-ca"].key_path == "/pki/ca.key"
+    assert [str(one) for one in entries["etcd-server"].endpoints] == ["192.0.2.1:2379", "127.0.0.1:2379"]
+    assert (entries["etcd-server"].managed_by, entries["etcd-server"].owners) == ("etcd", ("etcd",))
