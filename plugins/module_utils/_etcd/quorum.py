@@ -12,6 +12,9 @@ from collections.abc import Sequence
 
 from .model import Member
 
+# The fewest voters of which one may be away.
+SPARE = 3
+
 
 def quorum(voters: int) -> int:
     """Return how many voting members must agree."""
@@ -50,6 +53,22 @@ def why_not_remove(members: Sequence[Member], member_id: str) -> str:
             f"{quorum(len(remaining))} are needed"
         )
     return ""
+
+
+def why_not_stop(members: Sequence[Member], name: str) -> str:
+    """Return why this member may not be away for a while, empty when it may.
+
+    The others have to have a quorum meanwhile. One or two voters have none to spare: there it is enough
+    that all are well.
+    """
+    voters = _voters(members)
+    down = [_label(member) for member in voters if not member.healthy]
+    others = [member for member in voters if member.healthy and member.name != name]
+    if len(others) >= quorum(len(voters)) or (len(voters) < SPARE and not down):
+        return ""
+    return f"without {name} only {len(others)} of {len(voters)} voters are healthy, {quorum(len(voters))} are needed" + (
+        f"; not healthy: {', '.join(down)}" if down else ""
+    )
 
 
 def find(members: Sequence[Member], name: str, address: str) -> Member | None:
