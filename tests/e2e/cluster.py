@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ FULL_ONLY = pytest.mark.skipif(
 # Answered by every API server that serves, without credentials. /readyz is no measure of what clients
 # see: a server that is told to stop says 500 there at once, so that balancers leave, and still serves.
 PROBE_PATH = "/version"
+POLL_SECONDS = 0.2
 
 _RECAP = re.compile(
     r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)\s+unreachable=(?P<unreachable>\d+)"
@@ -194,18 +195,23 @@ class Cluster:
 
         Returns None where the kill hit a run that was still going, else the run.
         """
+        due = time.monotonic() + after
+        return self.run_killed_when(lambda: time.monotonic() >= due)
+
+    def run_killed_when(self, moment: Callable[[], bool]) -> PlaybookRun | None:
+        """The same, as soon as moment() is true."""
         started = time.monotonic()
         process = subprocess.Popen(
             self.command(), cwd=REPO, env=self.environment, start_new_session=True, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        try:
-            output = process.communicate(timeout=after)[0]
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            return None
-        return PlaybookRun(process.returncode, output, time.monotonic() - started)
+        while not moment():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                output = process.communicate(timeout=POLL_SECONDS)[0]
+                return PlaybookRun(process.returncode, output, time.monotonic() - started)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return None
 
 
 @dataclass

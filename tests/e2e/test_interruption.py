@@ -62,11 +62,27 @@ def test_controller_killed_again_and_again(bare: Callable[[], Cluster]) -> None:
     assert cluster.run().changed_hosts == {}
 
 
+def kubeadm_works(cluster: Cluster, node: str, phase: str) -> bool:
+    return bool(cluster.sh(node, f"pgrep -f '^[^ ]*kubeadm {phase}' || true").strip())
+
+
+@FULL_ONLY
+@pytest.mark.parametrize(("node", "phase"), [("cp1", "init"), ("cp2", "join"), ("w1", "join")])
+def test_controller_killed_while_kubeadm_works(bare: Callable[[], Cluster], node: str, phase: str) -> None:
+    """kubeadm goes on without its controller: the next run waits for it, and needs no way out."""
+    cluster = bare()
+    assert cluster.run_killed_when(lambda: kubeadm_works(cluster, node, phase)) is None
+    run = cluster.run()
+    assert run.rc == 0, run.tail()
+    cluster.assert_healthy(NAMES)
+    assert cluster.run().changed_hosts == {}
+
+
 def kill_kubeadm(cluster: Cluster, node: str, phase: str, seconds: float = 300) -> None:
     """SIGKILL `kubeadm <phase>` on a node a moment after it appeared."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if cluster.sh(node, f"pgrep -f '^[^ ]*kubeadm {phase}' || true").strip():
+        if kubeadm_works(cluster, node, phase):
             time.sleep(random.Random(SEED).uniform(1.0, 5.0))
             cluster.sh(node, f"pkill -KILL -f '^[^ ]*kubeadm {phase}' || true")
             return

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every typed setting of a control plane at once, seen at work on a cluster made with them, then taken back."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from . import etcd_gateway
+from .cluster import FULL_ONLY, Cluster
+
+NODES = ("cp1", "cp2", "w1")
+# secretbox, the first bytes of every value that the API server encrypted with it.
+ENCRYPTED = b"k8s:enc:secretbox:v1:"
+PATCH = {"metadata": {"annotations": {"example.com/patched": "yes"}}}
+PRIVILEGED = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "privileged"},
+    "spec": {"containers": [{"name": "c", "image": "c", "securityContext": {"privileged": True}}]},
+}
+POD_SECURITY = {"enforce": "baseline", "warn": "restricted", "exemptions": {"namespaces": ["kube-system"]}}
+TAINT = {"key": "example.com/slow", "value": "disk", "effect": "PreferNoSchedule"}
+
+
+def settings(patches: Path) -> dict[str, object]:
+    return {
+        "kubeops_encryption_at_rest": True,
+        "kubeops_audit_policy": "default",
+        "kubeops_pod_security": POD_SECURITY,
+        "kubeops_patches": str(patches),
+        "kubeops_api_server_extra_sans": ["api.example.com"],
+        "kubeops_api_server_extra_args": {"event-ttl": "2h"},
+        "kubeops_controller_manager_extra_args": {"terminated-pod-gc-threshold": "100"},
+        "kubeops_scheduler_extra_args": {"v": "1"},
+        "kubeops_etcd_extra_args": {"quota-backend-bytes": "4294967296"},
+        "kubeops_kubeadm_extra": {"KubeProxyConfiguration": {"metricsBindAddress": "127.0.0.1:10249"}},
+        "kubeops_node_labels": {"example.com/tier": "gold"},
+        "kubeops_node_taints": [TAINT],
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(
+    make_cluster: Callable[[str, str, str], Cluster], version: str, tmp_path_factory: pytest.TempPathFactory
+) -> Cluster:
+    patches = tmp_path_factory.mktemp("patches")
+    (patches / "kube-apiserver+merge.json").write_text(json.dumps(PATCH))
+    cluster = make_cluster("settings", version, "cp1:control_plane,cp2:control_plane,w1:workers")
+    cluster.extra_vars.update(settings(patches))
+    run = cluster.run()
+    assert run.rc == 0, run.tail()
+    cluster.assert_healthy(NODES)
+    return cluster
+
+
+def node(cluster: Cluster, name: str) -> dict[str, dict[str, object]]:
+    decoded = json.loads(cluster.kubectl("cp1", f"get node {name} -o json"))
+    assert isinstance(decoded, dict)
+    return decoded
+
+
+def command_line(cluster: Cluster, host: str, process: str) -> str:
+    return cluster.sh(host, f"tr '\\0' ' ' < /proc/$(pgrep -xo {process})/cmdline")
+
+
+@FULL_ONLY
+@pytest.mark.parametrize("host", ["cp1", "cp2"])
+@pytest.mark.parametrize(
+    ("process", "flag"),
+    [
+        ("kube-apiserver", "--event-ttl=2h"),
+        ("kube-controller", "--terminated-pod-gc-threshold=100"),
+        ("kube-scheduler", "--v=1"),
+        ("etcd", "--quota-backend-bytes=4294967296"),
+    ],
+)
+def test_flag_runs(made: Cluster, host: str, process: str, flag: str) -> None:
+    assert flag in command_line(made, host, process)
+
+
+@FULL_ONLY
+@pytest.mark.parametrize("host", ["cp1", "cp2"])
+def test_secrets_are_encrypted_in_etcd_and_readable_through_every_api_server(made: Cluster, host: str) -> None:
+    name = f"proof-{host}"
+    made.kubectl(host, f"create secret generic {name} --from-literal=word=plain-{host}")
+    key = base64.b64encode(f"/registry/secrets/default/{name}".encode()).decode()
+    answer = etcd_gateway.ask(made, host, etcd_gateway.STACKED, "/v3/kv/range", json.dumps({"key": key}))
+    (entry,) = answer["kvs"]  # type: ignore[misc]
+    stored = base64.b64decode(entry["value"])
+    assert stored.startswith(ENCRYPTED)
+    assert b"plain" not in stored
+    for reader in ("cp1", "cp2"):
+        word = made.kubectl(reader, f"get secret {name} -o jsonpath='{{.data.word}}'")
+        assert base64.b64decode(word).decode() == f"plain-{host}"
+
+
+@FULL_ONLY
+@pytest.mark.parametrize("host", ["cp1", "cp2"])
+def test_audit_log_tells_who_made_a_secret_but_not_its_content(made: Cluster, host: str) -> None:
+    made.kubectl(host, f"create secret generic audited-{host} --from-literal=word=unspoken")
+    directory = re.search(r"--audit-log-path=(\S+)", command_line(made, host, "kube-apiserver"))
+    assert directory
+    log = made.sh(host, f"cat {directory[1]}")
+    events = [json.loads(line) for line in log.splitlines() if f"audited-{host}" in line]
+    assert {event["verb"] for event in events} >= {"create"}
+    assert "dW5zcG9rZW4" not in log
+
+
+@FULL_ONLY
+def test_pod_security_refuses_a_privileged_pod(made: Cluster) -> None:
+    made.sh("cp1", f"cat > /tmp/privileged.json <<'E'\n{json.dumps(PRIVILEGED)}\nE")
+    answer = made.kubectl("cp1", "apply --dry-run=server -f /tmp/privileged.json 2>&1 || true")
+    assert 'violates PodSecurity "baseline' in answer
+
+
+@FULL_ONLY
+@pytest.mark.parametrize("host", ["cp1", "cp2"])
+def test_patch_is_in_the_static_pod(made: Cluster, host: str) -> None:
+    path = r"-o jsonpath='{.metadata.annotations.example\.com/patched}'"
+    assert made.kubectl("cp1", f"-n kube-system get pod kube-apiserver-{host} {path}") == "yes"
+
+
+@FULL_ONLY
+def test_settings_come_and_go(made: Cluster) -> None:
+    """A quiet second run; then labels and taints are taken back, which changes them and nothing else."""
+    again = made.run()
+    assert (again.rc, again.changed_hosts) == (0, {}), again.changed_tasks
+    for name in NODES:
+        assert node(made, name)["metadata"]["labels"]["example.com/tier"] == "gold"  # type: ignore[index]
+        assert TAINT in node(made, name)["spec"]["taints"]  # type: ignore[operator]
+
+    made.extra_vars.update({"kubeops_node_labels": {}, "kubeops_node_taints": []})
+    run = made.run()
+    assert run.rc == 0, run.tail()
+    assert {task.partition(" : ")[2] for task, _host in run.changed_tasks} == {"Labels and taints"}
+    for name in NODES:
+        assert "example.com/tier" not in node(made, name)["metadata"]["labels"]  # type: ignore[operator]
+        assert TAINT not in node(made, name)["spec"].get("taints", [])  # type: ignore[operator]
