@@ -123,6 +123,15 @@ def keep_aside(path: str, backup_root: str = BACKUP_ROOT) -> str | None:
     return str(kept)
 
 
+def sync(path: str) -> None:
+    """Make a file's content survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def sync_directory(path: str) -> None:
     """Make a rename or an unlink in this directory survive a power cut."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

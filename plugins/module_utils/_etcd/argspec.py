@@ -1,14 +1,20 @@
 # Copyright (c) kubeops.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options by which modules reach etcd; documented in the fragment of the same name."""
+"""Options by which modules reach etcd, find its programs and open snapshots.
+
+Documented in the fragments etcd, etcd_programs and etcd_unpacking.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from .._core.runner import Runner
 from .gateway import Gateway
+from .packing import Packer
+from .programs import Source
 
 CONNECTION: dict[str, Any] = {
     "endpoints": {"type": "list", "elements": "str", "default": ["https://127.0.0.1:2379"]},
@@ -17,6 +23,10 @@ CONNECTION: dict[str, Any] = {
     "key_file": {"type": "path", "default": "/etc/kubernetes/pki/apiserver-etcd-client.key", "no_log": False},
 }
 
+PROGRAMS: dict[str, Any] = {"bin_dir": {"type": "path"}, "image": {"type": "str", "default": ""}}
+
+UNPACKING: dict[str, Any] = {"decryption_file": {"type": "path", "no_log": False}}
+
 
 def gateways(params: Mapping[str, Any]) -> list[Gateway]:
     """Return a gateway for every endpoint, in order."""
@@ -24,3 +34,13 @@ def gateways(params: Mapping[str, Any]) -> list[Gateway]:
         Gateway(url.rstrip("/"), params["ca_file"], params["cert_file"], params["key_file"])
         for url in params["endpoints"]
     ]
+
+
+def unpacker(params: Mapping[str, Any], runner: Runner) -> Packer:
+    """Return what opens packed snapshots."""
+    return Packer(runner, params["decryption_file"] or "")
+
+
+def source(params: Mapping[str, Any], runner: Runner) -> Source:
+    """Return where etcd's programs come from."""
+    return Source(runner, params["bin_dir"] or "", params["image"])

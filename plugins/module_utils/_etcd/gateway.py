@@ -57,6 +57,10 @@ class Gateway:
         answer = self._post("/v3/cluster/member/remove", {"ID": member_id})
         return [member_from_json(entry) for entry in answer.get("members", [])]
 
+    def move_leader(self, member_id: str) -> None:
+        """Let another voter lead. Only the leader itself takes this."""
+        self._post("/v3/maintenance/transfer-leadership", {"targetID": member_id})
+
     def status(self) -> Mapping[str, Any]:
         """Return this member's status: version, dbSize, leader, errors."""
         return self._post("/v3/maintenance/status")

@@ -132,6 +132,16 @@ def surplus(directory: str, rules: Mapping[str, retention.Rule]) -> list[tuple[r
     return []
 
 
+def prune(directory: str, rules: Mapping[str, retention.Rule]) -> list[tuple[retention.Entry, str]]:
+    """Remove what may be removed; returns what, and why."""
+    gone = surplus(directory, rules)
+    if gone:
+        with snapshot.exclusive(directory):
+            for entry, __ in gone:
+                snapshot.remove(entry.path)
+    return gone
+
+
 def _first_answer(gateways: Sequence[Gateway]) -> tuple[Gateway, list[Any]]:
     seen = []
     for gateway in gateways:

@@ -66,8 +66,9 @@ def why_not_stop(members: Sequence[Member], name: str) -> str:
     others = [member for member in voters if member.healthy and member.name != name]
     if len(others) >= quorum(len(voters)) or (len(voters) < SPARE and not down):
         return ""
-    return f"without {name} only {len(others)} of {len(voters)} voters are healthy, {quorum(len(voters))} are needed" + (
-        f"; not healthy: {', '.join(down)}" if down else ""
+    return (
+        f"without {name} only {len(others)} of {len(voters)} voters are healthy, {quorum(len(voters))} are needed"
+        + (f"; not healthy: {', '.join(down)}" if down else "")
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 CLASSES = ("manual", "hourly", "daily", "weekly")
 
@@ -18,6 +19,11 @@ class Rule:
 
     count: int | None = None
     days: float | None = None
+
+
+def rules(options: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Rule]:
+    """Build the rules of the classes that options name."""
+    return {name: Rule(rule.get("count"), rule.get("days")) for name, rule in options.items() if rule}
 
 
 @dataclass(frozen=True)

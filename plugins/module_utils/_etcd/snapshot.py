@@ -110,20 +110,22 @@ def _copy(pieces: Iterable[bytes], write: Callable[[bytes], Any]) -> str:
     return digest.hexdigest()
 
 
-def verify(path: str, manifest: Mapping[str, Any] | None = None) -> Facts:
+def verify(path: str, manifest: Mapping[str, Any] | None = None, shown: str = "") -> Facts:
     """Read a whole snapshot file; raises KubeopsError saying what is wrong with it.
 
-    A file without etcd's trailing hash is accepted only with a manifest that holds its hash.
+    A file without etcd's trailing hash is accepted only with a manifest that holds its hash. shown is its name in
+    errors, where path is only a copy of it.
     """
+    shown = shown or path
     try:
         with Path(path).open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            proven_by = _expect_size(path, size, manifest)
+            proven_by = _expect_size(shown, size, manifest)
             database = size - TRAILER if proven_by == "trailer" else size
             digest, uid = _scan(file, database)
-            _expect_hash(path, digest, file.read(TRAILER).hex(), manifest)
+            _expect_hash(shown, digest, file.read(TRAILER).hex(), manifest)
     except FileNotFoundError as error:
-        raise KubeopsError(f"there is no snapshot {path}", fix="see state=listed for those there are") from error
+        raise missing(shown) from error
     contents = pages(path)
     return Facts(size, digest, proven_by, contents.revision, contents.raft_index, contents.members, uid)
 
@@ -137,15 +139,15 @@ def pages(path: str) -> bolt.Contents:
 def _expect_size(path: str, size: int, manifest: Mapping[str, Any] | None) -> str:
     expected = int(manifest.get("size", 0)) if manifest else 0
     if size == 0:
-        raise _bad(path, "size", "it is empty")
+        raise bad(path, "size", "it is empty")
     if expected and size not in (expected, expected - TRAILER):
-        raise _bad(path, "size", f"it has {size} bytes, its manifest says {expected}")
+        raise bad(path, "size", f"it has {size} bytes, its manifest says {expected}")
     if size % SECTOR == TRAILER:
         return "trailer"
     if size % SECTOR:
-        raise _bad(path, "size", f"{size} bytes are no whole snapshot: truncated, or no snapshot at all")
+        raise bad(path, "size", f"{size} bytes are no whole snapshot: truncated, or no snapshot at all")
     if not (manifest and manifest.get("sha256")):
-        raise _bad(path, "trailer", "it has no SHA-256 at its end, and no manifest that knows its hash")
+        raise bad(path, "trailer", "it has no SHA-256 at its end, and no manifest that knows its hash")
     return "manifest"
 
 
@@ -167,9 +169,9 @@ def _scan(file: IO[bytes], size: int) -> tuple[str, str]:
 def _expect_hash(path: str, digest: str, trailer: str, manifest: Mapping[str, Any] | None) -> None:
     wanted = str(manifest.get("sha256", "")) if manifest else ""
     if trailer and digest != trailer:
-        raise _bad(path, "trailer", "the SHA-256 at its end is not that of its content: a byte was changed")
+        raise bad(path, "trailer", "the SHA-256 at its end is not that of its content: a byte was changed")
     if wanted and digest != wanted:
-        raise _bad(path, "manifest", f"its SHA-256 is {digest}, its manifest says {wanted}")
+        raise bad(path, "manifest", f"its SHA-256 is {digest}, its manifest says {wanted}")
 
 
 def _uid(data: bytes) -> str:
@@ -178,7 +180,13 @@ def _uid(data: bytes) -> str:
     return match[0].decode("ascii") if match else ""
 
 
-def _bad(path: str, check: str, seen: str) -> KubeopsError:
+def missing(path: str) -> KubeopsError:
+    """The error that says that there is no such file."""
+    return KubeopsError(f"there is no snapshot {path}", fix="see state=listed for those there are")
+
+
+def bad(path: str, check: str, seen: str) -> KubeopsError:
+    """The error that says what is wrong with a file."""
     return KubeopsError(
         f"{path} cannot be used as a snapshot", seen=seen, fix="use another snapshot", details={"check": check}
     )
@@ -192,9 +200,9 @@ def read_manifest(path: str) -> dict[str, Any] | None:
     try:
         manifest = json.loads(text)
     except ValueError as error:
-        raise _bad(path, "manifest", f"its manifest is no JSON: {error}") from error
+        raise bad(path, "manifest", f"its manifest is no JSON: {error}") from error
     if not isinstance(manifest, dict):
-        raise _bad(path, "manifest", "its manifest is no JSON object")
+        raise bad(path, "manifest", "its manifest is no JSON object")
     return manifest
 
 

@@ -165,6 +165,25 @@ class EtcdCluster:
         options = self.authority.options()
         http.get_json(f"{self.members[0].url}/v3/kv/put", method="POST", body=json.dumps(body), **options)
 
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key, None where there is none."""
+        body = json.dumps({"key": base64.b64encode(key).decode()})
+        answer = http.get_json(
+            f"{self.members[0].url}/v3/kv/range", method="POST", body=body, **self.authority.options()
+        )
+        return base64.b64decode(answer["kvs"][0]["value"]) if "kvs" in answer else None
+
+    def hash_of(self, number: int) -> str:
+        """Hash of all keys, by one member."""
+        options = self.authority.options()
+        answer = http.get_json(f"{self.members[number].url}/v3/maintenance/hashkv", method="POST", body="{}", **options)
+        return str(answer["hash"])
+
+    def peers(self) -> dict[str, str]:
+        """Peer URL by name."""
+        given = [argument for argument in self.members[0].arguments if argument.startswith("--initial-cluster=")]
+        return dict(pair.split("=", 1) for pair in given[0].partition("=")[2].split(","))
+
     def stop(self) -> None:
         for member in self.members:
             member.kill()

@@ -19,30 +19,15 @@ import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import keep, snapshot
 
+from . import ansible_module
 from .conftest import EtcdCluster, binaries
 
 FLIPS = 1000
-REPOSITORY = Path(__file__).parents[3]
-
-
-def command(options: dict[str, Any]) -> list[str]:
-    """The module run by the real ansible on this machine."""
-    ansible = str(Path(sys.executable).with_name("ansible"))
-    words = ["localhost", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
-    return [ansible, *words, "-m", "kubeops.cluster.etcd_snapshot", "-a", json.dumps(options)]
 
 
 def run(options: dict[str, Any], **popen: Any) -> dict[str, Any]:
-    """Run the module; the result, with failed where it failed."""
-    environment = {**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
-    done = subprocess.run(
-        command(options), cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, **popen
-    )
-    __, arrow, after = done.stdout.partition("=> ")
-    assert arrow, done.stdout + done.stderr
-    result: dict[str, Any] = json.JSONDecoder().raw_decode(after)[0]
-    result["failed"] = done.returncode != 0
-    return result
+    """Run etcd_snapshot."""
+    return ansible_module.run("etcd_snapshot", options, **popen)
 
 
 def taking(cluster: EtcdCluster, directory: Path, number: int = 0, **more: Any) -> dict[str, Any]:

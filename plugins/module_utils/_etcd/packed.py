@@ -1,0 +1,39 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Snapshot files as they are stored: verified, packed or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .._core import files
+from . import packing, snapshot
+from .packing import Packer
+
+
+@contextmanager
+def opened(path: str, packer: Packer) -> Iterator[tuple[str, snapshot.Facts]]:
+    """Verify a stored snapshot whole and hand out the path of the snapshot itself with what it says.
+
+    A packed file is compared with its manifest first, which needs no key, and then unpacked into a private file
+    beside it that goes at the end. Raises KubeopsError saying what is wrong.
+    """
+    manifest = snapshot.read_manifest(path)
+    if packing.of(path):
+        expect_stored(path, manifest)
+    with packer.opened(path) as plain:
+        yield plain, snapshot.verify(plain, manifest, shown=path)
+
+
+def expect_stored(path: str, manifest: dict[str, object] | None) -> None:
+    """Compare a packed file with what its manifest says of it."""
+    stored = (manifest or {}).get("stored")
+    if not isinstance(stored, dict):
+        raise snapshot.bad(path, "manifest", "it is packed, and no manifest beside it knows its hash")
+    if not Path(path).exists():
+        raise snapshot.missing(path)
+    if files.sha256(path) != stored.get("sha256"):
+        raise snapshot.bad(path, "manifest", "its SHA-256 is not the one in its manifest: a byte was changed")
