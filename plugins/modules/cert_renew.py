@@ -17,7 +17,9 @@ description:
     saved first.
   - Restarts only what reads a file once, when it starts - the controller manager and the scheduler. API server and etcd
     take up new certificates by themselves, and it is checked on every port that they did.
-  - Refuses while another control plane is not ready, so run it on one control plane at a time.
+  - Refuses while another control plane is not ready, or while etcd could not do without this node's member, and asks
+    so again before each restart. Run it on one control plane at a time.
+  - Refuses what is missing, and what a CA signs whose key is not on this node.
   - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/).
 requirements:
   - The Python library C(cryptography) on the node, 36 or newer.
@@ -46,7 +48,8 @@ options:
   api_required:
     description:
       - Whether the API has to answer, and the other control planes to be ready. Without it certificates are renewed on
-        a cluster that is down because they expired.
+        a cluster that is down because they expired. Then run it on all control planes at once, since none of them
+        serves before etcd has its quorum.
     type: bool
     default: true
   max_outage:
@@ -100,11 +103,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core import clock, files
 from ..module_utils._core.edge import run_module
-from ..module_utils._core.errors import KubeopsError, Refusal
+from ..module_utils._core.errors import KubeopsError
 from ..module_utils._core.plan import Plan, Step
 from ..module_utils._core.runner import Runner
-from ..module_utils._kubeadm import api, argspec, cluster_probe, credentials, journal, kubeconfig, paths, safety
-from ..module_utils._x509 import backup, duration, renew, renewal, watch
+from ..module_utils._kubeadm import api, argspec, credentials, journal, kubeconfig, paths, reconfigure, safety
+from ..module_utils._x509 import backup, duration, observe, renew, renewal, watch
 
 
 def main() -> None:
@@ -140,7 +143,8 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
 def _plan(runner: Runner, params: dict[str, Any]) -> Plan:
     renew_before = duration.parse(params["renew_before"], "renew_before")
     wish = renewal.Wish(params["select"], tuple(params["names"]), renew_before)
-    return renewal.plan(renew.observe(), renew.started(runner), wish, clock.now())
+    observed = renew.observe(runner)
+    return renewal.plan(observed.found, observed.components, wish, clock.now())
 
 
 def _restore_plan(path: str) -> Plan:
@@ -148,18 +152,16 @@ def _restore_plan(path: str) -> Plan:
 
 
 def _act(runner: Runner, params: dict[str, Any], planned: Plan) -> dict[str, Any]:
-    url = kubeconfig.server(files.read_text(paths.ADMIN_CONF) or "")
-    if params["api_required"]:
-        _require_others_ready()
-    with watch.watching(url) as seen:
+    live = params["api_required"]
+    permit = _require_others if live else _permit
+    permit()
+    with watch.watching(kubeconfig.server(files.read_text(paths.ADMIN_CONF) or "")) as seen:
         saved = backup.save()
-        if params["restore"]:
-            backup.put_back(backup.differing(params["restore"]))
-        else:
-            renew.renew(renew.observe(), planned, duration.parse(params["valid_for"], "valid_for"))
-        renew.restart(runner, renewal.restarts(renew.observe(), renew.started(runner)))
-        served = renew.wait_until_served(renew.observe()) if params["api_required"] else []
-    if params["api_required"] and seen.longest_outage > params["max_outage"]:
+        _write(runner, params, planned)
+        now = renew.observe(runner)
+        renew.restart(runner, renewal.restarts(now.found, now.components), permit)
+        served = renew.wait_until_served(now.found, renew.SERVED_TIMEOUT if live else renew.RECOVERY_TIMEOUT)
+    if live and seen.longest_outage > params["max_outage"]:
         raise KubeopsError(
             "certificates were renewed, but the API did not answer throughout",
             seen=f"{seen.failed} of {seen.requests} requests failed, longest outage {seen.longest_outage:.1f} s",
@@ -169,17 +171,22 @@ def _act(runner: Runner, params: dict[str, Any], planned: Plan) -> dict[str, Any
     return {"backup": saved, "served": served, "api": seen.as_dict()}
 
 
-def _require_others_ready() -> None:
+def _write(runner: Runner, params: dict[str, Any], planned: Plan) -> None:
+    if params["restore"]:
+        backup.put_back(backup.differing(params["restore"]))
+    else:
+        renew.renew(renew.observe(runner).found, planned, duration.parse(params["valid_for"], "valid_for"))
+
+
+def _permit() -> None:
+    """In a cluster that is down there is nobody to spare."""
+
+
+def _require_others() -> None:
     with api.admin() as client:
         credentials.require_healthy(client)
-        down = cluster_probe.not_ready(client, without="")
-    if down:
-        raise Refusal(
-            "a control plane is not ready, so nothing is renewed on this one",
-            seen=", ".join(down),
-            fix="repair or remove that control plane first; its pods say why it is not ready",
-            rule="control_planes_one_at_a_time",
-        )
+        reconfigure.require_others_ready(client, observe.node_name())
+    credentials.require_spare_member()
 
 
 if __name__ == "__main__":

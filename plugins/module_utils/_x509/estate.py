@@ -402,14 +402,14 @@ def _etcd(layout: Layout, settings: EtcdSettings) -> list[Entry]:
 
 
 def _kubelet(layout: Layout, kubelet: Kubelet) -> list[Entry]:
-    base = Entry("", "", managed_by=KUBELET, readers=("kubelet",))
+    base = Entry("", "", managed_by=KUBELET, readers=(KUBELET,))
     client = replace(
         base,
         use=CLIENT,
         authority=CLUSTER_CA,
         wanted_user=f"system:node:{kubelet.node_name}" if kubelet.node_name else "",
     )
-    once = replace(client, read_once=("kubelet",))
+    once = replace(client, read_once=(KUBELET,))
     return [
         replace(
             base,

@@ -231,7 +231,7 @@ def _kubelet(kubernetes: str) -> Kubelet | None:
     authentication = values.get("authentication")
     x509 = authentication.get("x509") if isinstance(authentication, dict) else None
     return Kubelet(
-        node_name=_node_name(),
+        node_name=node_name(),
         address=str(values.get("address") or ""),
         port=int(port) if port.isdecimal() else 10250,
         cert_file=str(values.get("tlsCertFile") or ""),
@@ -241,8 +241,8 @@ def _kubelet(kubernetes: str) -> Kubelet | None:
     )
 
 
-def _node_name() -> str:
-    """From the kubelet's client certificate."""
+def node_name() -> str:
+    """Return the Node's name by the kubelet's client certificate; empty where that says none."""
     try:
         certificate = load.certificates(read("/var/lib/kubelet/pki/kubelet-client-current.pem").data)[0]
     except Unreadable:

@@ -14,7 +14,7 @@ from typing import Any
 
 from .._core.errors import KubeopsError
 from . import duration
-from .estate import CA, CLIENT, KEY_PAIR, KUBECONFIG, PEER, SERVER, Endpoint
+from .estate import CA, CLIENT, KEY_PAIR, KUBECONFIG, KUBELET, PEER, SERVER, Endpoint
 from .load import signed_by
 from .model import CLIENT_AUTH, SERVER_AUTH, Certificate, File
 from .observe import Found
@@ -23,7 +23,6 @@ from .served import Served
 OK, WARNING, CRITICAL, EXPIRED, BROKEN = LEVELS = ("ok", "warning", "critical", "expired", "broken")
 
 FIXES = {"manifest_missing": "put the manifest back, or write it with kubeadm init phase control-plane or etcd"}
-KUBELET = "kubelet"
 # A kubelet that joins writes its own kubeconfig, some time after it began.
 BOOTSTRAP_SECONDS = 600.0
 

@@ -6,12 +6,10 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
-import socket
-import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,9 +17,11 @@ from .._core import clock, files
 from .._core.errors import KubeopsError, Refusal
 from .._core.plan import Plan, Step
 from .._core.runner import Runner
-from .._kubeadm import kubeconfig, paths, probe, static_pod
-from . import estate, issue, keep
-from .renewal import RENEW, Found
+from .._kubeadm import containers, kubeconfig, paths, probe
+from .._kubeadm.containers import Container
+from . import estate, issue, keep, load, served
+from . import observe as layouts
+from .renewal import RENEW, RESTART, WAKE, Found
 
 HEALTH = {
     estate.CONTROLLER_MANAGER: "https://127.0.0.1:10257/healthz",
@@ -29,28 +29,48 @@ HEALTH = {
 }
 # kube-apiserver looks at its files at once, and every minute where it missed that.
 SERVED_TIMEOUT = 90.0
+# In a cluster that is down the others have to come up too before etcd serves.
+RECOVERY_TIMEOUT = 300.0
 RESTART_TIMEOUT = 180.0
 STOP_SECONDS = "30"
 POLL_SECONDS = 0.5
-_NANOSECONDS = 1_000_000_000
 
 
-def observe() -> list[Found]:
-    """Read what kubeadm keeps on this node; raises Refusal where it is no control plane."""
-    entries = [entry for entry in estate.estate(_layout()) if entry.managed_by == estate.KUBEADM]
+@dataclass(frozen=True)
+class Observed:
+    """What is on the node: kubeadm's certificates, and the components that read them."""
+
+    found: Sequence[Found]
+    components: Mapping[str, Container]
+
+
+def observe(runner: Runner) -> Observed:
+    """Read what kubeadm keeps on this node; raises Refusal where it is no whole control plane."""
+    layout = layouts.layout()
+    _require_whole(layout)
+    entries = [entry for entry in estate.estate(layout) if entry.managed_by == estate.KUBEADM]
     authorities = {entry.name: entry for entry in entries if entry.use == estate.CA}
-    leaves = [entry for entry in entries if entry.authority]
-    return [_found(entry, authorities.get(entry.authority)) for entry in leaves]
+    found = [_found(entry, authorities.get(entry.authority)) for entry in entries if entry.authority]
+    expected = {reader: Container() for entry in entries for reader in entry.readers if reader != estate.KUBELET}
+    newest = containers.newest(runner)
+    return Observed(found, {name: newest.get(name, none) for name, none in expected.items()})
 
 
-def started(runner: Runner) -> dict[str, float]:
-    """Return when each component's running container was made, seconds since the epoch."""
-    listed = json.loads(runner.run(["crictl", "ps", "--output", "json"], timeout=30).stdout)
-    return {
-        entry["metadata"]["name"]: int(entry["createdAt"]) / _NANOSECONDS
-        for entry in listed.get("containers", [])
-        if entry.get("labels", {}).get("io.kubernetes.pod.namespace") == "kube-system"
-    }
+def _require_whole(layout: estate.Layout) -> None:
+    if layout.api_server is None:
+        raise Refusal(
+            "this node is no control plane",
+            seen=f"{paths.MANIFESTS} holds none of its manifests",
+            fix="run this on hosts of the group control_plane that are part of the cluster",
+            rule="not_a_control_plane",
+        )
+    if layout.missing:
+        raise Refusal(
+            "this control plane is not whole, so nothing says what reads its certificates",
+            seen=f"missing in {paths.MANIFESTS}: {', '.join(layout.missing)}",
+            fix="put the manifests back first",
+            rule="manifest_missing",
+        )
 
 
 def renew(found: Sequence[Found], planned: Plan, valid_for: timedelta) -> None:
@@ -61,64 +81,38 @@ def renew(found: Sequence[Found], planned: Plan, valid_for: timedelta) -> None:
             _renew(each, valid_for, clock.now())
 
 
-def restart(runner: Runner, steps: Sequence[Step]) -> None:
+def restart(runner: Runner, steps: Sequence[Step], before_each: Callable[[], None]) -> None:
     """Restart components one after the other; each is healthy before the next."""
+    down = [step.target for step in steps if step.action == WAKE]
+    if down:
+        before_each()
+        runner.run(["systemctl", "restart", estate.KUBELET], timeout=120)
     for step in steps:
-        _restart(runner, step.target)
+        if step.action == RESTART:
+            before_each()
+            _stop(runner, step.target)
+        _wait_until_healthy(runner, step.target)
 
 
-def wait_until_served(found: Sequence[Found]) -> list[dict[str, str]]:
+def wait_until_served(found: Sequence[Found], timeout: float) -> list[dict[str, str]]:
     """Return what is served on every port, once it is what is on disk; raises KubeopsError where it stays another."""
     ports = [(each.entry, endpoint) for each in found for endpoint in each.entry.endpoints]
-    return [_wait_until_served(entry.name, entry.path, endpoint) for entry, endpoint in ports]
+    deadline = clock.monotonic() + timeout
+    return [_wait_until_served(entry, endpoint, deadline) for entry, endpoint in ports]
 
 
-def _wait_until_served(name: str, path: str, endpoint: estate.Endpoint) -> dict[str, str]:
-    wanted = issue.serial(files.read_bytes(path) or b"")
-    deadline = clock.monotonic() + SERVED_TIMEOUT
-    while (seen := served_serial(endpoint)) != wanted:
+def _wait_until_served(entry: estate.Entry, endpoint: estate.Endpoint, deadline: float) -> dict[str, str]:
+    wanted = load.certificates(files.read_bytes(entry.path) or b"")[0].serial
+    while (seen := served.served(endpoint)).serial != wanted:
         if clock.monotonic() > deadline:
             raise KubeopsError(
-                f"{name} was renewed, but {endpoint} does not serve it",
-                seen=f"serial served {seen or 'none'}, on disk {wanted}",
-                fix=f"restart {endpoint.name} on this node, see its log, then run again",
+                f"{entry.name} was renewed, but {endpoint} does not serve it",
+                seen=f"serial served {seen.serial or 'none'} {seen.failure}, on disk {wanted}",
+                fix=f"restart {endpoint.name} on this node, see its log, then run again; where the whole cluster is "
+                "down, renew all control planes at once (playbook recover_certificates)",
             )
         time.sleep(POLL_SECONDS)
-    return {"name": name, "endpoint": str(endpoint), "serial": wanted}
-
-
-def served_serial(endpoint: estate.Endpoint) -> str:
-    """Return the serial number served, empty where nothing answers with a certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # it is looked at, not trusted
-    try:
-        plain = socket.create_connection((endpoint.host, endpoint.port), timeout=5)
-        with plain, context.wrap_socket(plain) as secured:
-            der = secured.getpeercert(binary_form=True)
-    except OSError:
-        return ""
-    return issue.serial(ssl.DER_cert_to_PEM_cert(der).encode("ascii")) if der else ""
-
-
-def _layout() -> estate.Layout:
-    pods = {name: files.read_text(f"{paths.MANIFESTS}/{name}.yaml") for name in (*HEALTH, estate.API_SERVER, "etcd")}
-    if pods[estate.API_SERVER] is None:
-        raise Refusal(
-            "this node is no control plane",
-            seen=f"{paths.MANIFESTS}/kube-apiserver.yaml is missing",
-            fix="run this on hosts of the group control_plane that are part of the cluster",
-            rule="not_a_control_plane",
-        )
-    parsed = {name: static_pod.parse(text) for name, text in pods.items() if text is not None}
-    etcd = parsed.get("etcd")
-    flags = {name: values[-1] for name, values in etcd.arguments.items()} if etcd else {}
-    return estate.Layout(
-        api_server=parsed[estate.API_SERVER],
-        controller_manager=parsed.get(estate.CONTROLLER_MANAGER),
-        scheduler=parsed.get(estate.SCHEDULER),
-        etcd=estate.EtcdSettings(flags) if etcd else None,
-    )
+    return {"name": entry.name, "endpoint": str(endpoint), "serial": wanted}
 
 
 def _found(entry: estate.Entry, authority: estate.Entry | None) -> Found:
@@ -168,21 +162,19 @@ def _write_kubeconfig(path: str, key: bytes, certificate: bytes) -> None:
     files.write_atomic(path, text, mode=0o600, backup=True)
 
 
-def _restart(runner: Runner, name: str) -> None:
-    before = _container(runner, name)
+def _stop(runner: Runner, name: str) -> None:
+    """The kubelet starts it again; who waits for its health must not see the one that ends."""
+    before = containers.running(runner, name)
     if before:
         runner.run(["crictl", "stop", "--timeout", STOP_SECONDS, before], timeout=120)
+
+
+def _wait_until_healthy(runner: Runner, name: str) -> None:
     deadline = clock.monotonic() + RESTART_TIMEOUT
-    while _container(runner, name) in ("", before) or not probe.healthy(HEALTH[name]):
+    while not (containers.running(runner, name) and (name not in HEALTH or probe.healthy(HEALTH[name]))):
         if clock.monotonic() > deadline:
             raise KubeopsError(
                 f"{name} did not become healthy within {RESTART_TIMEOUT:g} s of its restart",
                 fix="see its log with crictl logs; the files replaced are kept below /var/lib/kubeops/backups",
             )
         time.sleep(POLL_SECONDS)
-
-
-def _container(runner: Runner, name: str) -> str:
-    listed = runner.run(["crictl", "ps", "--name", f"^{name}$", "--output", "json"], timeout=30)
-    containers = json.loads(listed.stdout).get("containers", [])
-    return str(containers[0]["id"]) if containers else ""

@@ -14,18 +14,14 @@ from datetime import datetime, timedelta
 
 from .._core.errors import KubeopsError
 from .._core.plan import Plan, Refused, Step
+from .._kubeadm.containers import Container
 from . import duration, issue
-from .estate import CONTROLLER_MANAGER, SCHEDULER, Entry
+from .estate import Entry
 
 RENEW = "renew"
 RESTART = "restart"
+WAKE = "wake"  # a component between two attempts: the kubelet forgets the wait when it restarts itself
 DUE, ALL = "due", "all"
-
-# Read once, when the process starts. API server and etcd read their own certificates anew by themselves.
-READ_ONCE = {
-    CONTROLLER_MANAGER: ("controller-manager.conf",),
-    SCHEDULER: ("scheduler.conf",),
-}
 
 
 @dataclass(frozen=True)
@@ -55,19 +51,19 @@ class Wish:
     renew_before: timedelta = timedelta(days=30)
 
 
-def plan(found: Sequence[Found], started: Mapping[str, float], wish: Wish, now: datetime) -> Plan:
+def plan(found: Sequence[Found], components: Mapping[str, Container], wish: Wish, now: datetime) -> Plan:
     """Return what is renewed and restarted, each with its reason, or the refusals.
 
-    started: when each component's container was made, seconds since the epoch. A
-    component that read a file before it was written restarts too, so that a run killed
-    between the two is taken up.
+    components: the newest container of every component that this node has to run. One that
+    read a file before it was written restarts too, so that a run killed between the two is
+    taken up.
     """
     chosen = [each for each in found if not wish.names or each.entry.name in wish.names]
     reasons = {each.entry.name: _why(each, wish, now) for each in chosen}
     due = [each for each in chosen if reasons[each.entry.name]]
     refusals = [*_unknown(found, wish), *(refusal for each in due for refusal in _refusals(each))]
     steps = [Step(RENEW, each.entry.name, reasons[each.entry.name]) for each in due]
-    steps += restarts(found, started, {each.entry.name for each in due})
+    steps += restarts(found, components, {each.entry.name for each in due})
     return Plan(tuple(steps), tuple(refusals))
 
 
@@ -86,19 +82,26 @@ def _why(found: Found, wish: Wish, now: datetime) -> str:
     return f"ends in {duration.describe(left)}" if left <= wish.renew_before else ""
 
 
-def restarts(found: Sequence[Found], started: Mapping[str, float], renewed: Collection[str] = ()) -> list[Step]:
+def restarts(found: Sequence[Found], components: Mapping[str, Container], renewed: Collection[str] = ()) -> list[Step]:
     """Return what restarts for files as they are, or as they will be once these are renewed."""
-    modified = {each.entry.name: each.modified for each in found}
-    steps = []
-    for component, names in READ_ONCE.items():
-        for name in names:
-            if component not in started:
-                continue
-            if name in renewed:
-                steps.append(Step(RESTART, component, f"it reads {name} only when it starts"))
-            elif modified.get(name, 0.0) > started[component]:
-                steps.append(Step(RESTART, component, f"it started before {name} was written"))
-    return steps
+    steps = (_restart(found, name, container, renewed) for name, container in components.items())
+    return [step for step in steps if step]
+
+
+def _restart(found: Sequence[Found], name: str, container: Container, renewed: Collection[str]) -> Step | None:
+    """API server and etcd read their certificates anew by themselves; whatever is down reads all of its files."""
+    for each in found:
+        entry = each.entry
+        if name not in (entry.read_once if container.running else entry.readers):
+            continue
+        new = entry.name in renewed
+        if container.running and new:
+            return Step(RESTART, name, f"it reads {entry.name} only when it starts")
+        if container.running and each.modified > container.began:
+            return Step(RESTART, name, f"it started before {entry.name} was written")
+        if not container.running and (new or each.modified > container.began):
+            return Step(WAKE, name, f"it is down, and {entry.name} is new since its last attempt")
+    return None
 
 
 def _unknown(found: Sequence[Found], wish: Wish) -> list[Refused]:
@@ -133,7 +136,7 @@ def _refusals(found: Found) -> list[Refused]:
                 "certificate_externally_managed",
                 f"{name}: the key of its CA ({found.entry.authority}) is not on this node",
                 "",
-                "have the holder of the CA sign a new one and put it in place",
+                "let the holder of the CA sign a request, or name a control plane that has the key with --limit",
             )
         ]
     return []

@@ -27,6 +27,11 @@ class Served:
     certificate: Certificate | None = None
     failure: str = ""
 
+    @property
+    def serial(self) -> str:
+        """Empty where no certificate came."""
+        return self.certificate.serial if self.certificate else ""
+
 
 def served(endpoint: Endpoint, timeout: float = TIMEOUT) -> Served:
     """Shake hands as a client without a certificate and return what the server shows.

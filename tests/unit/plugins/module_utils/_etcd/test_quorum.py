@@ -52,6 +52,25 @@ def test_remove(kinds: str, member_id: str, allowed: bool) -> None:
     assert (quorum.why_not_remove(members(*kinds), member_id) == "") is allowed
 
 
+@pytest.mark.parametrize(
+    ("kinds", "allowed"),
+    [
+        ("u", True),
+        ("uu", True),
+        ("ud", False),
+        ("uuu", True),
+        ("uud", False),
+        ("duu", True),
+        ("uuuu", True),
+        ("uuud", False),
+        ("uuuud", True),
+        ("uuL", True),
+    ],
+)
+def test_the_first_is_away_for_a_while(kinds: str, allowed: bool) -> None:
+    assert (quorum.why_not_stop(members(*kinds), "cp1") == "") is allowed
+
+
 def test_find_by_name_or_by_peer_address() -> None:
     listed = members("u", "L")
     assert quorum.find(listed, "cp1", "203.0.113.1") == listed[0]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.plan import Plan
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.containers import Container
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, renewal
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509.estate import Entry
 
@@ -15,12 +16,19 @@ NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
 CA_KEY = issue.make_key("ecdsa-p256")
 CA = issue.make_ca(CA_KEY, "kubernetes", NOW, 400 * DAY)
-STARTED = {"kube-controller-manager": 100.0, "kube-scheduler": 100.0, "kube-apiserver": 100.0}
+STARTED = {
+    name: Container(name, 100.0, running=True)
+    for name in ("kube-controller-manager", "kube-scheduler", "kube-apiserver")
+}
+READ_ONCE = {"controller-manager.conf": "kube-controller-manager", "scheduler.conf": "kube-scheduler"}
 
 
 def found(name: str, days: int, modified: float = 50.0) -> renewal.Found:
     key, certificate = issue.issue(issue.Leaf(name), CA, CA_KEY, NOW, days * DAY, "ecdsa-p256")
-    return renewal.Found(Entry(name, f"/{name}", authority="ca"), certificate, key, CA, CA_KEY, modified)
+    reader = READ_ONCE.get(name)
+    readers, once = (reader or "kube-apiserver",), (reader,) if reader else ()
+    entry = Entry(name, f"/{name}", authority="ca", readers=readers, read_once=once)
+    return renewal.Found(entry, certificate, key, CA, CA_KEY, modified)
 
 
 ESTATE = (found("apiserver", 10), found("scheduler.conf", 10), found("controller-manager.conf", 100))
@@ -49,6 +57,23 @@ def test_what_is_renewed_and_restarted(wish: renewal.Wish, expected: list[tuple[
 def test_a_component_that_missed_a_renewal_restarts() -> None:
     estate = (found("scheduler.conf", 100, modified=200.0),)
     assert steps(renewal.plan(estate, STARTED, renewal.Wish(), NOW)) == [("restart", "kube-scheduler")]
+
+
+@pytest.mark.parametrize(
+    ("name", "modified", "began", "expected"),
+    [
+        ("apiserver", 200.0, 100.0, [("wake", "kube-apiserver")]),
+        ("scheduler.conf", 200.0, 0.0, [("wake", "kube-scheduler")]),
+        ("apiserver", 50.0, 100.0, []),
+    ],
+    ids=["new since its last attempt", "never started", "it read them and crashes for another reason"],
+)
+def test_a_component_between_two_attempts(
+    name: str, modified: float, began: float, expected: list[tuple[str, str]]
+) -> None:
+    each = found(name, 100, modified)
+    down = {each.entry.readers[0]: Container("id", began, running=False)}
+    assert steps(renewal.plan((each,), down, renewal.Wish(), NOW)) == expected
 
 
 @pytest.mark.parametrize(
