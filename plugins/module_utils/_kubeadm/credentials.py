@@ -138,6 +138,24 @@ def require_room(members: Sequence[Member], name: str, address: str) -> None:
         )
 
 
+def require_spare_member() -> None:
+    """Raise Refusal where etcd would not keep its quorum without this node's member."""
+    gateway = local_etcd()
+    if gateway is None:
+        return
+    manifest = static_pod.parse(files.read_text(f"{paths.MANIFESTS}/etcd.yaml") or "")
+    members = gateway.members_with_health()
+    reason = quorum.why_not_stop(members, manifest.argument("name"))
+    if reason:
+        raise Refusal(
+            "etcd cannot do without this node's member now",
+            seen=reason,
+            fix="bring the members named back, then run again",
+            rule="etcd_quorum",
+            details={"etcd_members": [member.as_dict() for member in members]},
+        )
+
+
 def forget(api: ApiClient, etcd: Gateway | None, name: str, address: str) -> list[str]:
     """Remove a node's etcd member and Node object, and say what was removed.
 
