@@ -242,13 +242,9 @@ def listed(module: AnsibleModule) -> dict[str, Any]:
 def pruned(module: AnsibleModule) -> dict[str, Any]:
     """Remove what the retention does not keep."""
     directory = module.params["directory"]
-    rules = {name: retention.Rule(**rule) for name, rule in module.params["retention"].items() if rule}
-    surplus = keep.surplus(directory, rules)
+    rules = retention.rules(module.params["retention"])
+    surplus = keep.surplus(directory, rules) if module.check_mode else keep.prune(directory, rules)
     gone = {entry.path for entry, __ in surplus}
-    if surplus and not module.check_mode:
-        with snapshot.exclusive(directory):
-            for path in gone:
-                snapshot.remove(path)
     return {
         "changed": bool(surplus),
         "pruned": [{"path": entry.path, "reason": reason} for entry, reason in surplus],

@@ -12,10 +12,18 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import KubeopsError
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A body that is read from a file while it is sent. size is in bytes."""
+
+    file: IO[bytes]
+    size: int
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ def request(
     url: str,
     *,
     method: str = "GET",
-    body: bytes | str | None = None,
+    body: bytes | str | Upload | None = None,
     headers: Mapping[str, str] | None = None,
     ca_file: str | None = None,
     cert_file: str | None = None,
@@ -53,13 +61,18 @@ def request(
     no answer came.
     """
     parts = urlsplit(url)
-    payload = body.encode("utf-8") if isinstance(body, str) else body
+    sent = dict(headers or {})
+    payload: bytes | IO[bytes] | None = body.encode("utf-8") if isinstance(body, str) else None
+    if isinstance(body, Upload):
+        sent["Content-Length"], payload = str(body.size), body.file
+    elif isinstance(body, bytes):
+        payload = body
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     try:
         context = _context(ca_file, cert_file, key_file, insecure)
         connection = _connection(parts, context, server_name, timeout)
         try:
-            connection.request(method, target or "/", body=payload, headers=dict(headers or {}))
+            connection.request(method, target or "/", body=payload, headers=sent)
             answer = connection.getresponse()
             answered = {name.lower(): value for name, value in answer.getheaders()}
             return Response(answer.status, answered, answer.read())

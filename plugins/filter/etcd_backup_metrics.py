@@ -1,0 +1,49 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Jinja face of a backup's metric and of its line."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: etcd_backup_metrics
+short_description: A backup of etcd in Prometheus' text format
+version_added: 1.0.0
+author: kubeops.cluster contributors (@kubeops)
+description:
+  - C(kubeops_etcd_backup_last_success_timestamp_seconds), C(_size_bytes), C(_duration_seconds), C(_revision), and
+    C(_restore_seconds) where the snapshot was proved.
+positional: proof
+options:
+  _input:
+    description: RV(kubeops.cluster.etcd_snapshot#module:manifest).
+    type: dict
+    required: true
+  proof:
+    description: What the trial restore found. Empty means none.
+    type: dict
+"""
+
+EXAMPLES = r"""
+- name: Show the metric
+  ansible.builtin.debug:
+    msg: "{{ taken.manifest | kubeops.cluster.etcd_backup_metrics }}"
+"""
+
+RETURN = r"""
+_value:
+  description: Content of the file for the node exporter's textfile collector.
+  type: str
+"""
+
+from typing import Any, Callable
+
+from ..module_utils._ship import status
+
+
+class FilterModule:
+    """Ansible's registry of filters."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Filters by name."""
+        return {"etcd_backup_metrics": status.metrics}

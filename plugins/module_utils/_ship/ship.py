@@ -1,0 +1,105 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ships a snapshot to places off the node, and keeps there what the retention asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from .._core import clock
+from .._core.errors import KubeopsError
+from .._core.runner import Runner
+from .._etcd import keep, retention, snapshot
+from .s3 import Bucket
+from .sftp import Account
+from .sigv4 import Credentials
+
+
+class Target(Protocol):
+    """A place for snapshots."""
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+
+    def check(self) -> None:
+        """Raise Refusal where nothing may be sent there."""
+
+    def put(self, path: str, name: str) -> None:
+        """Copy a file there; under its name it is whole. Raises KubeopsError."""
+
+    def names(self) -> list[str]:
+        """Names of the files there."""
+
+    def remove(self, name: str) -> None:
+        """Delete a file there."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A target with its retention."""
+
+    target: Target
+    rules: Mapping[str, retention.Rule]
+
+
+def places(entries: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any], host: str, runner: Runner) -> list[Place]:
+    """Build the places of an options' list (see ``argspec.TARGETS``).
+
+    defaults: retention of those that name none. host: a directory of this name is used below each place, so
+    that several hosts never thin out each other's snapshots; empty for none.
+    """
+    return [
+        Place(_target(entry, host, runner), retention.rules(entry.get("retention") or defaults)) for entry in entries
+    ]
+
+
+def _target(entry: Mapping[str, Any], host: str, runner: Runner) -> Target:
+    if entry["type"] == "s3":
+        credentials = Credentials(entry["access_key"], entry["secret_key"], entry["region"])
+        prefix = "/".join(part for part in (entry["prefix"].strip("/"), host) if part)
+        return Bucket(entry["endpoint"], entry["bucket"], prefix, credentials, entry.get("ca_file") or "")
+    directory = f"{entry['directory'].rstrip('/')}/{host}".rstrip("/")
+    return Account(runner, entry["host"], entry["port"], entry["user"], directory, entry["key_file"], entry["host_key"])
+
+
+def ship(path: str, to: Sequence[Place]) -> list[dict[str, Any]]:
+    """Ship a verified snapshot everywhere; every place is tried before KubeopsError names those that failed."""
+    for place in to:
+        place.target.check()
+    shipped, failed = [], []
+    for place in to:
+        try:
+            shipped.append(_ship_to(path, place))
+        except KubeopsError as error:
+            failed.append(error)
+    if failed:
+        raise KubeopsError(
+            f"the snapshot is on the node, and did not get to {len(failed)} of {len(to)} places",
+            seen=" ".join(str(error) for error in failed),
+            fix="mend that; the next run ships its own snapshot",
+            details={"shipped": shipped},
+        )
+    return shipped
+
+
+def _ship_to(path: str, place: Place) -> dict[str, Any]:
+    """The manifest goes last: where it is, its snapshot is."""
+    started, target = clock.monotonic(), place.target
+    for file in (path, path + snapshot.MANIFEST_SUFFIX):
+        target.put(file, Path(file).name)
+    present = keep.named(target.names())
+    arrived = next(entry for entry in present if entry.path == Path(path).name)
+    surplus = retention.surplus(present, place.rules, clock.now(), arrived)
+    for entry, __ in surplus:
+        target.remove(entry.path)
+        target.remove(entry.path + snapshot.MANIFEST_SUFFIX)
+    return {
+        "target": target.label,
+        "pruned": [{"path": entry.path, "reason": reason} for entry, reason in surplus],
+        "seconds": round(clock.monotonic() - started, 1),
+    }

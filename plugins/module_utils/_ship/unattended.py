@@ -1,0 +1,70 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A backup without a controller: what the timer on a node runs.
+
+Settings are a JSON object (``/etc/kubeops/etcd-backup.json``, 0600) with the options of
+etcd_snapshot and etcd_ship by name, and
+
+    member: str             name of the member on this host.
+    host: str               name of this host, under which it ships.
+    metric_directory: str   of the textfile collector; empty for no metric.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .._core import files
+from .._core.errors import KubeopsError, Refusal
+from .._core.runner import Programs, Runner
+from .._etcd import argspec, choice, keep, retention
+from .._etcd.gateway import Gateway
+from . import ship, status
+from .argspec import with_defaults
+
+
+def run(settings: Mapping[str, Any]) -> str:
+    """Take, ship, thin out, tell; returns the line that says so."""
+    runner = Runner(Programs())
+    source = choose(argspec.gateways(settings), settings["member"])
+    if source is None:
+        return f"etcd {settings['cluster_name']}: {settings['member']} leads, the followers take the snapshots"
+    request = keep.Request(settings["directory"], settings["cluster_name"], settings["schedule"], settings["member"])
+    path, manifest = keep.take(*source, request)
+    targets = [with_defaults(target) for target in settings["targets"]]
+    places = ship.places(targets, settings["retention"], settings["host"], runner)
+    shipped = ship.ship(path, places)
+    keep.prune(settings["directory"], retention.rules(settings["retention"]))
+    if settings["metric_directory"]:
+        files.write_atomic(str(Path(settings["metric_directory"], status.METRIC_FILE)), status.metrics(manifest))
+    return status.line(path, manifest, None, len(shipped))
+
+
+def choose(gateways: Sequence[Gateway], own: str) -> tuple[Gateway, choice.Choice] | None:
+    """Choose this host's own member, so that every host has snapshots.
+
+    None where it leads and a healthy follower is there: the leader has enough to do. Where it does not
+    answer, the best of the others is taken.
+    """
+    best = keep.choose(gateways, "")
+    try:
+        mine = keep.choose(gateways, own)
+    except Refusal:
+        return best
+    leads = mine[1].status.is_leader and not best[1].status.is_leader
+    return None if leads else mine
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Entry point: the settings' path as only argument."""
+    try:
+        print(run(json.loads(Path(arguments[0]).read_text(encoding="utf-8"))))
+    except (KubeopsError, OSError) as error:
+        print(f"etcd backup failed: {error}", file=sys.stderr)
+        return 1
+    return 0
