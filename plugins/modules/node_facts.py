@@ -38,6 +38,7 @@ options:
       - memory_mib
       - time
       - cgroup
+      - python
       - swap
       - kernel_modules
       - sysctls
@@ -137,6 +138,11 @@ ansible_facts:
           type: dict
           returned: always
           sample: {version: 2}
+        python:
+          description: The Python that modules run in, and the library C(cryptography) in it; V(null) without it.
+          type: dict
+          returned: always
+          sample: {version: 3.11.2, cryptography: 38.0.4}
         swap:
           description: Swap in use, and swap that C(/etc/fstab) turns on at boot.
           type: dict

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Callable
 
@@ -88,6 +90,15 @@ def _softly(name: str, section: Section, runner: Runner, notes: dict[str, str]) 
     except Exception as error:
         notes[name] = f"{type(error).__name__}: {error}"
         return None
+
+
+def _python(runner: Runner) -> dict[str, str | None]:
+    """The Python that modules run in."""
+    try:
+        cryptography: str | None = metadata.version("cryptography")
+    except metadata.PackageNotFoundError:
+        cryptography = None
+    return {"version": platform.python_version(), "cryptography": cryptography}
 
 
 def _text(path: str) -> str:
@@ -270,6 +281,7 @@ SECTIONS: Mapping[str, Section] = {
     "memory_mib": lambda runner: parse.memory_mib(_text("/proc/meminfo")),
     "time": _time,
     "cgroup": _cgroup,
+    "python": _python,
     "swap": _swap,
     "kernel_modules": _kernel_modules,
     "sysctls": _sysctls,

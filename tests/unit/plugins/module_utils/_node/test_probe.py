@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
 from pathlib import Path
 
+import cryptography
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.runner import Runner
 from ansible_collections.kubeops.cluster.plugins.module_utils._node import probe
@@ -20,6 +22,12 @@ def test_every_section_is_there(runner: Runner) -> None:
     assert facts["cgroup"]["version"] in (1, 2)
     assert set(facts["disk"]) == set(probe.DISKS)
     assert facts["kubernetes"]["state"] in ("absent", "partial", "complete")
+
+
+def test_python_is_the_one_that_runs_here(runner: Runner) -> None:
+    """cryptography is named by version, or absent and then installed by the role node_prep."""
+    python = probe.SECTIONS["python"](runner)
+    assert python == {"version": platform.python_version(), "cryptography": cryptography.__version__}
 
 
 def test_a_subset(runner: Runner) -> None:
