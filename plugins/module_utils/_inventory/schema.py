@@ -183,6 +183,13 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "kubeops_kubelet_serving_certificates", "bool", False, "Kubelets serve certificates signed by the cluster's CA."
     ),
+    Variable(
+        "kubeops_cluster_signing_duration",
+        "str",
+        "",
+        "How long certificates signed by the cluster are valid, the kubelets' among them, as C(8760h). "
+        "Empty is Kubernetes' own, a year.",
+    ),
     Variable("kubeops_kubeadm_extra", "dict", {}, "Overlay of any kubeadm document: kind to a mapping merged into it."),
     Variable(
         "kubeops_external_etcd",

@@ -244,6 +244,7 @@ def _request(der: bytes) -> Request:
         dns_names=dns_names,
         ip_addresses=addresses,
         usages=_usages(extensions),
+        other_names=_other_names(extensions),
         key_type=key_type,
         key_bits=bits,
         signed=bool(parsed.is_signature_valid),
@@ -305,6 +306,13 @@ def _alternative_names(extensions: Any) -> tuple[tuple[str, ...], tuple[str, ...
         return (), ()
     dns = names.get_values_for_type(x509.DNSName)
     return tuple(dns), tuple(str(address) for address in names.get_values_for_type(x509.IPAddress))
+
+
+def _other_names(extensions: Any) -> tuple[str, ...]:
+    """Kinds of alternative names besides DNS names and addresses."""
+    names = _value(extensions, x509.SubjectAlternativeName) or ()
+    kinds = {type(name).__name__ for name in names if not isinstance(name, (x509.DNSName, x509.IPAddress))}
+    return tuple(sorted(kinds))
 
 
 def _usages(extensions: Any) -> tuple[str, ...]:

@@ -114,7 +114,12 @@ class Key:
 
 @dataclass(frozen=True)
 class Request:
-    """A certificate signing request. ``signed`` tells whether its own key signed it."""
+    """A certificate signing request.
+
+    Attributes:
+        other_names: kinds of alternative names besides DNS names and addresses, as UniformResourceIdentifier.
+        signed: whether its own key signed it.
+    """
 
     subject: str
     common_name: str
@@ -122,6 +127,7 @@ class Request:
     dns_names: tuple[str, ...]
     ip_addresses: tuple[str, ...]
     usages: tuple[str, ...]
+    other_names: tuple[str, ...]
     key_type: str
     key_bits: int
     signed: bool
