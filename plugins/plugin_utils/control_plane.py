@@ -9,7 +9,7 @@ is needed, and no control plane is special.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,8 +35,10 @@ class ControlPlanes:
         reached = task_vars.get("ansible_play_hosts") or ()
         self._hosts = sorted(hosts, key=lambda name: name not in reached)
 
-    def run(self, module: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Run a module on the first control plane that is healthy.
+    def run(
+        self, module: str, arguments: Mapping[str, Any], try_next: Sequence[str] = TRY_NEXT
+    ) -> tuple[str, dict[str, Any]]:
+        """Run a module on the first control plane that is healthy, or refuses by no rule of try_next.
 
         Returns its inventory name, empty when none answered, and the result; without
         an answer the result has ``failed``, and ``msg`` says what every host replied.
@@ -44,7 +46,7 @@ class ControlPlanes:
         replies: list[str] = []
         for host in self._hosts:
             result = self.run_on(host, module, arguments)
-            if not result.get("failed") or result.get("rule", "") not in (*TRY_NEXT, "unreachable"):
+            if not result.get("failed") or result.get("rule", "") not in (*try_next, "unreachable"):
                 return host, result
             replies.append(f"{host}: {result['msg']}")
         return "", {"failed": True, "msg": _nobody(replies), "rule": "no_healthy_control_plane"}

@@ -90,6 +90,15 @@ def write_atomic(
     return kept
 
 
+def link_atomic(path: str, target: str) -> None:
+    """Make path a symbolic link to target; what is there is replaced at once, never missing."""
+    temporary = Path(path).with_name(f".kubeops-{os.getpid()}-{Path(path).name}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.rename(path)
+    sync_directory(str(Path(path).parent))
+
+
 def remove(path: str, backup: bool = False, *, backup_root: str = BACKUP_ROOT) -> str | None:
     """Remove a file or a symlink; gone already is fine. Returns where it was kept, or None."""
     kept = keep_aside(path, backup_root) if backup else None

@@ -1,0 +1,179 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a kubelet's identity on its node has to be, and which steps lead there (pure).
+
+These are the manual steps for a kubelet whose client certificate was not rotated, except that the key
+is made on the node and stays there:
+https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/troubleshooting-kubeadm/#kubelet-client-cert
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from .._core.errors import KubeopsError
+from .._core.plan import Plan, Refused, Step
+from .._kubeadm import paths
+from .._x509 import duration, issuance, issue, kubeconfig, policy
+from .._x509.model import Kubeconfig, Unreadable
+from .serving import GROUP, USER_PREFIX
+
+ISSUE = "issue"
+WRITE = "write"
+REMOVE = "remove"
+RESTART = "restart"
+SELF_SIGNED = f"{paths.KUBELET}/pki/kubelet.crt"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the node has. Keys are secret.
+
+    Attributes:
+        client: certificate and key in one file; None where it is missing.
+        kubeconfig: text of kubelet.conf; None where it is missing.
+        unfinished: a key waits, so an earlier repair did not come to its end.
+        self_signed: the serving certificate that the kubelet made itself; None where it has none.
+        healthy: the kubelet answers on its health port.
+    """
+
+    client: bytes | None = field(default=None, repr=False)
+    kubeconfig: str | None = field(default=None, repr=False)
+    unfinished: bool = False
+    self_signed: bytes | None = None
+    healthy: bool = False
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the node shall have.
+
+    Attributes:
+        node_name: name of its Node.
+        ca_cert: PEM of the cluster's CA.
+        renew_before: as cert_check takes it, a time or a part of the lifetime.
+        server: URL of the API for a kubelet.conf that has to be made.
+    """
+
+    node_name: str
+    ca_cert: bytes
+    renew_before: policy.Threshold
+    server: str = ""
+
+    @property
+    def leaf(self) -> issue.Leaf:
+        return issue.Leaf(f"{USER_PREFIX}{self.node_name}", (GROUP,))
+
+
+def plan(observed: Observed, wanted: Wanted, now: datetime) -> Plan:
+    """Return the steps in their order; none where the identity is good and the kubelet runs with it."""
+    steps = []
+    reason = _why_issue(observed, wanted, now)
+    if reason:
+        steps.append(Step(ISSUE, paths.KUBELET_CLIENT, reason))
+    config = _parsed(observed)
+    why_write = _why_write(observed, config, wanted)
+    server = wanted.server or _server(config)
+    if why_write and not server:
+        return Plan(refusals=(_serverless(why_write),))
+    if why_write:
+        steps.append(Step(WRITE, paths.KUBELET_CONF, why_write, {"text": document(server, wanted.ca_cert)}))
+    ended = _ended(observed.self_signed, now)
+    if ended:
+        text = f"its certificate {ended}, and the kubelet makes another only where there is none"
+        steps.append(Step(REMOVE, SELF_SIGNED, text))
+    why_restart = _why_restart(observed, steps)
+    if why_restart:
+        steps.append(Step(RESTART, "kubelet", why_restart))
+    return Plan(tuple(steps))
+
+
+def document(server: str, ca_cert: bytes) -> str:
+    """A kubelet.conf whose user is the file that the kubelet rotates. Holds no secret."""
+    authority = base64.b64encode(ca_cert).decode("ascii")
+    return f"""apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: {authority}
+    server: {server}
+  name: default-cluster
+contexts:
+- context:
+    cluster: default-cluster
+    namespace: default
+    user: default-auth
+  name: default-context
+current-context: default-context
+kind: Config
+preferences: {{}}
+users:
+- name: default-auth
+  user:
+    client-certificate: {paths.KUBELET_CLIENT}
+    client-key: {paths.KUBELET_CLIENT}
+"""
+
+
+def _why_issue(observed: Observed, wanted: Wanted, now: datetime) -> str:
+    pem = observed.client
+    try:
+        begin, end = issue.validity(pem) if pem else (now, now)
+        before = wanted.renew_before.of(end - begin)
+    except KubeopsError:
+        before = timedelta(0)  # unreadable, as why_due says
+    return issuance.why_due(wanted.leaf, pem, pem, wanted.ca_cert, now, before)
+
+
+def _why_write(observed: Observed, config: Kubeconfig | None, wanted: Wanted) -> str:
+    if observed.kubeconfig is None:
+        return "it is missing"
+    if config is None or len(config.users) != 1 or len(config.clusters) != 1:
+        return "it cannot be read"
+    user = next(iter(config.users.values()))
+    if (user.certificate_file, user.key_file) != (paths.KUBELET_CLIENT, paths.KUBELET_CLIENT):
+        return "its user is not the file that the kubelet rotates"
+    cluster = next(iter(config.clusters.values()))
+    if cluster.authority.strip() != wanted.ca_cert.strip() and cluster.authority_file != paths.CA_CERT:
+        return "it trusts another CA than the cluster's"
+    return ""
+
+
+def _why_restart(observed: Observed, steps: list[Step]) -> str:
+    if steps:
+        return "it reads these files when it starts"
+    if observed.unfinished:
+        return "an earlier repair did not come to its end"
+    return "" if observed.healthy else "it does not answer on its health port"
+
+
+def _parsed(observed: Observed) -> Kubeconfig | None:
+    try:
+        return kubeconfig.parse((observed.kubeconfig or "").encode())
+    except Unreadable:
+        return None
+
+
+def _server(config: Kubeconfig | None) -> str:
+    return next((cluster.server for cluster in config.clusters.values()), "") if config else ""
+
+
+def _ended(certificate: bytes | None, now: datetime) -> str:
+    if certificate is None:
+        return ""
+    try:
+        left = issue.validity(certificate)[1] - now
+    except KubeopsError:
+        return "cannot be read"
+    return f"ended {duration.describe(-left)} ago" if left <= timedelta(0) else ""
+
+
+def _serverless(reason: str) -> Refused:
+    return Refused(
+        "kubelet_server_unknown",
+        f"{paths.KUBELET_CONF}: {reason}, and nothing says where the API is",
+        "kubelet_client_server",
+        "set it to the URL of the API's endpoint",
+    )

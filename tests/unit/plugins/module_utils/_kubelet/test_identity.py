@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A kubelet is repaired where it needs that, and left alone where it does not."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import kubeconfig as kubeadm
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubelet import identity
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, policy
+
+NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
+KIND = "ecdsa-p256"
+SERVER = "https://192.0.2.100:8443"
+
+
+def authority() -> tuple[bytes, bytes]:
+    key = issue.make_key(KIND)
+    return key, issue.make_ca(key, "kubernetes", NOW - timedelta(days=60), timedelta(days=3650))
+
+
+CA_KEY, CA = authority()
+OTHER_KEY, OTHER_CA = authority()
+WANTED = identity.Wanted("w1", CA, policy.threshold("1d,5%", "renew_before"))
+
+
+def client(days: float = 300, name: str = "w1", ca: tuple[bytes, bytes] = (CA, CA_KEY)) -> bytes:
+    leaf = issue.Leaf(f"system:node:{name}", ("system:nodes",))
+    key, certificate = issue.issue(leaf, *ca, NOW - timedelta(days=30), timedelta(days=30 + days), KIND)
+    return certificate + key
+
+
+PAIR = client()
+GOOD = identity.Observed(PAIR, identity.document(SERVER, CA), healthy=True)
+ISSUED = [identity.ISSUE, identity.RESTART]
+EMBEDDED = identity.document(SERVER, CA).replace(
+    f"client-certificate: {identity.paths.KUBELET_CLIENT}",
+    f"client-certificate-data: {base64.b64encode(PAIR).decode()}",
+)
+
+
+@pytest.mark.parametrize(
+    ("observed", "actions"),
+    [
+        (GOOD, []),
+        (replace(GOOD, client=client(-1)), ISSUED),
+        (replace(GOOD, client=client(0.5)), ISSUED),
+        (replace(GOOD, client=client(20)), []),
+        (replace(GOOD, client=None), ISSUED),
+        (replace(GOOD, client=b"nonsense"), ISSUED),
+        (replace(GOOD, client=client(name="w2")), ISSUED),
+        (replace(GOOD, client=client(ca=(OTHER_CA, OTHER_KEY))), ISSUED),
+        (replace(GOOD, client=PAIR.partition(b"-----BEGIN EC")[0] + issue.make_key(KIND)), ISSUED),
+        (replace(GOOD, kubeconfig=EMBEDDED), [identity.WRITE, identity.RESTART]),
+        (replace(GOOD, kubeconfig=identity.document(SERVER, OTHER_CA)), [identity.WRITE, identity.RESTART]),
+        (replace(GOOD, self_signed=client(-1)), [identity.REMOVE, identity.RESTART]),
+        (replace(GOOD, self_signed=client()), []),
+        (replace(GOOD, unfinished=True), [identity.RESTART]),
+        (replace(GOOD, healthy=False), [identity.RESTART]),
+    ],
+    ids=[
+        *("good", "ended", "about to end", "days left", "missing", "unreadable", "of another node", "of another CA"),
+        *("with another key", "embedded", "trusts another CA", "serving ended", "serving good", "killed", "down"),
+    ],
+)
+def test_what_is_repaired(observed: identity.Observed, actions: list[str]) -> None:
+    planned = identity.plan(observed, WANTED, NOW)
+    assert [step.action for step in planned.steps] == actions
+    assert all(step.reason for step in planned.steps)
+
+
+def test_a_kubeconfig_that_is_gone_needs_to_know_where_the_api_is() -> None:
+    gone = replace(GOOD, kubeconfig=None)
+    assert [refusal.rule for refusal in identity.plan(gone, WANTED, NOW).refusals] == ["kubelet_server_unknown"]
+    step = identity.plan(gone, replace(WANTED, server=SERVER), NOW).steps[0]
+    assert (step.action, kubeadm.server(step.data["text"])) == (identity.WRITE, SERVER)
+
+
+def test_the_server_stays() -> None:
+    step = identity.plan(replace(GOOD, kubeconfig=EMBEDDED), WANTED, NOW).steps[0]
+    assert kubeadm.server(step.data["text"]) == SERVER
+    assert kubeadm.identity(step.data["text"]).cert_file == identity.paths.KUBELET_CLIENT
