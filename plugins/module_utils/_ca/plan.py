@@ -1,0 +1,164 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one node has to do to reach a stage of the rotation (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from .._core.plan import Plan, Refused, Step
+from .._kubeadm import paths
+from .._x509.model import Certificate
+from . import model
+from .model import DROPPED, FINISHED, KUBELET_LEAVES, MADE, MOVED, SIGNED, TRUSTED, Authority, Node
+
+WRITE_CERT = "write_certificates"
+WRITE_KEY = "write_key"
+TRUST = "trust"
+MANIFEST = "manifest"
+REISSUE = "reissue"
+KUBELET_CLIENT = "request"
+REMOVE = "remove"
+RESTART = "restart"
+
+CONTROLLER_MANAGER_MANIFEST = f"{paths.MANIFESTS}/kube-controller-manager.yaml"
+# What each component reads only when it starts. API servers and kubelets follow their client CAs, and API
+# servers and etcd their own certificates, by themselves.
+READ_ONCE: Mapping[str, tuple[str, ...]] = {
+    "etcd": (f"{paths.PKI}/etcd/ca.crt",),
+    "kube-apiserver": (f"{paths.PKI}/etcd/ca.crt",),
+    "kube-controller-manager": (paths.CA_CERT, f"{paths.KUBERNETES}/controller-manager.conf"),
+    "kube-scheduler": (f"{paths.KUBERNETES}/scheduler.conf",),
+    "kubelet": (paths.KUBELET_CONF, paths.KUBELET_CLIENT),
+}
+_SINGLE = re.compile(r"(--(?:client-ca-file|cluster-signing-cert-file)=)(\S+)")
+
+
+def plan(stage: str, node: Node) -> Plan:
+    """Return the steps that bring this node to the stage; none where it is there or past it."""
+    active = [one for one in node.authorities.values() if one.incoming is not None]
+    if not active:
+        return Plan()
+    steps = [step for one in active for step in _bundle(stage, one)]
+    if model.CLUSTER in {one.name for one in active}:
+        steps += _cluster(stage, node)
+    steps += _leaves(stage, node, {one.name for one in active})
+    if stage == FINISHED:
+        steps += _clean(node, active)
+    touched = {step.target for step in steps}
+    refusals = tuple(_refusals(stage, node, active))
+    return Plan((*steps, *restarts(node, touched)), refusals)
+
+
+def wanted(stage: str, authority: Authority) -> tuple[Certificate, ...]:
+    """Return the certificates that a CA's file holds at this stage, or later ones that it holds already."""
+    incoming = authority.incoming
+    if incoming is None or stage == MADE:
+        return authority.bundle
+    old = tuple(one for one in authority.bundle if one.fingerprint != incoming.fingerprint)
+    if stage == TRUSTED:
+        return authority.bundle if len(old) < len(authority.bundle) else (*old, incoming)
+    return (incoming, *old) if stage in (SIGNED, MOVED) else (incoming,)
+
+
+def restarts(node: Node, touched: Collection[str] = ()) -> list[Step]:
+    """Return components that read a file before it was written, or would have."""
+    steps = []
+    for component, read in READ_ONCE.items():
+        began = node.began.get(component)
+        newer = [path for path in read if path in touched or node.modified.get(path, 0.0) > (began or 0.0)]
+        if began is not None and newer:
+            steps.append(Step(RESTART, component, f"it read {', '.join(newer)} when it started"))
+    return steps
+
+
+def manager_manifest(manifest: str, single: str) -> str:
+    """Return the controller manager's manifest with the file that it signs with."""
+    ours = (paths.CA_CERT, model.SIGNING)
+    return _SINGLE.sub(lambda match: match[1] + (single if match[2] in ours else match[2]), manifest)
+
+
+def _bundle(stage: str, authority: Authority) -> list[Step]:
+    """The key first: a certificate without its key would be the longer trouble, and the next run ends it."""
+    steps = []
+    incoming = authority.incoming
+    if stage == SIGNED and incoming and authority.next_key and authority.key != incoming.public_key:
+        steps.append(Step(WRITE_KEY, authority.place.key, "the incoming CA signs from now on"))
+    after = wanted(stage, authority)
+    if _prints(after) != _prints(authority.bundle):
+        reason = {TRUSTED: "both CAs are trusted", DROPPED: "the old CA is dropped"}.get(stage, "the incoming CA signs")
+        steps.append(Step(WRITE_CERT, authority.place.cert, reason, {"certificates": after}))
+    return steps
+
+
+def _cluster(stage: str, node: Node) -> list[Step]:
+    """Kubeconfigs, and what the controller manager signs with."""
+    after = wanted(stage, node.authorities[model.CLUSTER])
+    steps = [
+        Step(TRUST, path, "it shall trust what the node trusts", {"certificates": after})
+        for path, prints in node.trust.items()
+        if stage != MADE and set(prints) != set(_prints(after))
+    ]
+    return [*_signing(stage, node, after), *steps]
+
+
+def _signing(stage: str, node: Node, after: tuple[Certificate, ...]) -> list[Step]:
+    if not node.control_plane or stage in (MADE, FINISHED):
+        return []
+    single = paths.CA_CERT if len(after) == 1 else model.SIGNING
+    steps = []
+    if single == model.SIGNING and node.signing != _prints(after[:1]):
+        reason = "the controller manager signs with one CA"
+        steps.append(Step(WRITE_CERT, model.SIGNING, reason, {"certificates": after[:1]}))
+    text = manager_manifest(node.manager, single)
+    if text != node.manager:
+        steps.append(Step(MANIFEST, CONTROLLER_MANAGER_MANIFEST, f"it signs with {single}", {"text": text}))
+    return steps
+
+
+def _leaves(stage: str, node: Node, active: Collection[str]) -> list[Step]:
+    due = [leaf for leaf in node.leaves if leaf.authority in active and not leaf.moved]
+    if stage == SIGNED:
+        return [
+            Step(REISSUE, leaf.path, "the old CA signed it", {"name": leaf.name})
+            for leaf in due
+            if leaf.name not in KUBELET_LEAVES
+        ]
+    if stage == MOVED:
+        return [Step(KUBELET_CLIENT, leaf.path, "the old CA signed it") for leaf in due if leaf.name in KUBELET_LEAVES]
+    return []
+
+
+def _clean(node: Node, active: Collection[Authority]) -> list[Step]:
+    files = [path for one in active for path in (one.place.next_key, one.place.next_cert)]
+    if not node.control_plane:
+        return []
+    signing = [model.SIGNING] if node.signing else []
+    return [Step(REMOVE, path, "the rotation is over") for path in (*signing, *files)]
+
+
+def _refusals(stage: str, node: Node, active: Collection[Authority]) -> list[Refused]:
+    """A later stage than the node is ready for."""
+    if stage in (SIGNED, MOVED):
+        return [
+            _early(stage, f"{one.place.cert} does not trust the incoming CA yet")
+            for one in active
+            if one.reached == MADE
+        ]
+    if stage == DROPPED:
+        return [_early(stage, f"the old CA signed {name}") for name in node.behind(MOVED)]
+    if stage == FINISHED:
+        return [_early(stage, f"{one.place.cert} is {one.reached}") for one in active if one.reached != DROPPED]
+    return []
+
+
+def _early(stage: str, seen: str) -> Refused:
+    return Refused(
+        "ca_stage", f"stage {stage} comes too early: {seen}", "", "run the playbook rotate_ca from its start"
+    )
+
+
+def _prints(certificates: Collection[Certificate]) -> tuple[str, ...]:
+    return tuple(one.fingerprint for one in certificates)

@@ -1,0 +1,115 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observes how far a node is in the rotation of its CAs. Changes nothing, needs no API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .._core import files, processes
+from .._core.runner import Runner
+from .._kubeadm import containers, kubeconfig, paths
+from .._x509 import load, renew
+from .._x509.model import Certificate
+from . import model, plan
+
+KUBECONFIGS = ("admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf")
+
+
+def control_plane() -> bool:
+    """Tell whether this node runs a controller manager of kubeadm's."""
+    return Path(plan.CONTROLLER_MANAGER_MANIFEST).exists()
+
+
+def places() -> list[model.Place]:
+    """Return the CAs of this node: a worker has the cluster's alone, and an external etcd has its own elsewhere."""
+    known = model.PLACES if control_plane() else model.PLACES[:1]
+    without = () if Path(f"{paths.MANIFESTS}/etcd.yaml").exists() else (model.ETCD,)
+    return [place for place in known if Path(place.cert).exists() and place.name not in without]
+
+
+def observe(runner: Runner, names: Sequence[str], incoming: Mapping[str, str]) -> model.Node:
+    """Read the node. incoming: PEM of the CAs that come, by name, where the node has no file of them itself."""
+    here = [place for place in places() if place.name in names]
+    authorities = {place.name: authority(place, incoming.get(place.name, "")) for place in here}
+    return model.Node(
+        authorities=authorities,
+        trust=_trust(),
+        leaves=[*(_leaves(runner, authorities) if control_plane() else []), *_kubelet_leaves(authorities)],
+        manager=files.read_text(plan.CONTROLLER_MANAGER_MANIFEST) or "",
+        signing=_prints(files.read_bytes(model.SIGNING)),
+        began=began(runner),
+        modified=_modified(),
+    )
+
+
+def authority(place: model.Place, incoming: str = "") -> model.Authority:
+    """Read one CA."""
+    waiting = files.read_bytes(place.next_cert) or incoming.encode("ascii")
+    return model.Authority(
+        place,
+        bundle=load.certificates(files.read_bytes(place.cert) or b""),
+        incoming=load.certificates(waiting)[0] if waiting else None,
+        key=_public(place.key),
+        next_key=_public(place.next_key),
+    )
+
+
+def began(runner: Runner) -> dict[str, float]:
+    """Return when the kubelet, and each running component of a control plane, began."""
+    found = processes.started(["kubelet"])
+    if control_plane():
+        newest = containers.newest(runner)
+        found.update({name: one.began for name, one in newest.items() if one.running and name in plan.READ_ONCE})
+    return found
+
+
+def _trust() -> dict[str, tuple[str, ...]]:
+    """What each kubeconfig embeds; one that names a file instead trusts what the file says."""
+    found = {}
+    for name in KUBECONFIGS:
+        path = f"{paths.KUBERNETES}/{name}"
+        pem = kubeconfig.certificate_authority(files.read_text(path) or "")
+        if pem:
+            found[path] = _prints(pem.encode("ascii"))
+    return found
+
+
+def _leaves(runner: Runner, authorities: Mapping[str, model.Authority]) -> list[model.Leaf]:
+    return [
+        _leaf(each.entry.name, each.entry.path, each.certificate, authorities[each.entry.authority])
+        for each in renew.observe(runner).found
+        if each.entry.authority in authorities and each.certificate is not None
+    ]
+
+
+def _kubelet_leaves(authorities: Mapping[str, model.Authority]) -> list[model.Leaf]:
+    cluster = authorities.get(model.CLUSTER)
+    if cluster is None:
+        return []
+    embedded = kubeconfig.identity(files.read_text(paths.KUBELET_CONF) or "").pem.encode("ascii")
+    current = files.read_bytes(paths.KUBELET_CLIENT)
+    pairs = (("kubelet.conf", paths.KUBELET_CONF, embedded), ("kubelet-client", paths.KUBELET_CLIENT, current))
+    return [_leaf(name, path, pem, cluster) for name, path, pem in pairs if pem]
+
+
+def _leaf(name: str, path: str, pem: bytes, signer: model.Authority) -> model.Leaf:
+    moved = signer.incoming is not None and load.signed_by(load.certificates(pem)[0], signer.incoming)
+    return model.Leaf(name, path, signer.name, moved)
+
+
+def _public(path: str) -> bytes:
+    key = files.read_bytes(path)
+    return load.private_key(key).public_key if key else b""
+
+
+def _prints(pem: bytes | None) -> tuple[str, ...]:
+    found: tuple[Certificate, ...] = load.certificates(pem) if pem else ()
+    return tuple(one.fingerprint for one in found)
+
+
+def _modified() -> dict[str, float]:
+    read = {Path(path) for known in plan.READ_ONCE.values() for path in known}
+    return {str(path): path.stat().st_mtime for path in read if path.exists()}

@@ -1,0 +1,93 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far a cluster is in the rotation of its CAs, and what keeps it from going on (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import model
+
+# Stages by the names that the playbook uses; two of them concern the cluster, not its nodes.
+PUBLISHED, WITHDRAWN = "published", "withdrawn"
+WORDS = {
+    model.MADE: "the incoming CAs lie beside the old ones on the control planes",
+    model.TRUSTED: "every node trusts both; what reads them at its start restarts, one control plane at a time",
+    PUBLISHED: "cluster-info and the pods' bundles hold both; pods are replaced",
+    model.SIGNED: "the incoming CAs sign; control planes have certificates and kubeconfigs of theirs",
+    model.MOVED: "every kubelet has a client certificate of the incoming CA",
+    model.DROPPED: "no node trusts the old CAs; what reads them at its start restarts once more",
+    WITHDRAWN: "cluster-info, the pods' bundles and aggregated API servers hold the new CAs alone",
+    model.FINISHED: "what only the rotation needed is removed",
+}
+ORDER = tuple(WORDS)
+ON_CONTROL_PLANES = (model.MADE, model.SIGNED, model.FINISHED)
+
+
+def start(control_planes: Sequence[str], results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return ``authorities`` to rotate, and the ``holder`` of the incoming ones.
+
+    A rotation under way is ended before another CA is begun.
+    """
+    found = [(host, one) for host in control_planes for one in results.get(host, {}).get("authorities", [])]
+    holders = [host for host, one in found if one["incoming"]]
+    names = {one["name"] for __, one in found if (one["incoming"] if holders else one["due"])}
+    return {
+        "authorities": [name for name in model.NAMES if name in names],
+        "holder": (holders or [*control_planes, ""])[0],
+    }
+
+
+def report(
+    started: Mapping[str, Any],
+    results: Mapping[str, Mapping[str, Any]],
+    control_planes: Sequence[str],
+    left_out: Sequence[str],
+    nodes: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return the ``table`` of stages and ``refusals``, sentences.
+
+    results: what ca_rotation returned, by host. nodes: the cluster's, with name and ready.
+    """
+    lines = [f"{', '.join(started['authorities']) or 'nothing'} to rotate"]
+    for stage in WORDS if started["authorities"] else ():
+        lines.append(f"{stage:<10} {WORDS[stage]}: {_progress(stage, results, control_planes)}")
+    return {"table": lines, "refusals": _refusals(results, left_out, nodes) if started["authorities"] else []}
+
+
+def _progress(stage: str, results: Mapping[str, Mapping[str, Any]], control_planes: Sequence[str]) -> str:
+    if stage in (PUBLISHED, WITHDRAWN):
+        return "looked at when its turn comes"
+    hosts = [host for host in results if host in control_planes or stage not in ON_CONTROL_PLANES]
+    done = [host for host in hosts if _done(stage, results[host])]
+    left = [host for host in hosts if host not in done]
+    return "; ".join(f"{word} {', '.join(names)}" for word, names in (("done on", done), ("to do on", left)) if names)
+
+
+def _done(stage: str, result: Mapping[str, Any]) -> bool:
+    levels = (model.NOTHING, *model.STAGES)
+    reached = [levels.index(one["reached"]) for one in result.get("authorities", [])]
+    if not reached or stage == model.FINISHED:
+        return not reached
+    wanted = model.SIGNED if stage == model.MOVED else stage
+    behind = [name for name in result.get("behind", []) if stage == model.MOVED or name not in model.KUBELET_LEAVES]
+    return min(reached) >= levels.index(wanted) and not (stage in (model.SIGNED, model.MOVED) and behind)
+
+
+def _refusals(
+    results: Mapping[str, Mapping[str, Any]], left_out: Sequence[str], nodes: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """A node that is not taken along would be cut off when the old CA is dropped."""
+    known = {result.get("node_name") for result in results.values()}
+    unknown = [str(node["name"]) for node in nodes if node["name"] not in known]
+    down = [str(node["name"]) for node in nodes if not node["ready"]]
+    found = []
+    if left_out:
+        found.append(f"The run leaves out {', '.join(left_out)}. Fix: run without --limit, with every host up.")
+    if unknown:
+        found.append(f"Nodes of the cluster are no hosts of this run: {', '.join(unknown)}. Fix: add or remove them.")
+    if down:
+        found.append(f"Nodes are not Ready: {', '.join(down)}. Fix: repair or remove them first.")
+    return found
