@@ -141,7 +141,8 @@ def _control_plane(
     if planned.changed and not module.check_mode:
         if cluster.encryption_file:
             encryption.require(cluster.encryption_file)
-        reconfigure.require_others_ready(client, planned, node.name)
+        if any(step.action == drift.MANIFEST for step in planned.steps):
+            reconfigure.require_others_ready(client, node.name)
         reconfigure.act(runner, planned, documents, client.url)
         _verify(drift.plan(wanted, reconfigure.observe_control_plane(client), names))
     return {**planned.as_result(), "kubelet_config_changed": drift.changes_kubelet_config(planned)}

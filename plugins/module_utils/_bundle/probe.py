@@ -79,11 +79,13 @@ class Probe:
 
     def images(self) -> dict[str, str] | None:
         """Images of the runtime, None when it (or crictl) does not answer."""
-        crictl = Path(self.layout.bin_dir, "crictl")
-        if not crictl.exists():
+        # bin_dir may be a directory of programs that are not in use yet.
+        beside = Path(self.layout.bin_dir, "crictl")
+        crictl = str(beside) if beside.exists() else self.runner.which("crictl")
+        if not crictl:
             return None
         endpoint = f"unix://{self.socket}"
-        argv = [str(crictl), "--runtime-endpoint", endpoint, "--image-endpoint", endpoint, "images", "--output", "json"]
+        argv = [crictl, "--runtime-endpoint", endpoint, "--image-endpoint", endpoint, "images", "--output", "json"]
         listed = self.runner.run(argv, check=False, timeout=60)
         if listed.rc != 0:
             return None

@@ -18,6 +18,7 @@ from .._core.errors import KubeopsError
 from .._core.runner import Runner
 from .._kubeadm import command, config, credentials, drift, generate, kubeconfig, paths, state, static_pod
 from .._kubeadm.api import admin
+from .._kubeadm.probe import own_node_name
 from .._node.probe import probe_node
 from .._x509 import check, load
 from .settings import feature_gates, flag_names, yaml_gates, yaml_scalar
@@ -123,7 +124,7 @@ def _generated(runner: Runner, apiserver: static_pod.StaticPod, patches: str) ->
     """What kubeadm would write from the cluster's own configuration, by component."""
     with admin() as api:
         cluster = credentials.cluster_configuration(api)
-    name = kubeconfig.node_name(files.read_text(paths.KUBELET_CONF) or "", files.read_text(paths.KUBELET_CLIENT) or "")
+    name = own_node_name()
     port = int(apiserver.argument("secure-port", "6443"))
     document = dict(config.upload_certs_document("", apiserver.argument("advertise-address"), port))
     del document["certificateKey"]

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-_PHASE = re.compile(r"^\[(?P<name>[a-z][a-z0-9-]*)\]")
+_PHASE = re.compile(r"^\[(?P<name>[a-z][a-z0-9/-]*)\]")
 _ERROR = re.compile(r"^(?:error:? )?(?:error execution phase|error[: ]|\[preflight\] Some fatal|\s*\[ERROR )")
 _TOKEN = re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b")
 _CERTIFICATE_KEY = re.compile(r"\b[a-f0-9]{64}\b")

@@ -34,7 +34,7 @@ def probe_kubernetes(runner: Runner) -> dict[str, Any]:
     del runner  # everything is read from files and sockets; the signature is the probes' own
     manifests = _manifests()
     kubelet_conf = files.read_text(paths.KUBELET_CONF) or ""
-    name = kubeconfig.node_name(kubelet_conf, files.read_text(paths.KUBELET_CLIENT) or "")
+    name = own_node_name()
     api_ready = _api_ready(manifests)
     markers = _markers(manifests, _cluster_markers(kubelet_conf, name, _api_url(manifests, api_ready, kubelet_conf)))
     concluded = state.classify(markers)
@@ -51,6 +51,25 @@ def probe_kubernetes(runner: Runner) -> dict[str, Any]:
         "components": {key: {"image": pod.image, "version": pod.version} for key, pod in manifests.items()},
         "etcd_member": _etcd_member(manifests),
     }
+
+
+def own_node_name() -> str:
+    """Name of this machine's Node, empty where it has no identity yet."""
+    return kubeconfig.node_name(files.read_text(paths.KUBELET_CONF) or "", files.read_text(paths.KUBELET_CLIENT) or "")
+
+
+def own_node() -> dict[str, Any] | None:
+    """This machine's Node object, asked for as its kubelet; None where no answer came."""
+    kubelet_conf = files.read_text(paths.KUBELET_CONF) or ""
+    with _identity_files(kubelet_conf) as (cert_file, key_file):
+        if not cert_file:
+            return None
+        url = f"{kubeconfig.server(kubelet_conf)}/api/v1/nodes/{own_node_name()}"
+        answer = _ask(url, ca_file=paths.CA_CERT, cert_file=cert_file, key_file=key_file)
+    if answer is None or answer.status != 200:
+        return None
+    node: dict[str, Any] = json.loads(answer.body)
+    return node
 
 
 def _cluster_ca() -> str:

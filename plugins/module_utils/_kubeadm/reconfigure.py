@@ -19,7 +19,7 @@ from .._core import clock, files
 from .._core.errors import KubeopsError, Refusal
 from .._core.plan import Plan, Step
 from .._core.runner import Runner
-from . import cluster_probe, command, config, drift, generate, kubeconfig, paths, probe, static_pod
+from . import cluster_probe, command, config, containers, drift, generate, kubeconfig, paths, probe, static_pod
 from .api import ApiClient, admin, object_path
 
 NAMESPACE = "kube-system"
@@ -73,14 +73,12 @@ def served_names(url: str) -> frozenset[str]:
     return frozenset(str(entry[1]) for entry in names)
 
 
-def require_others_ready(api: ApiClient, planned: Plan, node_name: str) -> None:
+def require_others_ready(api: ApiClient, node_name: str) -> None:
     """Raise Refusal before anything restarts here while another control plane is not up.
 
-    This keeps API and quorum through a change, and stops a setting that broke one
-    control plane from reaching the next.
+    This keeps API and quorum through a change, and stops one that broke one control
+    plane from reaching the next.
     """
-    if not any(step.action == drift.MANIFEST for step in planned.steps):
-        return
     deadline = clock.monotonic() + OTHERS_TIMEOUT
     while True:
         down = cluster_probe.not_ready(api, without=node_name)
@@ -159,19 +157,12 @@ def _renew_certificate(runner: Runner, step: Step, documents: Sequence[config.Do
 
 def _replace_manifest(runner: Runner, step: Step, url: str) -> None:
     name = step.data["name"]
-    before = _container(runner, name)
+    before = containers.running(runner, name)
     files.write_atomic(step.target, step.data["text"], mode=0o600, backup=True)
     health = f"{url}/readyz" if name == "kube-apiserver" else HEALTH[name]
-    _wait(name, lambda: _container(runner, name) not in ("", before) and probe.healthy(health), runner)
+    _wait(name, lambda: containers.running(runner, name) not in ("", before) and probe.healthy(health), runner)
     # Whatever restarted, the node counts as healthy when its API server says so.
     _wait("kube-apiserver", lambda: probe.healthy(f"{url}/readyz"), runner)
-
-
-def _container(runner: Runner, name: str) -> str:
-    """Return the id of the running container of a component; empty when none runs."""
-    listed = runner.run(["crictl", "ps", "--name", f"^{name}$", "--output", "json"], timeout=30)
-    containers = json.loads(listed.stdout).get("containers", [])
-    return str(containers[0]["id"]) if containers else ""
 
 
 def _wait(what: str, ready: Callable[[], bool], runner: Runner) -> None:

@@ -36,6 +36,7 @@ class Observed:
         stored: kubernetesVersion of the ClusterConfiguration, which upgrade apply uploads.
         kube_proxy: version of the addon's image, empty where the cluster has none of kubeadm's.
         others: oldest of VERSIONED on each other control plane, by node name.
+        kubelet: version of the kubelet that is installed on a worker.
         kubelet_config_differs: kubeadm would write another kubelet configuration on this node.
     """
 
@@ -44,6 +45,7 @@ class Observed:
     stored: str = ""
     kube_proxy: str = ""
     others: Mapping[str, str] = field(default_factory=dict)
+    kubelet: str = ""
     kubelet_config_differs: bool = False
 
 
@@ -96,6 +98,8 @@ def _reasons(target: str, seen: Observed) -> Iterator[str]:
         yield f"the cluster's configuration says {seen.stored}"
     if seen.components and not behind and _addons_due(target, seen):
         yield f"every control plane runs {target}, the addon kube-proxy {seen.kube_proxy}"
+    if seen.kubelet not in ("", target):
+        yield f"the kubelet is {seen.kubelet}, and kubeadm renews what it reads before it follows"
     if seen.kubelet_config_differs:
         yield "the kubelet's configuration differs from the cluster's"
 

@@ -1,0 +1,61 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The probe as a transient systemd unit of a control plane."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .._core import files
+from .._core.errors import KubeopsError
+from .._core.runner import Runner
+from .._kubeadm import kubeconfig, paths
+from .._kubeadm.api import admin, object_path
+from . import program
+
+UNIT = "kubeops-api-probe.service"
+PROGRAM = f"{paths.RUN}/api_probe.py"
+IDENTITY = f"{paths.RUN}/api-probe.pem"
+ACCOUNT = f"{paths.RUN}/api-probe.json"
+COORDINATION = "coordination.k8s.io/v1"
+
+
+def active(runner: Runner) -> bool:
+    """Whether a count is going on."""
+    return runner.run(["systemctl", "is-active", "--quiet", UNIT], check=False, timeout=30).rc == 0
+
+
+def start(runner: Runner, source: str, python: str, server: str, hours: int) -> None:
+    """Begin a new count; raises KubeopsError where the program does not start."""
+    runner.run(["systemctl", "stop", UNIT], check=False, timeout=60)  # there need not be one
+    files.remove(ACCOUNT)
+    with admin() as api:
+        identity = kubeconfig.identity(files.read_text(paths.ADMIN_CONF) or "")
+        files.write_atomic(IDENTITY, identity.pem, mode=0o600)
+        files.write_atomic(PROGRAM, source, mode=0o644)
+        server = server or api.url.partition("//")[2]
+    command = [python, "-I", PROGRAM, "--server", server, "--ca", paths.CA_CERT]
+    command += ["--identity", IDENTITY, "--account", ACCOUNT]
+    limit = f"--property=RuntimeMaxSec={hours}h"
+    runner.run(["systemd-run", "--quiet", "--collect", f"--unit={UNIT}", limit, "--", *command], timeout=60)
+
+
+def account() -> dict[str, Any]:
+    """What was counted so far; empty where nothing was."""
+    text = files.read_text(ACCOUNT)
+    return dict(json.loads(text)) if text else {}
+
+
+def stop(runner: Runner) -> None:
+    """End the count, leave the account, and take away everything else."""
+    runner.run(["systemctl", "stop", UNIT], check=False, timeout=60)  # there need not be one
+    for path in (IDENTITY, PROGRAM):
+        Path(path).unlink(missing_ok=True)
+    try:
+        with admin() as api:
+            api.delete(object_path("leases", program.NAME, "kube-system", COORDINATION))
+    except KubeopsError:
+        pass  # an empty Lease harms nobody, and what was counted says more about the API

@@ -1,0 +1,164 @@
+#!/usr/bin/python
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Edge of kubeadm_upgrade: a version in, a node that kubeadm has brought there out."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kubeadm_upgrade
+short_description: Upgrade the control plane of a node, or what its kubelet reads, with kubeadm
+version_added: 1.0.0
+author: kubeops.cluster contributors (@kubeops)
+description:
+  - Reads what runs on this node and what the cluster stores, and runs C(kubeadm upgrade apply) where the cluster's
+    configuration is older, else C(kubeadm upgrade node) where this node is. Otherwise it does nothing, also after a run
+    that was killed.
+  - On a control plane it first sees that every other control plane is up, and lets another etcd member lead.
+  - Afterwards it sees for itself that the static pods run the version, that this node's API server is ready and says
+    so, and that its etcd answers. Where they do not, it puts the manifests back that kubeadm kept, and fails. etcd
+    stays on the version that it has.
+  - Installs nothing; the kubeadm of the wanted version has to be on the node already. The kubelet is not restarted.
+  - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/).
+extends_documentation_fragment:
+  - kubeops.cluster.attributes.changes
+options:
+  version:
+    description: Kubernetes version, C(1.36.3) or C(v1.36.3).
+    type: str
+    required: true
+  ignore_preflight:
+    description: Names of kubeadm's preflight errors to treat as warnings.
+    type: list
+    elements: str
+    default: []
+  patches:
+    description: Directory of kubeadm's patches on the node. Empty for none.
+    type: path
+    default: ''
+  etcd_upgrade:
+    description: Whether etcd moves along.
+    type: bool
+    default: true
+  certificate_renewal:
+    description: Whether kubeadm renews the certificates of this control plane.
+    type: bool
+    default: true
+  manifests_timeout:
+    description: Seconds that kubeadm waits for each static pod.
+    type: int
+    default: 300
+  lock_timeout:
+    description: Seconds to wait for another run that still works on this node.
+    type: int
+    default: 1200
+"""
+
+EXAMPLES = r"""
+- name: Upgrade this control plane
+  kubeops.cluster.kubeadm_upgrade:
+    version: 1.36.3
+  throttle: 1
+"""
+
+RETURN = r"""
+plan:
+  description: The step, with its reason. Empty on a node that has nothing to do.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"action": "apply", "target": "v1.36.3", "reason": "this node runs kube-apiserver v1.35.6"}]
+phases:
+  description: kubeadm's phases in order, with the seconds each took.
+  returned: when kubeadm ran
+  type: list
+  elements: dict
+  sample: [{"name": "upgrade/staticpods", "seconds": 61.2}]
+etcd_leader:
+  description: The etcd member that leads now in place of this node's, empty where that did not lead.
+  returned: when kubeadm ran
+  type: str
+rolled_back:
+  description: What came of putting the old manifests back.
+  returned: failure, where they were put back
+  type: str
+"""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._core.edge import run_module
+from ..module_utils._core.errors import KubeopsError
+from ..module_utils._core.runner import Runner
+from ..module_utils._kubeadm import api, command, journal, probe, reconfigure, safety, upgrade, upgrade_act
+
+
+def main() -> None:
+    """Parse options and run."""
+    module = AnsibleModule(
+        argument_spec={
+            "version": {"type": "str", "required": True},
+            "ignore_preflight": {"type": "list", "elements": "str", "default": []},
+            "patches": {"type": "path", "default": ""},
+            "etcd_upgrade": {"type": "bool", "default": True},
+            "certificate_renewal": {"type": "bool", "default": True},
+            "manifests_timeout": {"type": "int", "default": 300},
+            "lock_timeout": {"type": "int", "default": 1200},
+        },
+        supports_check_mode=True,
+    )
+    run_module(module, ensure)
+
+
+def ensure(module: AnsibleModule) -> dict[str, Any]:
+    """Observe, plan, refuse or act, verify, with this node to ourselves."""
+    params, runner = module.params, Runner(module)
+    target, name = f"v{params['version'].lstrip('v')}", probe.own_node_name()
+    with journal.exclusive(params["lock_timeout"]):
+        seen = upgrade_act.observe(runner, target, params["patches"], name)
+        # What a check run would have installed before counts as there.
+        planned = upgrade.plan(target, replace(seen, kubeadm=target) if module.check_mode else seen)
+        safety.refuse(planned.refusals)
+        if not planned.changed or module.check_mode:
+            return planned.as_result()
+        return {**planned.as_result(), **_upgrade(runner, params, planned.steps[0], name)}
+
+
+def _upgrade(runner: Runner, params: dict[str, Any], step: upgrade.Step, name: str) -> dict[str, Any]:
+    settings = upgrade.Settings(**{key: params[key] for key in upgrade.Settings.__dataclass_fields__})
+    leader = _prepare(name) if upgrade_act.static_pods() else ""
+    started = time.time()
+    try:
+        phases = upgrade_act.act(runner, step.target, step.action, settings)
+        upgrade_act.verify(step.target, name)
+    except KubeopsError as error:
+        raise _explained(error, step.target, started, name) from error
+    return {"phases": command.describe(phases), "etcd_leader": leader}
+
+
+def _prepare(name: str) -> str:
+    """Nothing restarts here while another control plane is down, and nobody waits for an election."""
+    with api.admin() as client:
+        reconfigure.require_others_ready(client, name)
+    return upgrade_act.hand_over_etcd()
+
+
+def _explained(error: KubeopsError, target: str, started: float, name: str) -> KubeopsError:
+    """The failure with what became of the node: kubeadm puts manifests back by itself only while it waits for them."""
+    outcome = upgrade_act.roll_back(started, name) if upgrade_act.static_pods() else "the kubelet was not touched"
+    return KubeopsError(
+        f"the upgrade of {name} to {target} failed: {error.what}",
+        seen=f"{error.seen}. {name}: {outcome}",
+        fix=f"{error.fix or 'look at the evidence'}; no other node is touched until then. "
+        "Run the same playbook again: it goes on from here",
+        details={**error.details, "rolled_back": outcome},
+    )
+
+
+if __name__ == "__main__":
+    main()

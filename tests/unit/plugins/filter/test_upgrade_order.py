@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Order and batches of a hop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.filter.upgrade_order import size, upgrade_order
+
+CONTROL_PLANES = ["cp1", "cp2", "cp3"]
+WORKERS = [f"w{number}" for number in range(1, 8)]
+NODES = [{"host": name, "name": f"node-{name}"} for name in CONTROL_PLANES + WORKERS]
+
+
+def hop(control_planes: list[str], kubelets: list[str]) -> dict[str, list[str]]:
+    return {
+        "control_planes": [f"node-{name}" for name in control_planes],
+        "kubelets": [f"node-{name}" for name in kubelets],
+    }
+
+
+def order(found: dict[str, list[str]], **options: Any) -> dict[str, Any]:
+    return upgrade_order(found, NODES, CONTROL_PLANES, **options)
+
+
+def test_control_planes_in_the_road_s_order_those_without_work_first() -> None:
+    found = order(hop(["cp3", "cp1"], ["cp2", "cp3", "w1"]))
+    assert found["control_planes"] == ["cp2", "cp3", "cp1"]
+    assert found["kubelets"] == ["cp2", "cp3"]
+    assert found["batches"] == [["w1"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "lengths"),
+    [
+        pytest.param({}, [1] * 7, id="one by one"),
+        pytest.param({"at_once": 3}, [3, 3, 1], id="number"),
+        pytest.param({"at_once": "30%"}, [2, 2, 2, 1], id="percentage rounded down"),
+        pytest.param({"at_once": "1%"}, [1] * 7, id="at least one"),
+        pytest.param({"at_once": "100%"}, [7], id="all"),
+        pytest.param({"at_once": 5, "max_unavailable": 2}, [2, 2, 2, 1], id="bounded"),
+        pytest.param({"at_once": "100%", "max_unavailable": "50%"}, [3, 3, 1], id="bounded by a percentage"),
+        pytest.param({"at_once": 3, "canary": 1}, [1, 2, 3, 1], id="canary first"),
+        pytest.param({"at_once": 1, "canary": 2}, [1] * 7, id="a canary is never more than a batch"),
+    ],
+)
+def test_batches(options: dict[str, Any], lengths: list[int]) -> None:
+    batches = order(hop([], WORKERS), **options)["batches"]
+    assert [len(batch) for batch in batches] == lengths
+    assert [host for batch in batches for host in batch] == WORKERS
+
+
+def test_groups_have_their_own_pace_and_never_mix() -> None:
+    groups = [{"name": "gpu", "hosts": ["w6", "w7"], "at_once": 1}, {"name": "web", "hosts": ["w1", "w2", "w3"]}]
+    found = order(hop([], WORKERS), groups=groups, at_once=2)
+    assert found["batches"] == [["w6"], ["w7"], ["w1", "w2"], ["w3"], ["w4", "w5"]]
+
+
+def test_nodes_outside_the_run_are_named() -> None:
+    found = upgrade_order(hop(["cp1"], ["cp1", "w1"]), [{"host": "w1", "name": "node-w1"}], CONTROL_PLANES)
+    assert found == {"control_planes": [], "kubelets": [], "batches": [["w1"]], "left_out": ["node-cp1"]}
+
+
+@pytest.mark.parametrize("value", ["many", "-1", "x%", ""])
+def test_a_size_that_is_none(value: str) -> None:
+    with pytest.raises(ValueError, match="invalid literal|negative"):
+        size(value, 10)
