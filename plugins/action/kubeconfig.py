@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ..plugin_utils import secret_file
 from ..plugin_utils.control_plane import run_anywhere
 
 
@@ -26,9 +25,9 @@ class ActionModule(ActionBase):
         dest = Path(str(self._task.args.get("dest", ""))).expanduser()
         if content is None:
             return self._without_cluster(result, dest)
-        changed = not _same(dest, content)
+        changed = not secret_file.same(dest, content)
         if changed and not self._task.check_mode:
-            _write(dest, content)
+            secret_file.write(dest, content)
         return {**result, "changed": changed, "dest": str(dest)}
 
     def _without_cluster(self, result: dict[str, Any], dest: Path) -> dict[str, Any]:
@@ -36,18 +35,3 @@ class ActionModule(ActionBase):
         if self._task.check_mode and result.get("rule") == "no_healthy_control_plane":
             return {"changed": True, "dest": str(dest), "control_plane": ""}
         return result
-
-
-def _same(dest: Path, content: str) -> bool:
-    return dest.is_file() and dest.stat().st_mode & 0o777 == 0o600 and dest.read_text(encoding="utf-8") == content
-
-
-def _write(dest: Path, content: str) -> None:
-    """Beside it first: a reader never sees half a file, and it is 0600 from its first byte."""
-    dest.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=dest.parent, prefix=f".{dest.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    Path(temporary).rename(dest)

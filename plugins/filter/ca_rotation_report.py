@@ -11,8 +11,8 @@ short_description: Stages of a rotation of CAs, how far each host is, and what f
 version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
-  - Puts together what M(kubeops.cluster.ca_rotation) observed on every host and what M(kubeops.cluster.cluster_facts) says
-    of the nodes.
+  - Puts together what M(kubeops.cluster.ca_rotation) observed on every host and what M(kubeops.cluster.cluster_facts)
+    says of the nodes.
 positional: hostvars, variable, groups, took_part, nodes
 options:
   _input:

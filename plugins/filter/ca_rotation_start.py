@@ -11,8 +11,8 @@ short_description: Which CAs are to be rotated, and which control plane holds th
 version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
-  - Reads what M(kubeops.cluster.ca_rotation) observed on the control planes. A rotation that is under way on one of them is
-    ended first; otherwise the CAs that are due are begun.
+  - Reads what M(kubeops.cluster.ca_rotation) observed on the control planes. A rotation that is under way on one of
+    them is ended first; otherwise the CAs that are due are begun.
 positional: hostvars, variable
 options:
   _input:

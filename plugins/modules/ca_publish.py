@@ -17,14 +17,15 @@ description:
   - Brings C(cluster-info), which nodes that join trust, and C(extension-apiserver-authentication), which aggregated API
     servers trust, to these files. Waits until the controller manager has done so with C(kube-root-ca.crt) in every
     namespace, which pods trust.
-  - During the rotation of a CA, lets Deployments, DaemonSets and StatefulSets replace their pods, once, by an annotation
-    of the pod template; a program reads the file when it starts. Pods without a controller are named in a warning.
+  - During the rotation of a CA, lets Deployments, DaemonSets and StatefulSets replace their pods, once, by an
+    annotation of the pod template; a program reads the file when it starts. Pods without a controller are named in a
+    warning.
 extends_documentation_fragment: kubeops.cluster.attributes.reads
 options:
   restart_workloads:
     description:
-      - Whose pods are replaced. V(system) means the namespace C(kube-system). With V(none), see yourself that everything
-        that speaks to the API from a pod has been restarted before the old CA is dropped.
+      - Whose pods are replaced. V(system) means the namespace C(kube-system). With V(none), see yourself that
+        everything that speaks to the API from a pod has been restarted before the old CA is dropped.
     type: str
     choices: [all, system, none]
     default: all

@@ -258,9 +258,8 @@ def _require_able(one: model.Authority) -> None:
 def _described(one: model.Authority, due_before: datetime | None, ends_within: Any) -> dict[str, Any]:
     signs = one.bundle[0]
     # Certificates begin a little before they are made.
-    old = (
-        signs.not_before + issue.CLOCK_SKEW < due_before if due_before else signs.not_after - clock.now() < ends_within
-    )
+    made, left = signs.not_before + issue.CLOCK_SKEW, signs.not_after - clock.now()
+    old = made < due_before if due_before else left < ends_within
     return {
         "name": one.name,
         "reached": one.reached,

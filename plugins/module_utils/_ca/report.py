@@ -51,10 +51,13 @@ def report(
 
     results: what ca_rotation returned, by host. nodes: the cluster's, with name and ready.
     """
-    lines = [f"{', '.join(started['authorities']) or 'nothing'} to rotate"]
-    for stage in WORDS if started["authorities"] else ():
-        lines.append(f"{stage:<10} {WORDS[stage]}: {_progress(stage, results, control_planes)}")
-    return {"table": lines, "refusals": _refusals(results, left_out, nodes) if started["authorities"] else []}
+    if not started["authorities"]:
+        return {"table": ["nothing to rotate"], "refusals": []}
+    stages = [f"{stage:<10} {words}: {_progress(stage, results, control_planes)}" for stage, words in WORDS.items()]
+    return {
+        "table": [f"{', '.join(started['authorities'])} to rotate", *stages],
+        "refusals": _refusals(results, left_out, nodes),
+    }
 
 
 def _progress(stage: str, results: Mapping[str, Mapping[str, Any]], control_planes: Sequence[str]) -> str:
