@@ -250,7 +250,7 @@ def _require_able(one: model.Authority) -> None:
         raise Refusal(
             "the key of the CA is not on this control plane",
             seen=f"{one.place.key} is missing",
-            fix="a CA kept elsewhere is rotated by its holder; bring the new one with the playbook external_ca",
+            fix="put the key in place for the rotation; a CA whose key never comes here has to be rotated by hand",
             rule="ca_external",
         )
 

@@ -16,7 +16,8 @@ description:
   - An action. The key is made on the controller and never leaves it; the certificate is requested through the API, with
     the signer C(kubernetes.io/kube-apiserver-client), by the first healthy host of the group C(control_plane).
   - With O(oidc), the kubeconfig holds no credentials; C(kubectl) fetches a token from the identity provider.
-  - The kubeconfig is written on the controller with mode 0600. Neither key nor certificate appears in a log or a result.
+  - The kubeconfig is written on the controller with mode 0600. Neither key nor certificate appears in a log or
+    a result.
   - One that serves is left alone. It is made anew when a third of its life is left, and when user, groups, server or CA
     changed.
   - A client certificate cannot be revoked, since Kubernetes reads no revocation list. Give a short O(lifetime).

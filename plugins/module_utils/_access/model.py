@@ -56,8 +56,7 @@ def require_ordinary(person: Person, allow_system: bool) -> None:
     if reserved and not allow_system:
         raise Refusal(
             f"{', '.join(reserved)} is reserved for Kubernetes itself",
-            seen="a member of system:masters passes every authorization, and nothing takes that away from a certificate "
-            "but another CA",
+            seen="a member of system:masters passes every authorization, and nothing but another CA takes that away",
             fix="use a group of your own and bind it to a role; or set allow_system and a short lifetime",
             rule="reserved_name",
         )

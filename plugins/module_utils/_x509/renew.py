@@ -142,10 +142,15 @@ def _renew(found: Found, valid_for: timedelta, now: datetime) -> None:
     certificate = found.certificate or b""
     leaf, kind = issue.leaf_of(certificate), issue.key_type(certificate)
     key, renewed = issue.issue(leaf, found.ca_cert or b"", found.ca_key or b"", now, valid_for, kind)
-    if found.entry.form == estate.KUBECONFIG:
-        _write_kubeconfig(found.entry.path, key, renewed)
+    write(found.entry, key, renewed)
+
+
+def write(entry: estate.Entry, key: bytes, certificate: bytes) -> None:
+    """Replace a certificate and its key where they stand: two files, or a kubeconfig."""
+    if entry.form == estate.KUBECONFIG:
+        _write_kubeconfig(entry.path, key, certificate)
     else:
-        keep.write_pair(found.entry.path, found.entry.key_path, renewed, key, keep.Owner())
+        keep.write_pair(entry.path, entry.key_path, certificate, key, keep.Owner())
 
 
 def _write_kubeconfig(path: str, key: bytes, certificate: bytes) -> None:

@@ -1,0 +1,186 @@
+#!/usr/bin/python
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Edge of cert_external: requests out to the holder of the CA, certificates in."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cert_external
+short_description: Renew certificates of a CA whose key is kept elsewhere
+version_added: 1.0.0
+author: kubeops.cluster contributors (@kubeops)
+description:
+  - For control planes without C(ca.key). V(requested) makes a key for every certificate that is due and a request that
+    says what the present certificate says, and writes the request to the controller, C(HOST/NAME.csr) below O(directory).
+  - The key stays on the node, below C(/etc/kubernetes/pki/requests), until its certificate comes.
+  - V(installed) takes C(HOST/NAME.crt) from there. Each has to have the key, subject, names and usages of its request, to
+    be signed by a CA that the cluster trusts, and to last for O(valid_for_at_least). One that does not forbids them all;
+    until then nothing is replaced.
+  - Afterwards what reads its certificate only when it starts restarts, and every port has to serve the new one.
+  - Certificates whose CA has its key on the node are left to M(kubeops.cluster.cert_renew).
+  - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/#external-ca-mode).
+requirements:
+  - The Python library C(cryptography) on the node, 36 or newer.
+extends_documentation_fragment: kubeops.cluster.attributes.reads
+options:
+  state:
+    description: Make requests, or install what was signed.
+    type: str
+    choices: [requested, installed]
+    required: true
+  directory:
+    description: Directory on the controller that requests are written to and certificates are read from.
+    type: path
+    required: true
+  select:
+    description: Request what is due, or everything.
+    type: str
+    choices: [due, all]
+    default: due
+  names:
+    description: Only these, by the names of C(kubeadm certs renew). Empty means every one.
+    type: list
+    elements: str
+    default: []
+  renew_before:
+    description: How long before its end a certificate is due, as C(60d) or C(12h).
+    type: str
+    default: 60d
+  valid_for_at_least:
+    description: Certificates that end sooner are refused.
+    type: str
+    default: 30d
+  lock_timeout:
+    description: Seconds to wait for another run that still works on this node.
+    type: int
+    default: 300
+  signed:
+    description: Used between the two halves of this action.
+    type: dict
+    default: {}
+attributes:
+  diff_mode:
+    details: The plan names each certificate and why.
+"""
+
+EXAMPLES = r"""
+- name: Requests for the company's CA
+  kubeops.cluster.cert_external:
+    state: requested
+    directory: ~/requests
+
+- name: What it signed, one control plane at a time
+  kubeops.cluster.cert_external:
+    state: installed
+    directory: ~/requests
+  throttle: 1
+"""
+
+RETURN = r"""
+plan:
+  description: The steps, each with its reason.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"action": "request", "target": "apiserver", "reason": "ends in 12 days"}]
+written:
+  description: Requests on the controller.
+  returned: success
+  type: list
+  elements: str
+  sample: [/home/ops/requests/cp1/apiserver.csr]
+backup:
+  description: Archive of the PKI as it was before. Empty where nothing was installed.
+  returned: success
+  type: str
+served:
+  description: What each port serves now, C(name), C(endpoint), C(serial). Empty where nothing was installed.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._core import clock
+from ..module_utils._core.edge import run_module
+from ..module_utils._core.plan import Plan
+from ..module_utils._core.runner import Runner
+from ..module_utils._kubeadm import api, argspec, credentials, journal, probe, reconfigure, safety
+from ..module_utils._x509 import backup, duration, external, renew, renewal
+
+
+def main() -> None:
+    """Parse options and run."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["requested", "installed"], "required": True},
+            "directory": {"type": "path", "required": True},
+            "select": {"type": "str", "choices": ["due", "all"], "default": "due"},
+            "names": {"type": "list", "elements": "str", "default": []},
+            "renew_before": {"type": "str", "default": "60d"},
+            "valid_for_at_least": {"type": "str", "default": "30d"},
+            "lock_timeout": argspec.LOCK_TIMEOUT,
+            "signed": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    run_module(module, ensure)
+
+
+def ensure(module: AnsibleModule) -> dict[str, Any]:
+    """Request or install."""
+    with journal.exclusive(module.params["lock_timeout"]):
+        runner = Runner(module)
+        return _request(module, runner) if module.params["state"] == "requested" else _install(module, runner)
+
+
+def _request(module: AnsibleModule, runner: Runner) -> dict[str, Any]:
+    """The requests go to the action, which compares them with what the controller has."""
+    params = module.params
+    wish = renewal.Wish(
+        params["select"], tuple(params["names"]), duration.parse(params["renew_before"], "renew_before")
+    )
+    found = renew.observe(runner).found
+    planned = external.plan_requests(found, wish, clock.now())
+    safety.refuse(planned.refusals)
+    due = [each for each in found if each.entry.name in {step.target for step in planned.steps}]
+    fresh = {each.entry.name for each in due if external.waiting(each) is None}
+    requests = {} if module.check_mode else {each.entry.name: external.request(each).decode("ascii") for each in due}
+    steps = Plan(tuple(step for step in planned.steps if step.target in fresh))
+    return {**steps.as_result(), "requests": requests, "backup": "", "served": []}
+
+
+def _install(module: AnsibleModule, runner: Runner) -> dict[str, Any]:
+    least = duration.parse(module.params["valid_for_at_least"], "valid_for_at_least")
+    signed = {name: pem.encode("utf-8") for name, pem in module.params["signed"].items()}
+    observed = renew.observe(runner)
+    planned = external.plan_install(observed.found, signed, clock.now(), least)
+    safety.refuse(planned.refusals)
+    restarts = renewal.restarts(observed.found, observed.components, {step.target for step in planned.steps})
+    whole = Plan((*planned.steps, *restarts))
+    if module.check_mode or not whole.changed:
+        return {**whole.as_result(), "backup": "", "served": []}
+    _require_others()
+    saved = backup.save()
+    for each in [each for each in observed.found if each.entry.name in {step.target for step in planned.steps}]:
+        external.install(each, signed[each.entry.name])
+    now = renew.observe(runner)
+    renew.restart(runner, renewal.restarts(now.found, now.components), _require_others)
+    return {**whole.as_result(), "backup": saved, "served": renew.wait_until_served(now.found, renew.SERVED_TIMEOUT)}
+
+
+def _require_others() -> None:
+    with api.admin() as client:
+        credentials.require_healthy(client)
+        reconfigure.require_others_ready(client, probe.own_node_name())
+    credentials.require_spare_member()
+
+
+if __name__ == "__main__":
+    main()
