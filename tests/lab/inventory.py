@@ -11,6 +11,12 @@ from tests.lab.model import GROUPS, Lab, Node
 from tests.lab.paths import Paths
 
 ENDPOINT_PORT = 8443
+# All nodes see this host's disk: what it has left is no reason to take pods or images away from them.
+SHARED_DISK = {
+    "evictionHard": {"nodefs.available": "1%", "imagefs.available": "1%"},
+    "imageGCHighThresholdPercent": 100,
+    "imageGCLowThresholdPercent": 99,
+}
 
 
 def connection_variables(paths: Paths, lab: Lab) -> dict[str, Any]:
@@ -31,10 +37,11 @@ def node_kind_variables(host: Host) -> dict[str, Any]:
         "kubeops_ignore_preflight": ["SystemVerification"],
         # nf_conntrack_max can be set in the host's network namespace alone.
         "kubeops_kube_proxy_config": {"conntrack": {"maxPerCore": 0}},
+        "kubeops_kubelet_config": SHARED_DISK,
     }
     if host.layout.version == 1:
         variables["kubeops_cgroup_driver"] = "cgroupfs"
-        variables["kubeops_kubelet_config"] = {"failCgroupV1": False}
+        variables["kubeops_kubelet_config"] = {**SHARED_DISK, "failCgroupV1": False}
     if not host.has_sys_resource:
         cri = {"restrict_oom_score_adj": True}
         plugins = {"plugins": {"io.containerd.grpc.v1.cri": cri}}

@@ -21,6 +21,8 @@ from .._version.releases import (
 from .._version.version import KubeVersion, numbers
 from .model import Facts, Observed, Thresholds, section
 
+# The kubelet's defaults: https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
+EVICTION_PERCENT = {"/var/lib/kubelet": 10, "/var/lib/containerd": 15}
 # Process names as the kernel has them, cut to 15 characters.
 KUBERNETES_PROCESSES = (
     "kube-apiserver",
@@ -229,6 +231,26 @@ def disk(observed: Observed, limits: Thresholds) -> Iterator[Finding]:
                 )
 
 
+def disk_pressure(observed: Observed, __: Thresholds) -> Iterator[Finding]:
+    """A kubelet below its eviction threshold lets no pod in, and its node still calls itself Ready."""
+    if "evictionHard" in (observed.inventory.value("kubeops_kubelet_config") or {}):
+        return
+    for host, facts in observed.nodes():
+        for path, percent in EVICTION_PERCENT.items():
+            space = section(section(facts, "disk"), path)
+            if space.get("total_mib") and space["free_mib"] * 100 < space["total_mib"] * percent:
+                yield Finding(
+                    "node.disk_pressure",
+                    WARNING if observed.state(host) == COMPLETE else ERROR,
+                    f"{path} has {space['free_mib'] * 100 // space['total_mib']} % left: "
+                    f"below {percent} % the kubelet takes no pods",
+                    "make room, or set evictionHard in kubeops_kubelet_config",
+                    hosts=(host,),
+                    variable="kubeops_kubelet_config",
+                    value="no evictionHard",
+                )
+
+
 def clock(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """node_prep sets a time service up where there is none."""
     for host, facts in observed.nodes():
@@ -398,6 +420,7 @@ RULES = (
     vip_network,
     ports,
     disk,
+    disk_pressure,
     clock,
     architecture,
     operating_system,

@@ -57,6 +57,10 @@ def _node(node: Node, seen: SeenNode | None, version: str) -> Iterator[Finding]:
     if not seen.ready.ready:
         fix = "on the node: journalctl -u kubelet; a missing pod network shows here too"
         yield finding("node_not_ready", node, f"is not Ready: {seen.ready.reason}", fix)
+    for pressure in seen.pressures:
+        yield Finding(
+            "node_pressure", WARNING, f"takes no pods, {pressure}", "on the node: df -h; free -m", (node.name,)
+        )
     if version and seen.version != version:
         fix = "run upgrade_cluster.yml, or correct kubeops_version"
         yield finding("node_version", node, f"kubelet is {seen.version}, wanted {version}", fix)

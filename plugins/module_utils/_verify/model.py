@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +61,7 @@ class SeenNode:
 
     ready: Condition
     version: str = ""
+    pressures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def nodes_from_api(answer: Mapping[str, Any]) -> dict[str, SeenNode]:
         item["metadata"]["name"]: SeenNode(
             _condition(item, "Node has reported nothing"),
             item.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", ""),
+            tuple(_pressures(item)),
         )
         for item in answer.get("items", [])
     }
@@ -109,6 +111,13 @@ def pod_condition(pod: Mapping[str, Any]) -> Condition:
     if found.ready:
         return found
     return Condition(False, "; ".join(_container_reasons(pod)) or found.reason)
+
+
+def _pressures(node: Mapping[str, Any]) -> Iterator[str]:
+    """Conditions under which a node calls itself Ready, but takes no pods."""
+    for entry in node.get("status", {}).get("conditions", []):
+        if entry["type"].endswith("Pressure") and entry["status"] == "True":
+            yield ": ".join(word for word in (entry["type"], entry.get("message", "")) if word)
 
 
 def _condition(item: Mapping[str, Any], otherwise: str) -> Condition:

@@ -53,13 +53,16 @@ def test_bundle_only_where_nodes_see_it() -> None:
     ("host", "names"),
     [
         (Host(V2, True), set()),
-        (Host(V1, True), {"kubeops_cgroup_driver", "kubeops_kubelet_config"}),
+        (Host(V1, True), {"kubeops_cgroup_driver"}),
         (Host(V2, False), {"container_runtime_config_overrides"}),
     ],
 )
 def test_variables_follow_the_host(host: Host, names: set[str]) -> None:
-    always = {"kubeops_ignore_preflight", "kubeops_kube_proxy_config"}
-    assert set(node_kind_variables(host)) == always | names
+    always = {"kubeops_ignore_preflight", "kubeops_kube_proxy_config", "kubeops_kubelet_config"}
+    variables = node_kind_variables(host)
+    assert set(variables) == always | names
+    assert "evictionHard" in variables["kubeops_kubelet_config"]
+    assert variables["kubeops_kubelet_config"].get("failCgroupV1") is (False if host.layout == V1 else None)
 
 
 @pytest.mark.parametrize(("effective", "has"), [("000001ffffffffff", True), ("000001fffeffffff", False)])

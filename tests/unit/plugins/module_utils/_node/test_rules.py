@@ -118,6 +118,10 @@ SPOILT: list[tuple[Callable[[dict[str, Any]], None], tuple[str, str, str]]] = [
     (listens("cp3", 8443, None), ("node.port_taken", "error", "cp3")),
     (listens("w1", 10250, "kubelet"), ("node.port_taken", "error", "w1")),
     (set_on("cp1", "disk", {"/var/lib/etcd": {"free_mib": 2047}}), ("node.disk", "error", "cp1")),
+    (
+        set_on("w1", "disk", {"/var/lib/containerd": {"free_mib": 14999, "total_mib": 100000}}),
+        ("node.disk_pressure", "error", "w1"),
+    ),
     (set_on("w1", "time.synchronized", False), ("node.clock", "warning", "w1")),
     (set_on("w1", "os.version_id", "11"), ("node.os", "warning", "w1")),
     (set_on("w1", "runtime.version", "1.7.28"), ("node.containerd", "warning", "w1")),
@@ -243,6 +247,12 @@ def test_partial_by_policy(policy: str, level: str) -> None:
     given = play(kubeops_on_partial=policy)
     given["facts"]["w1"]["kubernetes"].update(state="partial", evidence=["kubelet.conf without a node"])
     assert found(given) == {("node.partial", level, "w1")}
+
+
+def test_own_eviction_thresholds_are_not_second_guessed() -> None:
+    given = play(kubeops_kubelet_config={"evictionHard": {"imagefs.available": "1%"}})
+    given["facts"]["w1"]["disk"] = {"/var/lib/containerd": {"free_mib": 14999, "total_mib": 100000}}
+    assert found(given) == set()
 
 
 @pytest.mark.parametrize("policy", ["fail", "resume", "reset"])

@@ -16,6 +16,7 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._verify.model impo
     Node,
     Observed,
     SeenNode,
+    nodes_from_api,
 )
 
 OK = Condition(True)
@@ -48,6 +49,10 @@ def test_a_healthy_cluster_has_no_findings() -> None:
             [("node_version", "error"), ("node_not_ready", "error")],
         ),
         ({"nodes": {**HEALTHY.nodes, "w9": SeenNode(OK, "v1.36.3")}}, [("node_unknown", "warning")]),
+        (
+            {"nodes": {**HEALTHY.nodes, "w1": SeenNode(OK, "v1.36.3", ("DiskPressure: x",))}},
+            [("node_pressure", "warning")],
+        ),
         ({"pods": {**HEALTHY.pods, ("etcd", "cp1"): Condition(False, "x")}}, [("component_not_ready", "error")]),
         (
             {"apis": {**HEALTHY.apis, "192.0.2.100:8443": Api(Condition(False, "refused"))}},
@@ -133,3 +138,13 @@ def test_neighbours(own: str, limit: int, names: list[str]) -> None:
 )
 def test_component_url(manifest: str, url: str) -> None:
     assert local.component_url(static_pod.parse(manifest), "10257") == url
+
+
+def test_a_node_under_pressure_calls_itself_ready() -> None:
+    conditions = [
+        {"type": "Ready", "status": "True"},
+        {"type": "DiskPressure", "status": "True", "message": "kubelet has disk pressure"},
+        {"type": "MemoryPressure", "status": "False"},
+    ]
+    (seen,) = nodes_from_api({"items": [{"metadata": {"name": "w1"}, "status": {"conditions": conditions}}]}).values()
+    assert (seen.ready.ready, seen.pressures) == (True, ("DiskPressure: kubelet has disk pressure",))
