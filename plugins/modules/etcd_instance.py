@@ -164,10 +164,10 @@ from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import KubeopsError
 from ..module_utils._core.plan import Plan
 from ..module_utils._core.runner import Runner
+from ..module_utils._etcd.gateway import Gateway
 from ..module_utils._etcd_service import plan, probe, versions
 from ..module_utils._etcd_service.act import Host
 from ..module_utils._etcd_service.daemon import Daemon, StaticPod, Unit
-from ..module_utils._etcd_service.membership import Membership
 
 OPTIONS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "observed"], "default": "present"},
@@ -245,7 +245,7 @@ def _versions(runner: Runner, params: dict[str, Any], cluster: probe.Cluster) ->
 
 def _cluster(params: dict[str, Any]) -> probe.Cluster:
     urls = [_url(address, params["client_port"]) for address in dict.fromkeys([*params["peers"], params["address"]])]
-    return probe.Cluster(Membership("", params["ca_file"], params["cert_file"], params["key_file"]), urls)
+    return probe.Cluster(Gateway("", params["ca_file"], params["cert_file"], params["key_file"]), urls)
 
 
 def _daemon(runner: Runner, params: dict[str, Any]) -> Daemon:

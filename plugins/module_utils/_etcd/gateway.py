@@ -23,6 +23,7 @@ from .model import Member, member_from_json
 TIMEOUT_SECONDS = 5.0
 # A busy disk may keep etcd from sending for a while; silence for longer is a failure.
 STREAM_SILENCE_SECONDS = 60.0
+DEFRAGMENT_SECONDS = 600.0
 NOT_FOUND = 404
 UNAVAILABLE = 503
 
@@ -57,13 +58,43 @@ class Gateway:
         answer = self._post("/v3/cluster/member/remove", {"ID": member_id})
         return [member_from_json(entry) for entry in answer.get("members", [])]
 
+    def members_by_quorum(self) -> list[Member]:
+        """Return the member list as a quorum has it; raises KubeopsError where there is none."""
+        answer = self._post("/v3/cluster/member/list", {"linearizable": True})
+        return [member_from_json(entry) for entry in answer.get("members", [])]
+
+    def add_learner(self, peer_urls: Sequence[str]) -> None:
+        """Announce a member without a vote."""
+        self._post("/v3/cluster/member/add", {"peerURLs": list(peer_urls), "isLearner": True})
+
+    def promote(self, member_id: str) -> None:
+        """Give a learner its vote; raises KubeopsError while it is behind the leader."""
+        self._post("/v3/cluster/member/promote", {"ID": member_id})
+
     def move_leader(self, member_id: str) -> None:
         """Let another voter lead. Only the leader itself takes this."""
         self._post("/v3/maintenance/transfer-leadership", {"targetID": member_id})
 
+    def defragment(self) -> None:
+        """Give this member's free space back to the disk; it answers nobody meanwhile."""
+        self._post("/v3/maintenance/defragment", timeout=DEFRAGMENT_SECONDS)
+
+    def alarms(self) -> list[tuple[str, str]]:
+        """Return every alarm as a member's id and the alarm's name."""
+        answer = self._post("/v3/maintenance/alarm", {"action": "GET"})
+        return [(str(entry.get("memberID", "0")), str(entry.get("alarm", ""))) for entry in answer.get("alarms", [])]
+
+    def disarm(self, member_id: str, alarm: str) -> None:
+        """Lift an alarm of a member."""
+        self._post("/v3/maintenance/alarm", {"action": "DEACTIVATE", "memberID": member_id, "alarm": alarm})
+
     def status(self) -> Mapping[str, Any]:
         """Return this member's status: version, dbSize, leader, errors."""
         return self._post("/v3/maintenance/status")
+
+    def hash_kv(self, revision: int) -> int:
+        """Return the hash of all keys at a revision, as this member has them."""
+        return int(self._post("/v3/maintenance/hashkv", {"revision": revision})["hash"])
 
     def statuses(self, members: Sequence[Member]) -> list[Status]:
         """Ask every member for its status at once; those that do not answer are left out."""
@@ -113,7 +144,9 @@ class Gateway:
         except KubeopsError:
             return False
 
-    def _post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _post(
+        self, path: str, body: Mapping[str, Any] | None = None, timeout: float = TIMEOUT_SECONDS
+    ) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = http.get_json(
                 self.url + path,
@@ -122,11 +155,24 @@ class Gateway:
                 ca_file=self.ca_file,
                 cert_file=self.cert_file,
                 key_file=self.key_file,
-                timeout=TIMEOUT_SECONDS,
+                timeout=timeout,
             )
         except KubeopsError as error:
             raise _explained(error) from error
         return answer
+
+
+def first_answer(gateways: Sequence[Gateway]) -> tuple[Gateway, list[Member]]:
+    """Return the first endpoint that answers, and the members it names; raises KubeopsError where none does."""
+    seen = []
+    for gateway in gateways:
+        try:
+            return gateway, gateway.members()
+        except KubeopsError as error:  # noqa: PERF203 - one endpoint after the other is the point
+            seen.append(str(error))
+    raise KubeopsError(
+        "no etcd endpoint answered", seen=" ".join(seen), fix="check endpoints, ca_file, cert_file and key_file"
+    )
 
 
 def _blob(line: bytes, url: str) -> bytes:

@@ -16,7 +16,7 @@ from .._core import clock, files
 from .._core.errors import KubeopsError
 from .._kubeadm import paths, static_pod
 from . import choice, retention, snapshot
-from .gateway import Gateway
+from .gateway import Gateway, first_answer
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"-(?P<stamp>\d{8}T\d{6}Z)-(?P<schedule>[a-z]+)\.db$")
@@ -34,7 +34,7 @@ class Request:
 
 def choose(gateways: Sequence[Gateway], member: str) -> tuple[Gateway, choice.Choice]:
     """Ask the first endpoint that answers for the members, and choose one of them."""
-    gateway, members = _first_answer(gateways)
+    gateway, members = first_answer(gateways)
     chosen = choice.choose(members, gateway.statuses(members), member)
     return gateway.of(chosen.status.member), chosen
 
@@ -140,15 +140,3 @@ def prune(directory: str, rules: Mapping[str, retention.Rule]) -> list[tuple[ret
             for entry, __ in gone:
                 snapshot.remove(entry.path)
     return gone
-
-
-def _first_answer(gateways: Sequence[Gateway]) -> tuple[Gateway, list[Any]]:
-    seen = []
-    for gateway in gateways:
-        try:
-            return gateway, gateway.members()
-        except KubeopsError as error:  # noqa: PERF203 - one endpoint after the other is the point
-            seen.append(str(error))
-    raise KubeopsError(
-        "no etcd endpoint answered", seen=" ".join(seen), fix="check endpoints, ca_file, cert_file and key_file"
-    )

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from .._core import clock
 from .._core.errors import KubeopsError
 from .._core.plan import Plan, Step
+from .._etcd.gateway import Gateway
 from . import birth, plan
 from .daemon import Daemon, set_data_aside
-from .membership import Membership
 from .probe import Cluster, has_data
 
 POLL_SECONDS = 0.5
@@ -94,7 +94,7 @@ class Host:
         if heirs:
             self.cluster.at(self.url).move_leader(heirs[0])
 
-    def _of_others(self) -> Membership:
+    def _of_others(self) -> Gateway:
         gateway, silence = Cluster(
             self.cluster.gateway, [url for url in self.cluster.urls if url != self.url]
         ).answering()

@@ -12,10 +12,10 @@ from typing import Any
 
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
+from .._etcd.gateway import Gateway
 from .._etcd.model import Member
 from . import versions
 from .daemon import Daemon
-from .membership import Membership
 from .plan import Observed
 
 
@@ -23,14 +23,14 @@ from .plan import Observed
 class Cluster:
     """How the members are reached: a gateway that knows the certificates, and every client URL."""
 
-    gateway: Membership
+    gateway: Gateway
     urls: Sequence[str]
 
-    def at(self, url: str) -> Membership:
+    def at(self, url: str) -> Gateway:
         """The gateway of one member."""
         return replace(self.gateway, url=url)
 
-    def answering(self) -> tuple[Membership | None, str]:
+    def answering(self) -> tuple[Gateway | None, str]:
         """A member that has a quorum, or what they said instead."""
         replies = []
         for url in self.urls:

@@ -109,7 +109,9 @@ class EtcdCluster:
     members: list[EtcdMember] = field(default_factory=list)
 
     @classmethod
-    def make(cls, folder: Path, versions: list[Path], server: str = "server") -> EtcdCluster:
+    def make(
+        cls, folder: Path, versions: list[Path], server: str = "server", more: tuple[str, ...] = ()
+    ) -> EtcdCluster:
         authority = Authority(folder / "pki")
         authority.issue("server", ("server", "client"))
         authority.issue("server-without-client", ("server",))
@@ -121,6 +123,7 @@ class EtcdCluster:
         initial = ",".join(f"m{n}=https://127.0.0.1:{peer}" for n, (__, peer) in enumerate(ports, 1))
         for number, (binary, (client, peer)) in enumerate(zip(versions, ports), 1):
             cluster.add(f"m{number}", binary, client, peer, initial, server)
+            cluster.members[-1].arguments += more
         return cluster
 
     def add(self, name: str, binary: Path, client: int, peer: int, initial: str, server: str) -> None:
@@ -160,24 +163,42 @@ class EtcdCluster:
         name = next(member.name for member in self.gateway().members() if member.id == leader)
         return next(member for member in self.members if member.name == name)
 
+    def ask(self, path: str, body: dict[str, Any], number: int = 0) -> dict[str, Any]:
+        """The answer of a member's gateway."""
+        answer: dict[str, Any] = http.get_json(
+            self.members[number].url + path, method="POST", body=json.dumps(body), **self.authority.options()
+        )
+        return answer
+
     def put(self, key: bytes, value: bytes) -> None:
-        body = {"key": base64.b64encode(key).decode(), "value": base64.b64encode(value).decode()}
-        options = self.authority.options()
-        http.get_json(f"{self.members[0].url}/v3/kv/put", method="POST", body=json.dumps(body), **options)
+        """Write a key."""
+        self.ask("/v3/kv/put", {"key": base64.b64encode(key).decode(), "value": base64.b64encode(value).decode()})
+
+    def fill_and_compact(self) -> None:
+        """Leave most of the database free."""
+        for __ in range(30):
+            self.put(b"/filled", os.urandom(100_000))
+        self.compact()
+
+    def compact(self) -> None:
+        """Forget all but the newest revision."""
+        revision = self.ask("/v3/maintenance/status", {})["header"]["revision"]
+        self.ask("/v3/kv/compaction", {"revision": revision, "physical": True})
+
+    def fill_until_alarm(self) -> None:
+        """Write until the quota is reached."""
+        with pytest.raises(KubeopsError):
+            for __ in range(100):
+                self.put(b"/filled", os.urandom(100_000))
 
     def get(self, key: bytes) -> bytes | None:
         """The value of a key, None where there is none."""
-        body = json.dumps({"key": base64.b64encode(key).decode()})
-        answer = http.get_json(
-            f"{self.members[0].url}/v3/kv/range", method="POST", body=body, **self.authority.options()
-        )
+        answer = self.ask("/v3/kv/range", {"key": base64.b64encode(key).decode()})
         return base64.b64decode(answer["kvs"][0]["value"]) if "kvs" in answer else None
 
     def hash_of(self, number: int) -> str:
         """Hash of all keys, by one member."""
-        options = self.authority.options()
-        answer = http.get_json(f"{self.members[number].url}/v3/maintenance/hashkv", method="POST", body="{}", **options)
-        return str(answer["hash"])
+        return str(self.ask("/v3/maintenance/hashkv", {}, number)["hash"])
 
     def peers(self) -> dict[str, str]:
         """Peer URL by name."""

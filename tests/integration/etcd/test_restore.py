@@ -66,7 +66,7 @@ def test_three_members_from_one_snapshot(
     cluster.stop()
     for number in range(3):
         wanted = options(taken, cluster, number)
-        predicted = ansible_module.run("etcd_restore", wanted, "--check")
+        predicted = ansible_module.run("etcd_restore", wanted, check=True)
         assert predicted["changed"] and content(wanted["data_dir"]) == ["member"]
         restored = ansible_module.run("etcd_restore", wanted)
         assert restored["changed"] and restored["plan"] == predicted["plan"], restored
@@ -80,7 +80,7 @@ def test_three_members_from_one_snapshot(
     assert cluster.get(b"/later") is None
     assert cluster.get(b"/registry/configmaps/7") == single.get(b"/registry/configmaps/7")
     cluster.stop()
-    started_since = ansible_module.run("etcd_restore", options(taken, cluster), "--check")
+    started_since = ansible_module.run("etcd_restore", options(taken, cluster), check=True)
     assert started_since["changed"], "data that etcd has worked on is not the snapshot's any more"
 
 

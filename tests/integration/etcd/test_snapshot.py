@@ -54,7 +54,8 @@ def finals(directory: Path) -> list[str]:
 
 
 def test_take_then_verify_then_list(single: EtcdCluster, tmp_path: Path) -> None:
-    result = run(taking(single, tmp_path, cluster_name="prod", schedule="daily"))
+    wanted = taking(single, tmp_path, cluster_name="prod", schedule="daily")
+    result = ansible_module.run_by_ansible("etcd_snapshot", wanted)
     assert result["changed"] and not result["quorum_lost"], result
     path = Path(result["snapshot"])
     assert path.stat().st_mode & 0o777 == 0o600

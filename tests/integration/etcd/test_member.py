@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""etcd_member against real etcd: one cluster from three members down to two, and what is refused on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import ansible_module
+from .conftest import EtcdCluster, free_port
+
+
+def ask(cluster: EtcdCluster, *, check: bool = False, **options: Any) -> dict[str, Any]:
+    """Run etcd_member."""
+    wanted = {"endpoints": [member.url for member in cluster.members], **cluster.authority.options(), **options}
+    return ansible_module.run("etcd_member", wanted, check=check)
+
+
+def names(result: dict[str, Any]) -> list[str]:
+    """The steps that were, or would be, done."""
+    return [f"{step['action']} {step['target']}" for step in result["plan"]]
+
+
+def test_a_member_comes_and_goes(make_cluster: Callable[..., EtcdCluster]) -> None:
+    cluster = make_cluster(3)
+    listed = ask(cluster)
+    assert not listed["changed"] and listed["quorum"] == {"voters": 3, "healthy": 3, "needed": 2, "may_be_lost": 1}
+    old, heir = cluster.leader().name, next(m.name for m in cluster.members if m is not cluster.leader())
+    assert names(ask(cluster, state="leader", name=heir)) == [f"move_leader {heir}"]
+    assert cluster.leader().name == heir != old
+    assert not ask(cluster, state="leader", name=heir)["changed"]
+
+    cluster.fill_and_compact()
+    predicted = ask(cluster, check=True, state="defragmented")
+    done = ask(cluster, state="defragmented")
+    assert len(names(done)) == len(names(predicted)) == 3
+    leads = next(member["name"] for member in predicted["members"] if member["is_leader"])
+    assert names(predicted)[-1] == f"defragment {leads}"
+    assert not ask(cluster, state="defragmented")["changed"]
+
+    peer_urls = [f"https://127.0.0.1:{free_port()}"]
+    assert ask(cluster, state="learner", peer_urls=peer_urls)["changed"]
+    assert not ask(cluster, state="learner", peer_urls=peer_urls)["changed"]
+    late = ask(cluster, state="voter", peer_urls=peer_urls, timeout=1)
+    assert late["failed"] and "learner" in late["seen"], late
+    assert ask(cluster, state="absent", peer_urls=peer_urls)["changed"]
+
+    cluster.members[2].kill()
+    refused = ask(cluster, state="absent", name="m1")
+    assert refused["failed"] and refused["rule"] == "quorum", refused
+    assert not refused.get("changed")
+    removed = ask(cluster, state="absent", name="m3")
+    assert [member["name"] for member in removed["members"]] == ["m1", "m2"]
+    assert not ask(cluster, state="absent", name="m3")["changed"]
+
+
+def test_an_alarm_is_listed_and_lifted(make_cluster: Callable[..., EtcdCluster]) -> None:
+    cluster = make_cluster(1, more=("--quota-backend-bytes=2000000",))
+    cluster.fill_until_alarm()
+    assert ask(cluster)["alarms"] == [{"alarm": "NOSPACE", "member": "m1"}]
+    cluster.compact()
+    assert ask(cluster, state="defragmented", free_share=0.0)["changed"]
+    assert ask(cluster, state="disarmed")["alarms"] == []
+    cluster.put(b"/again", b"written")
