@@ -21,7 +21,7 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - With V(started), a new count begins. With V(running), one begins where none is going on.
+      - With V(started), a new count begins. With V(running), the one that is there goes on, also after a reboot.
       - V(asked) returns the account so far, and fails where O(budget) is exceeded. V(stopped) ends it too.
     type: str
     choices: [started, running, asked, stopped]
@@ -96,7 +96,9 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     if module.check_mode:
         return {"changed": False, "account": {}}
     if state in ("started", "running"):
-        if state == "started" or not unit.active(runner):
+        if state == "started":
+            unit.forget(runner)
+        if not unit.active(runner):
             unit.start(runner, inspect.getsource(program), sys.executable, params["server"], params["hours"])
         return {"changed": False}
     if state == "stopped":

@@ -50,6 +50,9 @@ options:
     description:
       - Newer release data, laid over what the collection knows. C(as_of) is a day, C(releases) has a minor's
         C(released), C(maintenance), C(end_of_life), C(latest), C(bundled_etcd), C(coredns), C(etcd), C(kernel).
+      - C(removed) has what newer minors no longer accept, C(gates) and C(flags) of components (name to minor),
+        C(locked_gates) (name to C(since) and C(value)), C(apis) (C(group_version), C(kind), C(since)), and
+        C(known_up_to), the newest minor that all this covers.
     type: dict
     default: {}
   end_of_life:

@@ -190,7 +190,7 @@ class Cluster:
             log.write_text(done.stdout)
         return PlaybookRun(done.returncode, done.stdout, time.monotonic() - started)
 
-    def run_killed(self, after: float) -> PlaybookRun | None:
+    def run_killed(self, after: float, playbook: str = "create_cluster") -> PlaybookRun | None:
         """Start the playbook and SIGKILL its whole process group after so many seconds.
 
         Returns None where the kill hit a run that was still going, else the run.
@@ -202,7 +202,7 @@ class Cluster:
         """The same, as soon as moment() is true."""
         started = time.monotonic()
         process = subprocess.Popen(
-            self.command(), cwd=REPO, env=self.environment, start_new_session=True, text=True,
+            self.command(playbook=playbook), cwd=REPO, env=self.environment, start_new_session=True, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         while not moment():

@@ -28,6 +28,7 @@ KEEP = bool(os.environ.get("KUBEOPS_E2E_KEEP"))
 ORDER = (
     "test_create_cluster",
     "test_plan_upgrade",
+    "test_upgrade_cluster",
     "test_cni_manifests",
     "test_changes",
     "test_outage",

@@ -67,6 +67,14 @@ class Account:
         return {name: value for name, value in asdict(self).items() if not name.startswith("_")}
 
 
+def continued(path: str) -> Account:
+    """The account that is there, after a reboot for instance, or a new one."""
+    try:
+        return Account(**json.loads(Path(path).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return Account(timestamp())
+
+
 @dataclass(frozen=True)
 class Client:
     """One API endpoint, host:port, asked with a certificate. timeout: seconds for a whole request."""
@@ -154,7 +162,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     client = Client(options.server, options.ca, options.identity, options.timeout)
     client.make_lease()
-    run(client.send, Account(timestamp()), options.rate, options.account, stop)
+    run(client.send, continued(options.account), options.rate, options.account, stop)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from . import program
 UNIT = "kubeops-api-probe.service"
 PROGRAM = f"{paths.RUN}/api_probe.py"
 IDENTITY = f"{paths.RUN}/api-probe.pem"
-ACCOUNT = f"{paths.RUN}/api-probe.json"
+# Survives a reboot of the node.
+ACCOUNT = "/var/lib/kubeops/api-probe.json"
 COORDINATION = "coordination.k8s.io/v1"
 
 
@@ -28,10 +29,15 @@ def active(runner: Runner) -> bool:
     return runner.run(["systemctl", "is-active", "--quiet", UNIT], check=False, timeout=30).rc == 0
 
 
-def start(runner: Runner, source: str, python: str, server: str, hours: int) -> None:
-    """Begin a new count; raises KubeopsError where the program does not start."""
+def forget(runner: Runner) -> None:
+    """Leave nothing of an earlier count."""
     runner.run(["systemctl", "stop", UNIT], check=False, timeout=60)  # there need not be one
     files.remove(ACCOUNT)
+
+
+def start(runner: Runner, source: str, python: str, server: str, hours: int) -> None:
+    """Count, or count on; raises KubeopsError where the program does not start."""
+    Path(ACCOUNT).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with admin() as api:
         identity = kubeconfig.identity(files.read_text(paths.ADMIN_CONF) or "")
         files.write_atomic(IDENTITY, identity.pem, mode=0o600)

@@ -64,9 +64,16 @@ def observation(seen: Seen, clients: Mapping[str, str]) -> Observation:
             ],
             "coredns": cluster["coredns"],
             "etcd_pinned": cluster["etcd_pinned"],
+            "external_etcd": _external(cluster["etcd"]),
             "clients": clients,
         }
     )
+
+
+def _external(etcd: Mapping[str, Any]) -> dict[str, str]:
+    if not etcd.get("external"):
+        return {}
+    return {member["name"]: member["version"] for member in etcd["members"] if member["version"]}
 
 
 def _from_node(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,7 +94,8 @@ def _components(node: Mapping[str, Any], seen: Seen) -> dict[str, str]:
     name, cluster = node["name"], seen.cluster
     pods = {pod["component"]: pod for pod in cluster["components"] if pod["node"] == name}
     found = {part: image_version(pods[part]["image"]) for part in FROM_IMAGES if part in pods}
-    members = {member["name"]: member["version"] for member in cluster["etcd"]["members"]}
+    etcd = cluster["etcd"]
+    members = {} if etcd.get("external") else {member["name"]: member["version"] for member in etcd["members"]}
     binaries = seen.nodes.get(name, {}).get("binaries", {})
     found[APISERVER] = cluster["api_servers"].get(name) or found.get(APISERVER, "")
     found[ETCD] = members.get(name) or found.get(ETCD, "")

@@ -150,16 +150,19 @@ def _serving(api: ApiClient, webhook: Mapping[str, Any]) -> bool | None:
 
 
 def _etcd() -> dict[str, Any]:
-    """Members of a stacked etcd with what each says of itself."""
-    gateway = credentials.local_etcd()
-    if gateway is None:
-        return {"members": [], "error": ""}
-    try:
-        members = gateway.members()
-    except KubeopsError as error:
-        return {"members": [], "error": str(error)}
-    statuses = {status.member.id: status for status in gateway.statuses(members)}
-    return {"members": [{**member.as_dict(), **_status(statuses.get(member.id))} for member in members], "error": ""}
+    """Members of etcd with what each says of itself; external where it does not run on the control planes."""
+    own = credentials.local_etcd()
+    error = ""
+    for gateway in [own] if own else credentials.external_etcd():
+        try:
+            members = gateway.members()
+        except KubeopsError as problem:
+            error = str(problem)
+            continue
+        statuses = {status.member.id: status for status in gateway.statuses(members)}
+        told = [{**member.as_dict(), **_status(statuses.get(member.id))} for member in members]
+        return {"members": told, "external": own is None, "error": ""}
+    return {"members": [], "external": own is None, "error": error}
 
 
 def _status(status: Status | None) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from typing import Any
 
 from .._inventory.finding import ERROR
 from .._version import judge, road
-from .._version.removals import removed_apis
 from .._version.verdict import Verdict
 from .assemble import Seen, observation
 from .gates import Limits, gates, without_skipped
@@ -97,7 +96,7 @@ def disruption(found: road.Road, seen: Seen, options: Options) -> dict[str, Any]
         "apis_removed": [
             f"{api.kind} {api.group_version}"
             for hop in found.hops
-            for api in removed_apis(hop.origin.line, hop.to.line)
+            for api in options.wishes.catalogue.removals.apis_between(hop.origin.line, hop.to.line)
         ],
     }
 

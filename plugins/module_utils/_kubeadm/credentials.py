@@ -125,6 +125,15 @@ def local_etcd() -> Gateway | None:
     return Gateway(url, paths.ETCD_CA, paths.ETCD_CLIENT_CERT, paths.ETCD_CLIENT_KEY)
 
 
+def external_etcd() -> list[Gateway]:
+    """Return a gateway for each endpoint of an etcd that is not this node's own, as its API server uses it."""
+    apiserver = static_pod.parse(files.read_text(f"{paths.MANIFESTS}/kube-apiserver.yaml") or "")
+    if not apiserver.arguments or static_pod.uses_local_etcd(apiserver):
+        return []
+    identity = [apiserver.argument(f"etcd-{name}") for name in ("cafile", "certfile", "keyfile")]
+    return [Gateway(url, *identity) for url in apiserver.argument("etcd-servers").split(",") if url]
+
+
 def require_room(members: Sequence[Member], name: str, address: str) -> None:
     """Raise Refusal unless etcd can take another member now, or has this one already."""
     reason = "" if quorum.find(members, name, address) else quorum.why_not_add(members)

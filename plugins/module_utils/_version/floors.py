@@ -17,7 +17,7 @@ from .releases import (
     KNOWN,
     Catalogue,
 )
-from .removals import FLAGS_SOURCE, GATES_SOURCE, KNOWN_UP_TO, why_not_flag, why_not_gate
+from .removals import FLAGS_SOURCE, GATES_SOURCE, Removals
 from .verdict import Verdict, verdict
 from .version import KubeVersion, Minor, numbers
 
@@ -55,9 +55,17 @@ def verdicts(
             "floor.cgroup", "nodes are on cgroup v2, or say that they accept v1", CGROUP_KEP, _cgroup(observed, line)
         ),
         verdict(
-            "removed.flags", "no component is given a flag that the target lacks", FLAGS_SOURCE, _flags(observed, line)
+            "removed.flags",
+            "no component is given a flag that the target lacks",
+            FLAGS_SOURCE,
+            _flags(observed, line, catalogue.removals),
         ),
-        verdict("removed.feature_gates", "no feature gate is removed or locked", GATES_SOURCE, _gates(observed, line)),
+        verdict(
+            "removed.feature_gates",
+            "no feature gate is removed or locked",
+            GATES_SOURCE,
+            _gates(observed, line, catalogue.removals),
+        ),
     ]
 
 
@@ -136,22 +144,22 @@ def _cgroup(observed: Observation, line: Minor) -> Iterator[Finding]:
             yield Finding("floor.cgroup", level, message, fix, (node.name,))
 
 
-def _flags(observed: Observation, line: Minor) -> Iterator[Finding]:
+def _flags(observed: Observation, line: Minor, removals: Removals) -> Iterator[Finding]:
     for node in observed.nodes:
         for component, flags in node.flags.items():
             for flag in flags:
-                yield from _removed("removed.flags", node, component, why_not_flag(component, flag, line))
-    if line > KNOWN_UP_TO:
-        yield _unknown("removed.flags", line)
+                yield from _removed("removed.flags", node, component, removals.why_not_flag(component, flag, line))
+    if line > removals.known_up_to:
+        yield _unknown("removed.flags", line, removals.known_up_to)
 
 
-def _gates(observed: Observation, line: Minor) -> Iterator[Finding]:
+def _gates(observed: Observation, line: Minor, removals: Removals) -> Iterator[Finding]:
     for node in observed.nodes:
         for component, gates in node.gates.items():
             for gate, value in gates.items():
-                yield from _removed("removed.feature_gates", node, component, why_not_gate(gate, value, line))
-    if line > KNOWN_UP_TO:
-        yield _unknown("removed.feature_gates", line)
+                yield from _removed("removed.feature_gates", node, component, removals.why_not_gate(gate, value, line))
+    if line > removals.known_up_to:
+        yield _unknown("removed.feature_gates", line, removals.known_up_to)
 
 
 def _removed(rule: str, node: Node, component: str, reason: str) -> Iterator[Finding]:
@@ -162,6 +170,6 @@ def _removed(rule: str, node: Node, component: str, reason: str) -> Iterator[Fin
         yield Finding(rule, ERROR, f"{component}: {reason}, and it would not start", fix, (node.name,))
 
 
-def _unknown(rule: str, line: Minor) -> Finding:
-    message = f"what {line} removed is not known here (known up to {KNOWN_UP_TO})"
+def _unknown(rule: str, line: Minor, known_up_to: Minor) -> Finding:
+    message = f"what {line} removed is not known here (known up to {known_up_to})"
     return Finding(rule, WARNING, message, f"read the changelog of {line} for flags and feature gates you set")

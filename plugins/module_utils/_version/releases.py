@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from .removals import KNOWN as KNOWN_REMOVALS
+from .removals import Removals
 from .version import KubeVersion, Minor, numbers
 
 AS_OF = date(2026, 9, 12)
@@ -75,6 +77,7 @@ class Catalogue:
 
     as_of: date = AS_OF
     releases: tuple[Release, ...] = RELEASES
+    removals: Removals = KNOWN_REMOVALS
 
     @property
     def newest(self) -> Minor:
@@ -100,15 +103,16 @@ class Catalogue:
         """The catalogue with newer data laid over it.
 
         data: as_of (YYYY-MM-DD) and releases, a minor to fields of Release; versions are
-        text. A minor that is not in the catalogue needs released and end_of_life. Raises
-        ValueError naming the minor and the field.
+        text. A minor that is not in the catalogue needs released and end_of_life. removed is
+        what Removals.with_overrides takes. Raises ValueError naming the minor and the field.
         """
         entries = {entry.minor: entry for entry in self.releases}
         for text, fields in (data.get("releases") or {}).items():
             minor = Minor.parse(str(text))
             entries[minor] = _overridden(minor, entries.get(minor), self.floors(minor), fields or {})
         as_of = _day("as_of", data["as_of"]) if data.get("as_of") else self.as_of
-        return Catalogue(as_of, tuple(entries[minor] for minor in sorted(entries)))
+        removals = self.removals.with_overrides(data.get("removed") or {})
+        return Catalogue(as_of, tuple(entries[minor] for minor in sorted(entries)), removals)
 
 
 KNOWN = Catalogue()

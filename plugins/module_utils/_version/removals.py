@@ -14,11 +14,11 @@ https://kubernetes.io/docs/reference/using-api/deprecation-guide/
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from .version import Minor
 
-# Newer minors may have removed more.
 KNOWN_UP_TO = Minor(1, 36)
 
 GATES_SOURCE = "https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates-removed/"
@@ -181,25 +181,67 @@ REMOVED_APIS: tuple[RemovedApi, ...] = (
 )
 
 
-def removed_apis(after: Minor, up_to: Minor) -> Iterator[RemovedApi]:
-    """What a cluster on one minor serves, and on the other no more."""
-    return (api for api in REMOVED_APIS if after < api.since <= up_to)
+@dataclass(frozen=True)
+class Removals:
+    """What is known of removals, and up to which minor: newer ones may have removed more."""
 
+    gates: Mapping[str, Minor] = field(default_factory=lambda: REMOVED_GATES)
+    locked: Mapping[str, tuple[Minor, bool]] = field(default_factory=lambda: LOCKED_GATES)
+    flags: Mapping[str, Mapping[str, Minor]] = field(default_factory=lambda: REMOVED_FLAGS)
+    apis: tuple[RemovedApi, ...] = REMOVED_APIS
+    known_up_to: Minor = KNOWN_UP_TO
 
-def why_not_gate(gate: str, value: bool, target: Minor) -> str:
-    """Why a component of that minor does not start with the gate; empty where it does."""
-    removed = REMOVED_GATES.get(gate)
-    if removed is not None and removed <= target:
-        return f"feature gate {gate} is unknown since {removed}"
-    locked = LOCKED_GATES.get(gate)
-    if locked is not None and locked[0] <= target and locked[1] != value:
-        return f"feature gate {gate} is locked to {str(locked[1]).lower()} since {locked[0]}"
-    return ""
+    def with_overrides(self, data: Mapping[str, Any]) -> Removals:
+        """The same with newer data laid over it.
 
+        data: known_up_to (a minor), gates (name to minor), locked_gates (name to since and value), flags
+        (component to flag to minor), apis (a list of group_version, kind, since). Raises ValueError or KeyError
+        for what is malformed.
+        """
+        gates = {name: Minor.parse(str(since)) for name, since in (data.get("gates") or {}).items()}
+        locked = {
+            name: (Minor.parse(str(entry["since"])), bool(entry["value"]))
+            for name, entry in (data.get("locked_gates") or {}).items()
+        }
+        flags = {
+            component: {
+                **self.flags.get(component, {}),
+                **{flag: Minor.parse(str(since)) for flag, since in entries.items()},
+            }
+            for component, entries in (data.get("flags") or {}).items()
+        }
+        apis = tuple(
+            RemovedApi(entry["group_version"], entry["kind"], Minor.parse(str(entry["since"])))
+            for entry in data.get("apis") or ()
+        )
+        return Removals(
+            {**self.gates, **gates},
+            {**self.locked, **locked},
+            {**self.flags, **flags},
+            self.apis + apis,
+            Minor.parse(str(data["known_up_to"])) if data.get("known_up_to") else self.known_up_to,
+        )
 
-def why_not_flag(component: str, flag: str, target: Minor) -> str:
-    """Why a component of that minor does not start with the flag; empty where it does."""
-    removed = REMOVED_FLAGS.get(component, {}).get(flag)
-    if removed is None or removed > target or flag in FLAGS_KUBEADM_REMOVES:
+    def apis_between(self, after: Minor, up_to: Minor) -> Iterator[RemovedApi]:
+        """What a cluster on one minor serves, and on the other no more."""
+        return (api for api in self.apis if after < api.since <= up_to)
+
+    def why_not_gate(self, gate: str, value: bool, target: Minor) -> str:
+        """Why a component of that minor does not start with the gate; empty where it does."""
+        removed = self.gates.get(gate)
+        if removed is not None and removed <= target:
+            return f"feature gate {gate} is unknown since {removed}"
+        locked = self.locked.get(gate)
+        if locked is not None and locked[0] <= target and locked[1] != value:
+            return f"feature gate {gate} is locked to {str(locked[1]).lower()} since {locked[0]}"
         return ""
-    return f"--{flag} is unknown since {removed}"
+
+    def why_not_flag(self, component: str, flag: str, target: Minor) -> str:
+        """Why a component of that minor does not start with the flag; empty where it does."""
+        removed = self.flags.get(component, {}).get(flag)
+        if removed is None or removed > target or flag in FLAGS_KUBEADM_REMOVES:
+            return ""
+        return f"--{flag} is unknown since {removed}"
+
+
+KNOWN = Removals()

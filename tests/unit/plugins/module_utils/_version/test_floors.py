@@ -134,3 +134,22 @@ def test_kubelets_too_far_behind_refuse_every_way_but_their_own_catch_up(target:
     found = judge.judge_mapping(observed, {"target": target}, TODAY)
     assert {entry.rule: entry.status for entry in found.verdicts}["skew.kubelet"] == status
     assert found.road and found.road.hops[0].kind == "catch_up"
+
+
+def test_newer_data_of_removals() -> None:
+    data = {
+        "removed": {
+            "known_up_to": "1.37",
+            "gates": {"Gone": "1.37"},
+            "locked_gates": {"Fixed": {"since": "1.37", "value": True}},
+            "flags": {"kubelet": {"old-flag": "1.37"}},
+            "apis": [{"group_version": "example.k8s.io/v1beta1", "kind": "Example", "since": "1.37"}],
+        }
+    }
+    removals, target = KNOWN.with_overrides(data).removals, Minor(1, 37)
+    assert removals.why_not_gate("Gone", True, target) == "feature gate Gone is unknown since 1.37"
+    assert removals.why_not_gate("Fixed", False, target) == "feature gate Fixed is locked to true since 1.37"
+    assert removals.why_not_flag("kubelet", "old-flag", target) == "--old-flag is unknown since 1.37"
+    assert removals.why_not_flag("kubelet", "cloud-config", target), "what was known before stays known"
+    assert "Example" in [api.kind for api in removals.apis_between(Minor(1, 36), target)]
+    assert removals.known_up_to == target

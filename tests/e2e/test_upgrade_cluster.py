@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""upgrade_cluster on real Kubernetes: one command through the minors of the bundle, under a client and a workload.
+
+Environment:
+  KUBEOPS_E2E_UPGRADE  where the cluster of the long tests starts (default: the oldest version of the bundle)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from .background import in_background
+from .cluster import FIVE_NODES, FULL_ONLY, Cluster, PlaybookRun, Probe
+from .conftest import bundle_versions
+from .test_interruption import kill_kubeadm
+
+NAMES = ("cp1", "cp2", "cp3", "w1", "w2")
+LAB = "upgrade"
+KILLS = int(os.environ.get("KUBEOPS_E2E_KILLS", "1"))
+SEED = int(os.environ.get("KUBEOPS_E2E_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+RUN_SECONDS = float(os.environ.get("KUBEOPS_E2E_UPGRADE_SECONDS", "900"))
+
+WORKLOAD = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: web
+          image: registry.k8s.io/e2e-test-images/agnhost:2.53
+          args: [netexec, --http-port=8080]
+          readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}
+      topologySpreadConstraints:
+        - maxSkew: 1
+          topologyKey: kubernetes.io/hostname
+          whenUnsatisfiable: ScheduleAnyway
+          labelSelector: {matchLabels: {app: web}}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: web}
+spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}
+"""
+
+
+def test_nothing_to_do(cluster: Cluster) -> None:
+    """On a cluster that has the version: a plan, and not one change."""
+    run = cluster.run(playbook="upgrade_cluster")
+    assert run.rc == 0, run.tail()
+    assert run.changed_hosts == {}, run.changed_tasks
+    assert "Nothing to do." in run.output
+
+
+def start_version() -> str:
+    return os.environ.get("KUBEOPS_E2E_UPGRADE") or bundle_versions()[0]
+
+
+@pytest.fixture(scope="module")
+def old(make_cluster: Callable[[str, str, str], Cluster]) -> Iterator[Cluster]:
+    """A cluster at the oldest version of the bundle, with a workload that keeps one replica at all times."""
+    versions = bundle_versions()
+    if len(versions) < 2:
+        pytest.skip("the bundle has one version of Kubernetes only")
+    made = make_cluster(LAB, start_version(), FIVE_NODES)
+    run = made.run()
+    assert run.rc == 0, run.tail()
+    apply(made, WORKLOAD)
+    made.kubectl("cp1", "rollout status deployment/web --timeout=120s")
+    yield made
+
+
+def apply(cluster: Cluster, manifest: str) -> None:
+    cluster.sh("cp1", f"kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - <<'EOF'\n{manifest}\nEOF")
+
+
+def target() -> str:
+    return bundle_versions()[-1]
+
+
+def upgrade(cluster: Cluster, *options: str, log: Path | None = None, **variables: object) -> PlaybookRun:
+    extra = {"kubeops_version": target(), **variables}
+    return cluster.run(*options, playbook="upgrade_cluster", extra=extra, log=log)
+
+
+def test_refused_before_the_first_change(old: Cluster) -> None:
+    """Predicted before anything is cordoned, each with its rule."""
+    apply(old, WORKLOAD.replace("minAvailable: 1", "minAvailable: 2").replace("name: web", "name: tight"))
+    old.kubectl("cp1", "run alone --image=registry.k8s.io/e2e-test-images/agnhost:2.53 -- pause")
+    try:
+        run = upgrade(old)
+    finally:
+        old.kubectl("cp1", "delete pod/alone deployment/tight pdb/tight --wait")
+    assert run.rc != 0
+    assert run.changed_hosts == {}, run.changed_tasks
+    for evidence in ("it wants 2 of 2 pods healthy", "default/alone", "has no controller"):
+        assert evidence in run.output, run.tail()
+
+
+test_refused_before_the_first_change = FULL_ONLY(test_refused_before_the_first_change)
+
+
+class Replicas:
+    """Looks at the workload all the time."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self.least = 99
+        self.looks = 0
+
+    def watch(self, stop: threading.Event) -> None:
+        path = "get deployment web -o jsonpath={.status.readyReplicas}"
+        server = f"--server=https://{self._cluster.inventory_vars()['kubeops_endpoint']}"
+        while not stop.wait(1.0):
+            answer = self._cluster.kubectl("cp1", f"{server} {path} 2>/dev/null || true").strip()
+            if answer.isdigit():
+                self.least = min(self.least, int(answer))
+                self.looks += 1
+
+
+@FULL_ONLY
+def test_one_command_to_the_newest(old: Cluster, tmp_path: Path) -> None:
+    """All minors of the road, a client at 10 Hz through the endpoint, a workload that never loses its last replica."""
+    host, port = str(old.inventory_vars()["kubeops_endpoint"]).rsplit(":", 1)
+    probe, replicas = Probe(host, int(port)), Replicas(old)
+    before = old.kubectl("cp1", "-n kube-system get pod etcd-cp1 -o jsonpath={.spec.containers[0].image}")
+    with probe.running(), in_background(replicas.watch):
+        run = upgrade(old, log=tmp_path / "upgrade.log")
+    print(f"{start_version()} to {target()} in {run.seconds:.0f} s; {probe.requests} requests, {len(probe.failures)} failed")
+    assert run.rc == 0, run.tail()
+    assert probe.failures == [], probe.failures[:10]
+    assert replicas.looks > 10 and replicas.least >= 1, f"{replicas.least} replicas in {replicas.looks} looks"
+    assert "The API during this run:" in run.output
+    after = old.kubectl("cp1", "-n kube-system get pod etcd-cp1 -o jsonpath={.spec.containers[0].image}")
+    assert after != before, "etcd moves along"
+    Cluster(LAB, target()).assert_healthy(NAMES)
+    again = upgrade(old)
+    assert again.rc == 0 and again.changed_hosts == {}, again.changed_tasks
+
+
+@FULL_ONLY
+def test_killed_again_and_again(make_cluster: Callable[[str, str, str], Cluster]) -> None:
+    """The controller at random moments; then one run goes through."""
+    made = make_cluster(LAB, start_version(), FIVE_NODES)
+    assert made.run().rc == 0
+    moments = random.Random(SEED)
+    made.extra_vars["kubeops_version"] = target()
+    for kill in range(KILLS):
+        moment = round(moments.uniform(10.0, RUN_SECONDS / 2), 1)
+        finished = made.run_killed(moment, playbook="upgrade_cluster")
+        print(f"kill {kill + 1} after {moment} s (seed {SEED}): {'hit' if finished is None else 'the run had ended'}")
+        assert finished is None or finished.rc == 0, finished.tail()
+    run = upgrade(made)
+    assert run.rc == 0, run.tail()
+    Cluster(LAB, target()).assert_healthy(NAMES)
+    cordoned = json.loads(made.kubectl("cp1", "get nodes -o json"))["items"]
+    assert [node["metadata"]["name"] for node in cordoned if node["spec"].get("unschedulable")] == []
+    assert upgrade(made).changed_hosts == {}
+
+
+@FULL_ONLY
+def test_kubeadm_killed(make_cluster: Callable[[str, str, str], Cluster]) -> None:
+    made = make_cluster(LAB, start_version(), FIVE_NODES)
+    assert made.run().rc == 0
+    first: list[PlaybookRun] = []
+    thread = threading.Thread(target=lambda: first.append(upgrade(made)))
+    thread.start()
+    kill_kubeadm(made, "cp1", "upgrade apply", seconds=900)
+    thread.join()
+    assert first and first[0].rc != 0, "a run whose kubeadm was killed must not report success"
+    run = upgrade(made)
+    assert run.rc == 0, run.tail()
+    Cluster(LAB, target()).assert_healthy(NAMES)
+
+
+@FULL_ONLY
+def test_a_broken_kubelet_stops_the_run(make_cluster: Callable[[str, str, str], Cluster]) -> None:
+    """What a worker's kubelet reads is broken: that worker fails, stays cordoned, and nothing goes on around it."""
+    made = make_cluster(LAB, start_version(), FIVE_NODES)
+    assert made.run().rc == 0
+    made.sh("w1", "echo KUBELET_EXTRA_ARGS=--no-such-flag > /etc/default/kubelet")
+    run = upgrade(made)
+    assert run.rc != 0
+    nodes = made.nodes()
+    assert nodes["w2"]["version"] == f"v{start_version()}", "nothing is upgraded around a broken node"
+    made.sh("w1", "rm /etc/default/kubelet; systemctl restart kubelet")
+    time.sleep(30)
+    assert upgrade(made).rc == 0
+    Cluster(LAB, target()).assert_healthy(NAMES)

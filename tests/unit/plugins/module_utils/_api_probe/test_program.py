@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the probe counts, and that it keeps its pace while requests hang."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._api_probe import program
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(program.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_account(clock: list[float]) -> None:
+    account = program.Account("then")
+    for at, failure in [(100.1, ""), (100.2, "HTTP 503"), (100.3, "TimeoutError"), (102.6, ""), (102.7, "")]:
+        clock[0] = at
+        account.enter(program.READ, 0.05, failure)
+    assert (account.requests, account.failed, account.slowest) == (5, 2, 0.05)
+    assert account.longest_outage == 2.5
+    assert [entry["reason"] for entry in account.failures] == ["HTTP 503", "TimeoutError"]
+    assert set(account.as_dict()) == {"started", "requests", "failed", "slowest", "longest_outage", "failures"}
+
+
+def test_only_the_first_failures_are_told(clock: list[float]) -> None:
+    account = program.Account("then")
+    for _each in range(50):
+        account.enter(program.WRITE, 1.0, "HTTP 500")
+    assert (account.failed, len(account.failures)) == (50, program.SHOWN_FAILURES)
+
+
+def test_an_account_is_continued(tmp_path: Path) -> None:
+    path = tmp_path / "account.json"
+    path.write_text(
+        '{"started": "then", "requests": 7, "failed": 1, "slowest": 2.0, "longest_outage": 1.5, "failures": []}'
+    )
+    account = program.continued(str(path))
+    assert (account.started, account.requests, account.failed) == ("then", 7, 1)
+    assert program.continued(str(tmp_path / "none")).requests == 0
+
+
+def test_a_request_that_hangs_keeps_no_other_back(tmp_path: Path) -> None:
+    stop, path = threading.Event(), str(tmp_path / "account.json")
+    sent: list[str] = []
+
+    def send(kind: str) -> str:
+        sent.append(kind)
+        if len(sent) == 1:
+            stop.wait(30)
+        return ""
+
+    thread = threading.Thread(target=program.run, args=(send, program.Account("then"), 20.0, path, stop))
+    thread.start()
+    deadline = time.monotonic() + 30
+    while len(sent) < 20 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    stop.set()
+    thread.join()
+    account = json.loads(Path(path).read_text())
+    assert account["requests"] == len(sent) >= 20
+    assert {program.READ, program.WRITE} <= set(sent)
