@@ -13,10 +13,10 @@ short_description: Ship a snapshot of etcd off the node
 version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
-  - Copies a snapshot and its manifest from the node to directories of other hosts over ssh, and to buckets of S3-compatible
-    storage. Then keeps there what the retention asks for.
-  - Under its final name a copy is whole. Its size is compared on arrival; S3 compares the content with the hash that was
-    signed as well. Older snapshots go only after that.
+  - Copies a snapshot and its manifest from the node to directories of other hosts over ssh, and to buckets of
+    S3-compatible storage. Then keeps there what the retention asks for.
+  - Under its final name a copy is whole. Its size is compared on arrival; S3 compares the content with the hash that
+    was signed as well. Older snapshots go only after that.
   - The node itself sends, so that the timer of the role etcd_backup works without a controller.
 extends_documentation_fragment:
   - kubeops.cluster.attributes.reads
@@ -74,7 +74,8 @@ options:
         description: Private key on the node.
         type: path
       host_key:
-        description: Public key of the host, C(ssh-ed25519 AAAA...), as in its C(/etc/ssh/ssh_host_ed25519_key.pub). It is checked.
+        description:
+          - Public key of the host, C(ssh-ed25519 AAAA...), as in its C(/etc/ssh/ssh_host_ed25519_key.pub). It is checked.
         type: str
       endpoint:
         description: URL of the storage without the bucket. Only C(https), except on the loopback address.

@@ -18,9 +18,12 @@ description:
   - The SHA-256 that etcd sends at the end is checked while the snapshot arrives, then the pages of the database are
     walked. Only a snapshot that passes gets its final name. Beside it, a manifest says what it is.
   - Works while quorum is lost, and warns about it. The member with the highest raft index is asked then.
+  - Where the gateway is switched off (C(--enable-grpc-gateway=false)), members and their health come from C(etcdctl).
 extends_documentation_fragment:
   - kubeops.cluster.attributes.reads
   - kubeops.cluster.etcd
+  - kubeops.cluster.etcd_programs
+  - kubeops.cluster.etcd_unpacking
 options:
   state:
     description:
@@ -52,6 +55,36 @@ options:
     description: Name or id of the member to take the snapshot from. Defaults to the healthiest follower.
     type: str
     default: ''
+  prove:
+    description:
+      - For O(state=taken) and O(state=verified) - restores the snapshot into a throwaway etcd on this node, that only
+        this user can reach, and compares revision, number of keys and their hash with what the source said of itself
+        when the snapshot was taken, as its manifest has it.
+      - It runs with little weight and at most 2 GiB of memory beyond the size of the snapshot, needs free disk space of
+        twice that size, and leaves nothing behind. What a run that was killed left is removed by the next.
+      - A snapshot taken with O(prove) costs the source one reading of all its keys.
+    type: bool
+    default: false
+  canary:
+    description: Key that has to be in the snapshot, for O(prove). Defaults to the first key there is.
+    type: str
+    default: ''
+  compression:
+    description: For O(state=taken) - how the file is compressed, V(zstd) with the node's C(zstd).
+    type: str
+    choices: [none, gzip, zstd]
+    default: none
+  encryption:
+    description:
+      - For O(state=taken) - how the file is encrypted, with C(age) to the recipients, or with C(openssl) by a
+        passphrase (AES-256 in counter mode, PBKDF2). The hash in the manifest tells any change of the file; who could
+        change both is only kept out by V(age).
+    type: str
+    choices: [none, age, openssl]
+    default: none
+  encryption_file:
+    description: Recipients file of age, or the file whose first line is the passphrase for openssl. On the node.
+    type: path
   retention:
     description: What to keep of each class. A class that is not named is kept whole.
     type: dict
@@ -76,6 +109,15 @@ options:
         read from the snapshot's own content.
     type: str
     default: ''
+  expect_kubernetes_cas:
+    description:
+      - For O(state=verified) - SHA-256 of CA certificates of the cluster that the snapshot has to be of. Pods are told
+        to trust them, so the snapshot has them.
+      - Whichever matches is enough, this or O(expect_kubernetes_uid). An API server that started on empty data has made
+        a new kube-system, and the CA stayed.
+    type: list
+    elements: str
+    default: []
   expect_revision:
     description: For O(state=verified) - the revision that the snapshot has to reach at least.
     type: int
@@ -113,11 +155,14 @@ manifest:
   returned: state is taken, not in check mode, or verified
   type: dict
   sample: {"cluster_id": "6012025715201963436", "cluster_name": "prod", "duration_seconds": 0.8,
-           "etcd_version": "3.6.8", "format": 1, "kubernetes_version": "v1.36.3",
+           "etcd_version": "3.6.8", "format": 1,
+           "keys": {"compact_revision": 900, "count": 1270, "hash": 2311240318}, "kubernetes_version": "v1.36.3",
            "member": {"id": "6662698563040693991", "name": "cp2",
                       "reason": "the healthy follower with the highest raft index"},
            "quorum_lost": false, "raft_index": 1304, "revision": 1301, "schedule": "daily",
            "sha256": "2a7bb5f7bf6bf1b63d233ec929ee2a08374dd002a44b2085f5322602e2b3932c", "size": 1067450400,
+           "stored": {"compression": "zstd", "encryption": "none", "size": 215033112,
+                      "sha256": "9c1185a5c5e9fc54612808977ee8f548b2258d31c0ef28ab7bb0fd1ec8e1ec33"},
            "taken_at": "2026-11-20T01:00:00+00:00"}
 member:
   description: The member that was chosen, or would be, with the reason.
@@ -128,13 +173,24 @@ quorum_lost:
   description: Whether etcd had no quorum.
   returned: state is taken
   type: bool
+proof:
+  description:
+    - What the throwaway etcd said. C(restore_seconds) is how long a restore of this snapshot takes until it answers
+      (RTO), C(data_age_seconds) how old its data is by now (RPO).
+    - C(compared) names what was compared with the source; empty where the manifest knows nothing of it.
+  returned: O(prove) is true, not in check mode
+  type: dict
+  sample: {"canary": {"key": "/registry/namespaces/kube-system", "mod_revision": 5, "size": 350},
+           "compared": ["revision", "keys", "hash"], "data_age_seconds": 4.1, "hash": 2311240318, "keys": 1270,
+           "restore_seconds": 2.6, "revision": 1301, "version": "3.6.8"}
 verification:
   description:
     - What was read from the snapshot itself. C(proven_by) is C(trailer), or C(manifest) where the trailing hash was
       cut off. C(members) has the members' names by id, hexadecimal.
   returned: state is verified
   type: dict
-  sample: {"kubernetes_uid": "8f14e45f-ceea-467f-a0e6-1c2d3e4f5a6b", "members": {"5c76a90ae78bcee7": "cp2"},
+  sample: {"kubernetes_cas": ["e3599eebf86b9cab260091a28926f9e14a4e2d2128a961be4c74a406dfa63236"],
+           "kubernetes_uid": "8f14e45f-ceea-467f-a0e6-1c2d3e4f5a6b", "members": {"5c76a90ae78bcee7": "cp2"},
            "proven_by": "trailer", "raft_index": 1304, "revision": 1301,
            "sha256": "2a7bb5f7bf6bf1b63d233ec929ee2a08374dd002a44b2085f5322602e2b3932c", "size": 1067450400}
 snapshots:
@@ -152,13 +208,14 @@ pruned:
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import KubeopsError, Refusal
-from ..module_utils._etcd import argspec, keep, retention, snapshot
+from ..module_utils._etcd import argspec, identity, keep, retention, snapshot
 
 RULE = {"type": "dict", "options": {"count": {"type": "int"}, "days": {"type": "float"}}}
 
@@ -176,6 +233,7 @@ def main() -> None:
             "member": {"type": "str", "default": ""},
             "retention": {"type": "dict", "default": {}, "options": dict.fromkeys(retention.CLASSES, RULE)},
             "expect_kubernetes_uid": {"type": "str", "default": ""},
+            "expect_kubernetes_cas": {"type": "list", "elements": "str", "default": []},
             "expect_revision": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
@@ -212,18 +270,24 @@ def verified(module: AnsibleModule) -> dict[str, Any]:
     path = module.params["path"] or _newest(module.params["directory"])
     manifest = snapshot.read_manifest(path)
     facts = snapshot.verify(path, manifest)
-    _refuse_unexpected(path, facts, module.params["expect_kubernetes_uid"], module.params["expect_revision"])
+    _refuse_other_cluster(path, facts, module.params)
+    _refuse_older(path, facts, module.params["expect_revision"])
     return {"changed": False, "snapshot": path, "manifest": manifest or {}, "verification": facts.as_dict()}
 
 
-def _refuse_unexpected(path: str, facts: snapshot.Facts, uid: str, revision: int) -> None:
-    if uid and facts.kubernetes_uid != uid:
+def _refuse_other_cluster(path: str, facts: snapshot.Facts, wanted: Mapping[str, Any]) -> None:
+    uid, cas = wanted["expect_kubernetes_uid"], tuple(wanted["expect_kubernetes_cas"])
+    if not identity.is_same(uid, cas, facts.kubernetes_uid, facts.kubernetes_cas):
         raise Refusal(
             f"{path} is a snapshot of another cluster",
-            seen=f"uid of kube-system {facts.kubernetes_uid or 'not found'}",
-            fix=f"name one of the cluster with uid {uid}",
+            seen=f"uid of kube-system {facts.kubernetes_uid or 'not found'}, "
+            f"CA {', '.join(facts.kubernetes_cas) or 'not found'}",
+            fix=f"name one of the cluster with uid {uid or 'unknown'} or CA {', '.join(cas) or 'unknown'}",
             rule="another_cluster",
         )
+
+
+def _refuse_older(path: str, facts: snapshot.Facts, revision: int) -> None:
     if facts.revision < revision:
         raise Refusal(
             f"{path} is too old",

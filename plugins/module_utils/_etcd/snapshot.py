@@ -10,7 +10,6 @@ import hashlib
 import json
 import mmap
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,7 +18,7 @@ from typing import IO, Any, Callable
 
 from .._core import files
 from .._core.errors import KubeopsError, Refusal
-from . import bolt
+from . import bolt, identity
 
 SUFFIX = ".db"
 MANIFEST_SUFFIX = ".json"
@@ -29,10 +28,6 @@ TRAILER = hashlib.sha256().digest_size
 # etcd sends whole pages, whose size is a multiple of this, and the hash after them.
 SECTOR = 512
 _CHUNK = 1024 * 1024
-_WINDOW = 2048  # bytes in which the key of a namespace and its uid stand
-# The key as a field of etcd's KeyValue, followed by the tag of the next field.
-_KUBE_SYSTEM = b"\x0a\x20/registry/namespaces/kube-system\x10"
-_UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,7 @@ class Facts:
         sha256: hash of the database, which is what the trailer holds.
         proven_by: ``trailer``, or ``manifest`` where the trailer was cut off.
         kubernetes_uid: uid of the namespace kube-system, which no two clusters share; empty outside Kubernetes.
+        kubernetes_cas: SHA-256 of the certificates of the cluster's CAs.
     """
 
     size: int
@@ -53,6 +49,7 @@ class Facts:
     raft_index: int
     members: dict[str, str]
     kubernetes_uid: str
+    kubernetes_cas: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for results."""
@@ -122,12 +119,18 @@ def verify(path: str, manifest: Mapping[str, Any] | None = None, shown: str = ""
             size = os.fstat(file.fileno()).st_size
             proven_by = _expect_size(shown, size, manifest)
             database = size - TRAILER if proven_by == "trailer" else size
-            digest, uid = _scan(file, database)
+            digest, search = _scan(file, database)
             _expect_hash(shown, digest, file.read(TRAILER).hex(), manifest)
     except FileNotFoundError as error:
         raise missing(shown) from error
-    contents = pages(path)
-    return Facts(size, digest, proven_by, contents.revision, contents.raft_index, contents.members, uid)
+    found = pages(path)
+    return Facts(size, digest, proven_by, found.revision, found.raft_index, found.members, search.uid, search.cas)
+
+
+def identity_of(path: str) -> identity.Search:
+    """Find of which cluster any database file of etcd is, in use or not."""
+    with Path(path).open("rb") as file:
+        return _scan(file, os.fstat(file.fileno()).st_size)[1]
 
 
 def pages(path: str) -> bolt.Contents:
@@ -151,19 +154,17 @@ def _expect_size(path: str, size: int, manifest: Mapping[str, Any] | None) -> st
     return "manifest"
 
 
-def _scan(file: IO[bytes], size: int) -> tuple[str, str]:
-    """Hash the first size bytes; find the uid of kube-system among them."""
-    digest, uid, overlap = hashlib.sha256(), "", b""
+def _scan(file: IO[bytes], size: int) -> tuple[str, identity.Search]:
+    """Hash the first size bytes; find among them of which cluster they are."""
+    digest, search = hashlib.sha256(), identity.Search()
     while size > 0:
         chunk = file.read(min(_CHUNK, size))
         if not chunk:
             raise KubeopsError("the snapshot became shorter while it was read", details={"check": "size"})
         size -= len(chunk)
         digest.update(chunk)
-        if not uid:
-            uid = _uid(overlap + chunk)
-            overlap = chunk[-_WINDOW:]
-    return digest.hexdigest(), uid
+        search.feed(chunk)
+    return digest.hexdigest(), search
 
 
 def _expect_hash(path: str, digest: str, trailer: str, manifest: Mapping[str, Any] | None) -> None:
@@ -172,12 +173,6 @@ def _expect_hash(path: str, digest: str, trailer: str, manifest: Mapping[str, An
         raise bad(path, "trailer", "the SHA-256 at its end is not that of its content: a byte was changed")
     if wanted and digest != wanted:
         raise bad(path, "manifest", f"its SHA-256 is {digest}, its manifest says {wanted}")
-
-
-def _uid(data: bytes) -> str:
-    at = data.find(_KUBE_SYSTEM)
-    match = _UUID.search(data, at, at + _WINDOW) if at >= 0 else None
-    return match[0].decode("ascii") if match else ""
 
 
 def missing(path: str) -> KubeopsError:

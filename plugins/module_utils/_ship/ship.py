@@ -75,7 +75,7 @@ def ship(path: str, to: Sequence[Place]) -> list[dict[str, Any]]:
     for place in to:
         try:
             shipped.append(_ship_to(path, place))
-        except KubeopsError as error:
+        except KubeopsError as error:  # noqa: PERF203 - every place is tried
             failed.append(error)
     if failed:
         raise KubeopsError(

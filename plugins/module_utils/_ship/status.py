@@ -22,7 +22,7 @@ def metrics(manifest: Mapping[str, Any], proof: Mapping[str, Any] | None = None)
     """
     taken_at = int(datetime.fromisoformat(manifest["taken_at"]).timestamp())
     rows: list[tuple[str, str, Any]] = [
-        ("last_success_timestamp_seconds", "When the last verified snapshot was taken; its age counts from here.", taken_at),
+        ("last_success_timestamp_seconds", "When the last verified snapshot was taken.", taken_at),
         ("size_bytes", "Size of that snapshot.", manifest["size"]),
         ("duration_seconds", "How long taking and verifying it took.", manifest["duration_seconds"]),
         ("revision", "etcd revision it holds.", manifest["revision"]),

@@ -1,0 +1,74 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host knows of its cluster while nothing of it runs: from the data directory and the snapshots kept."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .._core.errors import KubeopsError
+from . import keep, snapshot
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """A data directory.
+
+    Attributes:
+        has_data: a member's database is there.
+        running: an etcd has it open; what its pages say is not asked for then.
+        kubernetes_uid, kubernetes_cas: of which cluster it is, see ``identity``; empty where it is not known.
+        revision, raft_index: of the database. The log beside it may hold more.
+    """
+
+    has_data: bool
+    running: bool = False
+    kubernetes_uid: str = ""
+    kubernetes_cas: tuple[str, ...] = ()
+    revision: int = 0
+    raft_index: int = 0
+    damage: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for results."""
+        return asdict(self)
+
+
+def observe(data_dir: str) -> OnDisk:
+    """Look into a data directory without changing it."""
+    database = Path(data_dir, "member", "snap", "db")
+    if not database.exists():
+        return OnDisk(has_data=False)
+    try:
+        found = snapshot.identity_of(str(database))
+        if is_open(database):
+            return OnDisk(True, True, found.uid, found.cas)
+        contents = snapshot.pages(str(database))
+    except (KubeopsError, ValueError) as error:
+        return OnDisk(has_data=True, damage=str(error))
+    return OnDisk(True, False, found.uid, found.cas, contents.revision, contents.raft_index)
+
+
+def is_open(database: Path) -> bool:
+    """Tell whether an etcd runs on it, which locks it."""
+    with database.open("rb+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def newest(directory: str, cluster_name: str) -> Mapping[str, Any]:
+    """Return the newest complete snapshot of this cluster in a directory; empty where there is none."""
+    for entry in reversed(keep.entries(directory)):
+        described = keep.describe(entry)
+        manifest = described["manifest"] or {}
+        if described["condition"] == "complete" and manifest.get("cluster_name") == cluster_name:
+            return described
+    return {}
