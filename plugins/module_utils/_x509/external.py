@@ -1,7 +1,7 @@
 # Copyright (c) kubeops.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates of a CA whose key is kept elsewhere: what is asked of its holder, and whether the answer is what was asked.
+"""Certificates of a CA whose key is kept elsewhere: requests to its holder, and a check of what comes back.
 
 https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/#external-ca-mode
 """
@@ -17,7 +17,7 @@ from .._core.errors import KubeopsError
 from .._core.plan import Plan, Refused, Step
 from .._kubeadm import paths
 from . import duration, issuance, issue, keep, load, renew, renewal
-from .model import Certificate
+from .model import Certificate, Unreadable
 from .renewal import Found
 
 # Keys wait here for their certificates, so that the pair in use stays whole.
@@ -81,7 +81,7 @@ def plan_install(found: Sequence[Found], signed: Mapping[str, bytes], now: datet
         if name not in known:
             fix = "take the file away, or correct its name"
             refusals.append(Refused("certificate_unknown", f"{name} is none of {', '.join(known)}", "", fix))
-        elif pem.strip() != (known[name].certificate or b"").strip() and not _installed(known[name], pem):
+        elif not _installed(known[name], pem):
             refusals += [_refused(name, why) for why in problems(known[name], pem, now, least)]
             steps.append(Step(INSTALL, name, "the holder of the CA signed it"))
     return Plan(tuple(steps), tuple(refusals))
@@ -127,8 +127,11 @@ def _why_not_now(certificate: Certificate, now: datetime, least: timedelta) -> l
 
 
 def _installed(found: Found, pem: bytes) -> bool:
-    """In a kubeconfig certificate and key stand together."""
-    return bool(found.certificate) and pem.strip() in (found.certificate or b"")
+    """The same certificate, however it is written; in a kubeconfig it stands with its key."""
+    try:
+        return load.certificates(pem)[0].der == load.certificates(found.certificate or b"")[0].der
+    except Unreadable:
+        return False
 
 
 def _refused(name: str, why: str) -> Refused:

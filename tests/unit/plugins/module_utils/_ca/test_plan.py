@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every stage of a CA's rotation on one node, from every state that a killed run can leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._ca import model, plan
+from ansible_collections.kubeops.cluster.plugins.module_utils._ca.model import (
+    DROPPED,
+    FINISHED,
+    MADE,
+    MOVED,
+    NOTHING,
+    SIGNED,
+    TRUSTED,
+    Authority,
+    Leaf,
+    Node,
+)
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import Refusal
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, load
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509.model import Certificate
+
+NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
+PKI = "/etc/kubernetes/pki"
+MANAGER = f"""\
+    - --client-ca-file={PKI}/ca.crt
+    - --cluster-signing-cert-file={PKI}/ca.crt
+    - --requestheader-client-ca-file={PKI}/front-proxy-ca.crt
+    - --root-ca-file={PKI}/ca.crt
+"""
+
+
+def certificate(name: str) -> Certificate:
+    pem = issue.make_ca(issue.make_key("ecdsa-p256"), name, NOW, timedelta(days=3650))
+    return load.certificates(pem)[0]
+
+
+OLD, NEW = certificate("kubernetes"), certificate("kubernetes")
+PLACES = {place.name: place for place in model.PLACES}
+
+
+def authority(*bundle: Certificate, key: Certificate = OLD, name: str = "ca") -> Authority:
+    return Authority(PLACES[name], bundle, NEW, key.public_key, NEW.public_key)
+
+
+def prints(*certificates: Certificate) -> tuple[str, ...]:
+    return tuple(one.fingerprint for one in certificates)
+
+
+def node(*bundle: Certificate, key: Certificate = OLD, moved: bool = False, **more: object) -> Node:
+    known = {
+        "authorities": {"ca": authority(*bundle, key=key)},
+        "trust": {"/etc/kubernetes/admin.conf": prints(*bundle)},
+        "leaves": (Leaf("apiserver", f"{PKI}/apiserver.crt", "ca", moved), Leaf("kubelet-client", "/k", "ca", moved)),
+        "manager": MANAGER,
+    }
+    return Node(**{**known, **more})  # type: ignore[arg-type]
+
+
+def steps(planned: plan.Plan) -> list[tuple[str, str]]:
+    return [(step.action, step.target.rpartition("/")[2]) for step in planned.steps]
+
+
+@pytest.mark.parametrize(
+    ("bundle", "reached"),
+    [((OLD,), MADE), ((OLD, NEW), TRUSTED), ((NEW, OLD), SIGNED), ((NEW,), DROPPED)],
+)
+def test_the_stage_is_read_from_the_file(bundle: tuple[Certificate, ...], reached: str) -> None:
+    assert authority(*bundle).reached == reached
+    assert replace(authority(*bundle), incoming=None).reached == NOTHING
+
+
+def test_trust() -> None:
+    assert steps(plan.plan(TRUSTED, node(OLD))) == [
+        ("write_certificates", "ca.crt"),
+        ("write_certificates", "ca-signing.crt"),
+        ("manifest", "kube-controller-manager.yaml"),
+        ("trust", "admin.conf"),
+    ]
+
+
+def test_sign() -> None:
+    before = node(OLD, NEW, signing=prints(OLD), manager=plan.manager_manifest(MANAGER, model.SIGNING))
+    assert steps(plan.plan(SIGNED, before)) == [
+        ("write_key", "ca.key"),
+        ("write_certificates", "ca.crt"),
+        ("write_certificates", "ca-signing.crt"),
+        ("reissue", "apiserver.crt"),
+    ]
+
+
+def test_sign_after_a_run_was_killed_between_key_and_certificate() -> None:
+    before = node(OLD, NEW, key=NEW, signing=prints(OLD), manager=plan.manager_manifest(MANAGER, model.SIGNING))
+    assert ("write_key", "ca.key") not in steps(plan.plan(SIGNED, before))
+    assert ("write_certificates", "ca.crt") in steps(plan.plan(SIGNED, before))
+
+
+def test_move() -> None:
+    before = node(NEW, OLD, key=NEW, signing=prints(NEW), manager=plan.manager_manifest(MANAGER, model.SIGNING))
+    assert steps(plan.plan(MOVED, before)) == [("request", "k")]
+
+
+def test_drop() -> None:
+    before = node(
+        NEW, OLD, key=NEW, moved=True, signing=prints(NEW), manager=plan.manager_manifest(MANAGER, model.SIGNING)
+    )
+    planned = plan.plan(DROPPED, before)
+    assert steps(planned) == [
+        ("write_certificates", "ca.crt"),
+        ("manifest", "kube-controller-manager.yaml"),
+        ("trust", "admin.conf"),
+    ]
+    assert planned.steps[0].data["certificates"] == (NEW,)
+    assert planned.steps[1].data["text"] == MANAGER
+
+
+def test_finish() -> None:
+    after = node(NEW, key=NEW, moved=True, signing=prints(NEW))
+    removed = ["ca-signing.crt", "ca-next.key", "ca-next.crt"]
+    assert steps(plan.plan(FINISHED, after)) == [("remove", name) for name in removed]
+
+
+@pytest.mark.parametrize("stage", [TRUSTED, SIGNED, MOVED, DROPPED])
+def test_a_node_without_a_rotation_is_left_alone(stage: str) -> None:
+    idle = node(OLD, authorities={"ca": Authority(PLACES["ca"], (OLD,))}, modified={f"{PKI}/ca.crt": 9.0})
+    assert plan.plan(stage, replace(idle, began={"kube-controller-manager": 1.0})) == plan.Plan()
+
+
+@pytest.mark.parametrize(
+    ("stage", "bundle"),
+    [
+        (TRUSTED, (OLD, NEW)),
+        (TRUSTED, (NEW, OLD)),
+        (TRUSTED, (NEW,)),
+        (SIGNED, (NEW, OLD)),
+        (SIGNED, (NEW,)),
+        (MOVED, (NEW,)),
+        (DROPPED, (NEW,)),
+    ],
+)
+def test_a_node_past_a_stage_keeps_its_bundle(stage: str, bundle: tuple[Certificate, ...]) -> None:
+    assert plan.wanted(stage, authority(*bundle)) == bundle
+    single = f"{PKI}/ca.crt" if len(bundle) == 1 else model.SIGNING
+    manager = plan.manager_manifest(MANAGER, single)
+    after = node(*bundle, key=bundle[0], moved=bundle[0] is NEW, signing=prints(bundle[0]), manager=manager)
+    assert plan.plan(stage, after) == plan.Plan()
+
+
+@pytest.mark.parametrize(
+    ("stage", "before", "seen"),
+    [
+        (SIGNED, node(OLD), "does not trust the incoming CA yet"),
+        (MOVED, node(OLD), "does not trust the incoming CA yet"),
+        (DROPPED, node(NEW, OLD), "the old CA signed apiserver"),
+        (FINISHED, node(NEW, OLD, moved=True), "is signed"),
+    ],
+)
+def test_a_stage_that_comes_too_early_is_refused(stage: str, before: Node, seen: str) -> None:
+    refused = plan.plan(stage, before).refusals
+    assert refused
+    assert seen in refused[0].evidence
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("", []),
+        (f"{PKI}/etcd/ca.crt", ["etcd", "kube-apiserver"]),
+        (f"{PKI}/ca.crt", ["kube-controller-manager"]),
+        ("/etc/kubernetes/scheduler.conf", ["kube-scheduler"]),
+        ("/etc/kubernetes/kubelet.conf", ["kubelet"]),
+        (f"{PKI}/front-proxy-ca.crt", []),
+    ],
+)
+def test_what_began_before_its_file_was_written_restarts(written: str, expected: Sequence[str]) -> None:
+    began = dict.fromkeys(plan.READ_ONCE, 100.0)
+    seen = Node(began=began, modified={written: 101.0, "/else": 500.0})
+    assert [step.target for step in plan.restarts(seen)] == expected
+    assert [step.target for step in plan.restarts(Node(began=began), {written})] == expected
+    assert plan.restarts(Node(modified={written: 101.0})) == []
+
+
+def test_the_controller_manager_keeps_what_is_not_ours() -> None:
+    other = "    - --cluster-signing-cert-file=/elsewhere/ca.crt\n"
+    assert plan.manager_manifest(other, model.SIGNING) == other
+    changed = plan.manager_manifest(MANAGER, model.SIGNING)
+    assert changed.count(model.SIGNING) == 2
+    assert f"--root-ca-file={PKI}/ca.crt" in changed
+    assert plan.manager_manifest(changed, f"{PKI}/ca.crt") == MANAGER
+
+
+def test_a_bundle_of_somebody_else_is_refused() -> None:
+    with pytest.raises(Refusal, match="holds 2 CAs"):
+        model.require_one(replace(authority(OLD, NEW), incoming=None))
+    model.require_one(authority(OLD, NEW))

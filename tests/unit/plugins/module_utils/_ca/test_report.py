@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far a cluster is in a rotation, told from what its nodes said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._ca import publish, report
+
+PLANES = ("cp1", "cp2")
+
+
+def result(reached: str, behind: tuple[str, ...] = (), due: bool = False, node: str = "cp1") -> dict[str, Any]:
+    one = {"name": "ca", "reached": reached, "due": due, "incoming": "" if reached == "nothing" else "f"}
+    return {"authorities": [one], "behind": list(behind), "node_name": node}
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ({}, {"authorities": [], "holder": "cp1"}),
+        ({"cp1": result("nothing"), "cp2": result("nothing")}, {"authorities": [], "holder": "cp1"}),
+        ({"cp1": result("nothing", due=True)}, {"authorities": ["ca"], "holder": "cp1"}),
+        ({"cp1": result("nothing"), "cp2": result("made")}, {"authorities": ["ca"], "holder": "cp2"}),
+    ],
+)
+def test_what_is_rotated(results: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert report.start(PLANES, results) == expected
+
+
+@pytest.mark.parametrize(
+    ("stage", "results", "expected"),
+    [
+        ("made", {"cp1": result("made"), "w1": result("nothing")}, "done on cp1"),
+        ("trusted", {"cp1": result("trusted"), "w1": result("made")}, "done on cp1; to do on w1"),
+        ("signed", {"cp1": result("signed", ("kubelet-client",))}, "done on cp1"),
+        ("signed", {"cp1": result("signed", ("apiserver",))}, "to do on cp1"),
+        ("moved", {"cp1": result("signed", ("kubelet-client",))}, "to do on cp1"),
+        ("moved", {"w1": result("signed")}, "done on w1"),
+        ("dropped", {"cp1": result("dropped"), "w1": result("signed")}, "done on cp1; to do on w1"),
+        ("finished", {"cp1": result("dropped")}, "to do on cp1"),
+    ],
+)
+def test_progress(stage: str, results: dict[str, Any], expected: str) -> None:
+    table = report.report({"authorities": ["ca"]}, results, PLANES, [], [])["table"]
+    line = next(line for line in table if line.startswith(f"{stage} "))
+    assert line.endswith(f": {expected}")
+
+
+@pytest.mark.parametrize(
+    ("left_out", "nodes", "expected"),
+    [
+        ([], [{"name": "cp1", "ready": True}], []),
+        (["w1"], [], ["leaves out w1"]),
+        ([], [{"name": "stray", "ready": True}], ["no hosts of this run: stray"]),
+        ([], [{"name": "cp1", "ready": False}], ["not Ready: cp1"]),
+    ],
+)
+def test_what_would_cut_a_node_off_is_refused(left_out: list[str], nodes: list[Any], expected: list[str]) -> None:
+    results = {"cp1": result("nothing", due=True)}
+    refusals = report.report({"authorities": ["ca"]}, results, PLANES, left_out, nodes)["refusals"]
+    assert len(refusals) == len(expected)
+    assert all(part in refusal for part, refusal in zip(expected, refusals))
+    assert report.report({"authorities": []}, results, PLANES, left_out, nodes)["refusals"] == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "expected"),
+    [
+        ({"replicas": 2}, {"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2}, True),
+        ({"replicas": 2}, {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2}, False),
+        ({"replicas": 2}, {"observedGeneration": 3, "replicas": 3, "updatedReplicas": 2, "readyReplicas": 2}, False),
+        ({"replicas": 2}, {"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2}, False),
+        ({"replicas": 0}, {"observedGeneration": 3}, True),
+        (
+            {},
+            {"observedGeneration": 3, "desiredNumberScheduled": 2, "updatedNumberScheduled": 1, "numberReady": 2},
+            False,
+        ),
+        ({"updateStrategy": {"type": "OnDelete"}}, {"observedGeneration": 3, "desiredNumberScheduled": 2}, True),
+    ],
+)
+def test_a_rollout_is_over(spec: dict[str, Any], status: dict[str, Any], expected: bool) -> None:
+    assert publish.rolled_out({"metadata": {"generation": 3}, "spec": spec, "status": status}) is expected
