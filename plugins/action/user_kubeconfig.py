@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,8 @@ class ActionModule(ActionBase):
 
     def _text(self, cluster: model.Cluster, person: model.Person, credentials: dict[str, Any]) -> str:
         document = model.document(cluster, person.user, credentials, self._options["namespace"])
-        text: str = yaml.safe_dump(document, sort_keys=False, width=10_000)
+        # Through JSON, since Ansible marks strings in ways that the YAML library does not know.
+        text: str = yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False, width=10_000)
         return text
 
     def _shortened(self, text: str, span: timedelta) -> str:
