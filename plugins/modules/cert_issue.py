@@ -17,6 +17,8 @@ description:
     usages than wanted, a key that does not belong to it, or another CA.
   - An action. Keys are made on the host that uses them and stay there, the CA's key stays on its own host. What travels
     is requests and certificates, which are public.
+  - While the CA's host is out of reach, certificates that are good by the copy in O(authority.dest) are left alone with
+    a warning; only what is due fails.
   - A key waits beside the one in use (C(.new)) until its certificate is there and proved to fit; what is replaced is
     kept below C(/var/lib/kubeops/backups).
 requirements:
@@ -94,9 +96,13 @@ options:
     type: str
     default: 30d
   ca_certificate:
-    description: Given by the action.
+    description: Given by the action. Empty means the one in O(authority.dest).
     type: str
     default: ''
+  plan_only:
+    description: Given by the action - whether nothing is made.
+    type: bool
+    default: false
   signed:
     description: Given by the action - certificate by path.
     type: dict
@@ -139,7 +145,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._core import clock
+from ..module_utils._core import clock, files
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.plan import Plan
 from ..module_utils._x509 import argspec, duration, issuance, issue, keep
@@ -175,6 +181,7 @@ def main() -> None:
             "owner": {"type": "str", "default": ""},
             "group": {"type": "str", "default": ""},
             "ca_certificate": {"type": "str", "default": ""},
+            "plan_only": {"type": "bool", "default": False},
             "signed": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
@@ -191,7 +198,7 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     owner = keep.Owner(params["owner"], params["group"])
     due = {step.target for step in planned.steps if step.action == keep.ISSUE}
     requests: dict[str, str] = {}
-    if not module.check_mode and planned.changed:
+    if planned.changed and not (module.check_mode or params["plan_only"]):
         missing = [entry for entry in wanted if entry.cert in due and entry.cert not in params["signed"]]
         requests = {entry.cert: keep.request(entry, params["key_type"], owner).decode("ascii") for entry in missing}
         if not requests:
@@ -201,7 +208,9 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
 
 def _plan(params: dict[str, Any], wanted: list[issuance.Wanted]) -> Plan:
     renew_before = duration.parse(params["renew_before"], "renew_before")
-    return keep.plan(wanted, params["ca_certificate"].encode(), params["authority"]["dest"], clock.now(), renew_before)
+    dest = params["authority"]["dest"]
+    ca_certificate = params["ca_certificate"].encode() or (files.read_bytes(dest) if dest else None) or b""
+    return keep.plan(wanted, ca_certificate, dest, clock.now(), renew_before)
 
 
 def _install(params: dict[str, Any], wanted: list[issuance.Wanted], owner: keep.Owner) -> None:

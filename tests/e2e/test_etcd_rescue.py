@@ -71,7 +71,7 @@ def test_two_of_three_disks_lost_under_writes(stacked: Cluster, tmp_path: Path) 
             stacked.sh(node, "rm -rf /var/lib/etcd/member && pkill -9 -x etcd")
         time.sleep(5)
     assert written, "nothing was written"
-    rescue = {"kubeops_confirm": "kubernetes", "rescue_directory": str(tmp_path)}
+    rescue = {"kubeops_confirm": "kubernetes", "etcd_rescue_directory": str(tmp_path)}
     run = stacked.run(playbook="rescue_etcd", extra=rescue)
     print(f"rescued in {run.seconds:.1f} s; {len(written)} acknowledged writes before the loss")
     assert run.rc == 0, run.tail()

@@ -15,10 +15,14 @@ from pathlib import Path
 from .._core import clock, files
 from .._core.errors import KubeopsError
 from .._core.processes import running
+from .._core.runner import Programs, Runner
 from .._kubeadm import paths
 
 STOPPED = f"{paths.KUBEOPS}/stopped"
 POLL_SECONDS = 0.3
+# Longer than the 30 s that a static pod has to end.
+KUBELET_SECONDS = 45.0
+RUNTIME_SECONDS = 60.0
 # A front of the others first, and what they need last.
 STOP_ORDER = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 
@@ -49,15 +53,31 @@ def stop(names: Sequence[str], timeout: float) -> None:
     for name in names:
         if manifest(name).exists():
             _move(manifest(name), stopped_manifest(name))
-    deadline = clock.monotonic() + timeout
+    started, asked = clock.monotonic(), False
     while left := [name for name in names if running(name)]:
-        if clock.monotonic() > deadline:
+        waited = clock.monotonic() - started
+        if waited > KUBELET_SECONDS and not asked:
+            asked = True
+            _stop_sandboxes(left)
+        if waited > timeout:
             raise KubeopsError(
                 f"{', '.join(left)} still runs {timeout:g} s after its manifest was set aside",
                 seen=f"processes {', '.join(str(pid) for name in left for pid in running(name))}",
                 fix="see that the kubelet and the container runtime run on this node, then run again",
             )
         time.sleep(POLL_SECONDS)
+
+
+def _stop_sandboxes(names: Sequence[str]) -> None:
+    """Stop the pods without the kubelet.
+
+    One that was started while no API server answered removes no pod before it has heard from one.
+    """
+    runner = Runner(Programs())
+    for name in names:
+        wanted = ["--namespace", "kube-system", "--label", f"component={name}", "--state", "ready", "--quiet"]
+        for sandbox in runner.run(["crictl", "pods", *wanted]).stdout.split():
+            runner.run(["crictl", "stopp", sandbox], timeout=RUNTIME_SECONDS)
 
 
 def start(names: Sequence[str]) -> None:
