@@ -95,7 +95,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import KubeopsError
 from ..module_utils._core.runner import Runner
-from ..module_utils._kubeadm import api, command, journal, probe, reconfigure, safety, upgrade, upgrade_act
+from ..module_utils._kubeadm import command, journal, probe, safety, upgrade, upgrade_act
 
 
 def main() -> None:
@@ -131,7 +131,7 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
 
 def _upgrade(runner: Runner, params: dict[str, Any], step: upgrade.Step, name: str) -> dict[str, Any]:
     settings = upgrade.Settings(**{key: params[key] for key in upgrade.Settings.__dataclass_fields__})
-    leader = _prepare(name) if upgrade_act.static_pods() else ""
+    leader = upgrade_act.prepare(name)
     started = time.time()
     try:
         phases = upgrade_act.act(runner, step.target, step.action, settings)
@@ -139,13 +139,6 @@ def _upgrade(runner: Runner, params: dict[str, Any], step: upgrade.Step, name: s
     except KubeopsError as error:
         raise _explained(error, step.target, started, name) from error
     return {"phases": command.describe(phases), "etcd_leader": leader}
-
-
-def _prepare(name: str) -> str:
-    """Nothing restarts here while another control plane is down, and nobody waits for an election."""
-    with api.admin() as client:
-        reconfigure.require_others_ready(client, name)
-    return upgrade_act.hand_over_etcd()
 
 
 def _explained(error: KubeopsError, target: str, started: float, name: str) -> KubeopsError:

@@ -15,6 +15,8 @@ author: kubeops.cluster contributors (@kubeops)
 description:
   - Restarts the kubelet where the cluster says that the node still runs another version, and waits until the node is
     Ready with the one wanted. Refuses where another version than the one wanted is installed.
+  - A kubelet of another version starts static pods anew. So on a control plane it first sees that every other one is
+    up, and lets another etcd member lead; afterwards it sees that this control plane runs the version and is ready.
   - Installs nothing and drains nothing.
   - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/).
 extends_documentation_fragment:
@@ -53,7 +55,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import KubeopsError
 from ..module_utils._core.runner import Runner
-from ..module_utils._kubeadm import command, kubelet, safety
+from ..module_utils._kubeadm import command, journal, kubelet, probe, safety, upgrade_act
+
+LOCK_TIMEOUT = 300.0
 
 
 def main() -> None:
@@ -74,9 +78,17 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     planned = kubelet.plan(target, kubelet.observe(runner), predicting=module.check_mode)
     safety.refuse(planned.refusals)
     if planned.changed and not module.check_mode:
-        runner.run(["systemctl", "restart", "kubelet"], timeout=120)
-        _verify(runner, target, module.params["timeout"])
+        with journal.exclusive(LOCK_TIMEOUT):
+            _restart(runner, target, module.params["timeout"])
     return planned.as_result()
+
+
+def _restart(runner: Runner, target: str, timeout: float) -> None:
+    name = probe.own_node_name()
+    upgrade_act.prepare(name)
+    runner.run(["systemctl", "restart", "kubelet"], timeout=120)
+    _verify(runner, target, timeout)
+    upgrade_act.verify(target, name)
 
 
 def _verify(runner: Runner, target: str, timeout: float) -> None:

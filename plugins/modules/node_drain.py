@@ -17,8 +17,8 @@ description:
     for.
   - Before it cordons anything it says what would stop the drain or be lost - disruption budgets that never allow it,
     pods without a controller, pods that keep data in an emptyDir - and refuses while there is any.
-  - Cordons with a note in the annotation C(kubeops.io/cordoned-by), and uncordons only nodes that carry it. A node that
-    somebody else cordoned stays so.
+  - Cordons with a note in the annotation C(kubeops.io/cordoned-by), and uncordons only nodes that carry the same. A
+    node that somebody else cordoned stays so.
   - Evicts with the Eviction API, so disruption budgets hold. Static pods and those of DaemonSets stay.
   - See U(https://kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/).
 extends_documentation_fragment: kubeops.cluster.attributes.changes
@@ -39,7 +39,8 @@ options:
     choices: [drainable, drained, schedulable]
     default: drained
   reason:
-    description: Who drains, for the note on the node.
+    description:
+      - Who drains, for the note on the node. With O(state=schedulable), nodes cordoned by anybody else stay so.
     type: str
     default: kubeops.cluster
   delete_empty_dir:
@@ -189,7 +190,7 @@ def _drained(module: AnsibleModule, client: api.ApiClient, names: list[str]) -> 
 
 
 def _schedulable(module: AnsibleModule, client: api.ApiClient, names: list[str]) -> dict[str, Any]:
-    plans = {name: plan.uncordon(act.node(client, name)) for name in names}
+    plans = {name: plan.uncordon(act.node(client, name), module.params["reason"]) for name in names}
     if not module.check_mode:
         for name in [name for name, planned in plans.items() if planned.changed]:
             act.uncordon(client, name)

@@ -20,12 +20,11 @@ def drain(node: Node, leaving: Sequence[Pod]) -> Plan:
     return _plan(node, steps, unschedulable=True, pods=leaving)
 
 
-def uncordon(node: Node) -> Plan:
-    """Only where the note says that it was us: another's cordon is another's business."""
-    if not node.cordoned_by:
+def uncordon(node: Node, reason: str) -> Plan:
+    """Only where the note says that it was us, and for this: another's cordon is another's business."""
+    if node.cordoned_by != reason:
         return _plan(node, [], unschedulable=node.unschedulable)
-    reason = f"it was cordoned by {node.cordoned_by}"
-    return _plan(node, [Step(UNCORDON, node.name, reason)], unschedulable=False)
+    return _plan(node, [Step(UNCORDON, node.name, f"it was cordoned by {reason}")], unschedulable=False)
 
 
 def _plan(node: Node, steps: Sequence[Step], *, unschedulable: bool, pods: Sequence[Pod] = ()) -> Plan:

@@ -75,6 +75,15 @@ def static_pods() -> dict[str, static_pod.StaticPod]:
     return {name: static_pod.parse(text) for name, text in texts.items() if text is not None}
 
 
+def prepare(node_name: str) -> str:
+    """Before anything restarts here: the other control planes are up, and another etcd member leads. Returns its name."""
+    if not static_pods():
+        return ""
+    with admin() as api:
+        reconfigure.require_others_ready(api, node_name)
+    return hand_over_etcd()
+
+
 def hand_over_etcd() -> str:
     """Let another member lead where this node's leads, so that nobody waits for an election. Returns its name."""
     etcd = credentials.local_etcd()

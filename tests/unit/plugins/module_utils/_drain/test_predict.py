@@ -129,13 +129,14 @@ def test_drain(node: model.Node, pods: list[model.Pod], actions: list[str]) -> N
 @pytest.mark.parametrize(
     ("node", "changed"),
     [
-        (model.Node("w1", unschedulable=True, cordoned_by="kubeops.cluster"), True),
+        (model.Node("w1", unschedulable=True, cordoned_by="upgrade_cluster"), True),
+        (model.Node("w1", unschedulable=True, cordoned_by="maintenance"), False),
         (model.Node("w1", unschedulable=True), False),
         (model.Node("w1"), False),
     ],
 )
 def test_only_our_own_cordon_is_lifted(node: model.Node, changed: bool) -> None:
-    assert plan.uncordon(node).changed is changed
+    assert plan.uncordon(node, "upgrade_cluster").changed is changed
 
 
 def test_objects_of_the_api() -> None:
