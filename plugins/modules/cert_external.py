@@ -110,6 +110,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core import clock
 from ..module_utils._core.edge import run_module
+from ..module_utils._core.errors import Refusal
 from ..module_utils._core.plan import Plan
 from ..module_utils._core.runner import Runner
 from ..module_utils._kubeadm import api, argspec, credentials, journal, probe, reconfigure, safety
@@ -162,7 +163,7 @@ def _install(module: AnsibleModule, runner: Runner) -> dict[str, Any]:
     signed = {name: pem.encode("utf-8") for name, pem in module.params["signed"].items()}
     observed = renew.observe(runner)
     planned = external.plan_install(observed.found, signed, clock.now(), least)
-    safety.refuse(planned.refusals)
+    _refuse_all(planned)
     restarts = renewal.restarts(observed.found, observed.components, {step.target for step in planned.steps})
     whole = Plan((*planned.steps, *restarts))
     if module.check_mode or not whole.changed:
@@ -174,6 +175,14 @@ def _install(module: AnsibleModule, runner: Runner) -> dict[str, Any]:
     now = renew.observe(runner)
     renew.restart(runner, renewal.restarts(now.found, now.components), _require_others)
     return {**whole.as_result(), "backup": saved, "served": renew.wait_until_served(now.found, renew.SERVED_TIMEOUT)}
+
+
+def _refuse_all(planned: Plan) -> None:
+    """Whoever goes back to the holder of the CA wants to know of everything at once."""
+    if planned.refusals:
+        first = planned.refusals[0]
+        evidence = "; ".join(refused.evidence for refused in planned.refusals)
+        raise Refusal("certificates are not what was asked for", evidence, first.fix, rule=first.rule)
 
 
 def _require_others() -> None:

@@ -31,6 +31,8 @@ ORDER = (
     "test_plan_upgrade",
     "test_upgrade_cluster",
     "test_cni_manifests",
+    "test_access",
+    "test_ca_rotation",
     "test_changes",
     "test_outage",
     "test_interruption",

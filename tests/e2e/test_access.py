@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kubeconfigs for people, and control planes whose CA's key is kept elsewhere."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue
+
+from .cluster import FULL_ONLY, Cluster
+
+pytestmark = FULL_ONLY
+
+PKI = "/etc/kubernetes/pki"
+CAS = ("ca", "etcd/ca", "front-proxy-ca")
+SIGNERS = {"etcd-server": "etcd/ca", "etcd-peer": "etcd/ca", "etcd-healthcheck-client": "etcd/ca",
+           "apiserver-etcd-client": "etcd/ca", "front-proxy-client": "front-proxy-ca"}  # fmt: skip
+
+
+def as_user(kubeconfig: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["kubectl", f"--kubeconfig={kubeconfig}", *arguments], capture_output=True, text=True, check=False
+    )
+    return done.stdout + done.stderr
+
+
+def test_a_person_may_what_was_bound_and_no_more(cluster: Cluster, tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "jane.conf"
+    wanted = {
+        "issue_kubeconfig_user": "jane",
+        "issue_kubeconfig_dest": str(kubeconfig),
+        "issue_kubeconfig_bindings": [{"cluster_role": "view", "namespace": "default"}],
+    }
+    run = cluster.run("-vvv", playbook="issue_kubeconfig", extra=wanted)
+    assert run.rc == 0, run.tail()
+    key = next(line.split()[1] for line in kubeconfig.read_text().splitlines() if "client-key-data" in line)
+    assert key not in run.output
+    assert kubeconfig.stat().st_mode & 0o777 == 0o600
+    assert "Forbidden" not in as_user(kubeconfig, "get", "pods")
+    assert "Forbidden" in as_user(kubeconfig, "get", "nodes")
+    again = cluster.run(playbook="issue_kubeconfig", extra=wanted)
+    assert (again.rc, again.changed_hosts) == (0, {}), again.tail()
+
+    masters = cluster.run(playbook="issue_kubeconfig", extra={**wanted, "issue_kubeconfig_groups": ["system:masters"]})
+    assert masters.rc != 0
+    assert "reserved" in masters.output
+
+    gone = cluster.run(playbook="issue_kubeconfig", extra={**wanted, "issue_kubeconfig_state": "absent"})
+    assert gone.rc == 0, gone.tail()
+    assert not kubeconfig.exists()
+    assert "kubeops:user:jane" not in cluster.kubectl("cp1", "get rolebindings -A")
+
+
+def sign(requests: Path, authorities: dict[str, tuple[bytes, bytes]], wrong: str = "") -> None:
+    """What the holder of the CA does; the wrong one is signed by another CA."""
+    for path in requests.glob("*.csr"):
+        name = "etcd/ca" if path.stem == wrong else SIGNERS.get(path.stem, "ca")
+        csr, now = path.read_bytes(), datetime.now(timezone.utc)
+        certificate = issue.sign(csr, issue.leaf_of_csr(csr), *authorities[name], now, timedelta(days=200))
+        path.with_suffix(".crt").write_bytes(certificate)
+
+
+def test_certificates_of_a_ca_kept_elsewhere(cluster: Cluster, tmp_path: Path) -> None:
+    authorities = {}
+    for name in CAS:
+        pair = [cluster.sh("cp2", f"cat {PKI}/{name}.{part}").encode() for part in ("crt", "key")]
+        authorities[name] = (pair[0], pair[1])
+        cluster.sh("cp2", f"mv {PKI}/{name}.key {PKI}/{name}.away")
+    wanted: dict[str, object] = {"external_ca_directory": str(tmp_path), "external_ca_select": "all"}
+    try:
+        asked = cluster.run("--limit", "cp2", playbook="external_ca", extra=wanted)
+        assert asked.rc == 0, asked.tail()
+        served = cluster.sh("cp2", f"sha256sum {PKI}/apiserver.crt")
+
+        wanted["external_ca_state"] = "installed"
+        sign(tmp_path / "cp2", authorities, wrong="apiserver")
+        refused = cluster.run("--limit", "cp2", playbook="external_ca", extra=wanted)
+        assert refused.rc != 0
+        assert "apiserver: CN=etcd-ca signed it" in " ".join(refused.output.split())
+        assert cluster.sh("cp2", f"sha256sum {PKI}/apiserver.crt") == served
+
+        sign(tmp_path / "cp2", authorities)
+        run = cluster.run("--limit", "cp2", playbook="external_ca", extra=wanted)
+        assert run.rc == 0, run.tail()
+        assert cluster.sh("cp2", f"sha256sum {PKI}/apiserver.crt") != served
+        again = cluster.run("--limit", "cp2", playbook="external_ca", extra=wanted)
+        assert (again.rc, again.changed_hosts) == (0, {}), again.tail()
+    finally:
+        for name in CAS:
+            cluster.sh("cp2", f"mv {PKI}/{name}.away {PKI}/{name}.key")
+    cluster.assert_healthy(["cp1", "cp2", "cp3", "w1", "w2"])
