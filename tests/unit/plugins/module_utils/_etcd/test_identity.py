@@ -7,7 +7,6 @@ import hashlib
 from base64 import b64encode
 
 import pytest
-
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import identity
 
 UID = "8f14e45f-ceea-467f-a0e6-1c2d3e4f5a6b"

@@ -6,7 +6,6 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
-
 from ansible_collections.kubeops.cluster.plugins.module_utils._ship.s3 import NOTHING_SHA256
 from ansible_collections.kubeops.cluster.plugins.module_utils._ship.sigv4 import (
     Credentials,
