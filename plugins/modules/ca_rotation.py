@@ -201,12 +201,23 @@ def _go(module: AnsibleModule, valid_for: Any) -> Plan:
         return planned
     runner = Runner(module)
     act.carry_out(runner, planned, valid_for)
-    act.restart(runner, [step for step in plan.plan(stage, _observe(module)).steps if step.action == plan.RESTART])
+    act.restart(runner, _restarts(planned, plan.plan(stage, _observe(module))))
     left = _observe(module)
     if stage == model.TRUSTED and left.control_plane and model.CLUSTER in left.authorities:
         act.wait_until_trusted(left.authorities[model.CLUSTER].place)
     _verify(plan.plan(stage, left))
     return planned
+
+
+def _restarts(planned: Plan, now: Plan) -> list[Step]:
+    """What the files say now, and the kubelet where it shall ask anew: a file that is gone says nothing."""
+    due = [step for step in now.steps if step.action == plan.RESTART]
+    asked = any(step.action == plan.KUBELET_SERVER for step in planned.steps)
+    return (
+        due
+        if not asked or any(step.target == act.KUBELET for step in due)
+        else [*due, Step(plan.RESTART, act.KUBELET, "it asks when it starts")]
+    )
 
 
 def _verify(left: Plan) -> None:

@@ -59,7 +59,7 @@ def carry_out(runner: Runner, planned: Plan, valid_for: timedelta) -> None:
             files.write_atomic(step.target, step.data["text"], mode=0o600, backup=True)
         elif step.action == plan.KUBELET_CLIENT:
             kubelet_client.replace(step.target)
-        elif step.action == plan.REMOVE:
+        elif step.action in (plan.REMOVE, plan.KUBELET_SERVER):
             files.remove(step.target)
     _reissue(runner, [step for step in planned.steps if step.action == plan.REISSUE], valid_for)
 

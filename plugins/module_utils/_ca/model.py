@@ -31,7 +31,9 @@ NOTHING, MADE, TRUSTED, SIGNED, MOVED, DROPPED, FINISHED = (
 STAGES = (MADE, TRUSTED, SIGNED, MOVED, DROPPED, FINISHED)
 
 # Leaves that move a stage later, when every controller manager signs with the incoming CA.
-KUBELET_LEAVES = ("kubelet-client", "kubelet.conf")
+KUBELET_LEAVES = ("kubelet-client", "kubelet.conf", "kubelet-server")
+# Only where the cluster signs it (serverTLSBootstrap); somebody has to approve the next one.
+KUBELET_SERVER = f"{paths.KUBELET}/pki/kubelet-server-current.pem"
 
 # The controller manager takes no bundle to sign with, and ca.crt is one during the rotation.
 SIGNING = f"{paths.PKI}/ca-signing.crt"

@@ -20,6 +20,7 @@ TRUST = "trust"
 MANIFEST = "manifest"
 REISSUE = "reissue"
 KUBELET_CLIENT = "request"
+KUBELET_SERVER = "ask_again"
 REMOVE = "remove"
 RESTART = "restart"
 
@@ -47,9 +48,9 @@ def plan(stage: str, node: Node) -> Plan:
     steps += _leaves(stage, node, {one.name for one in active})
     if stage == FINISHED:
         steps += _clean(node, active)
-    touched = {step.target for step in steps}
-    refusals = tuple(_refusals(stage, node, active))
-    return Plan((*steps, *restarts(node, touched)), refusals)
+    named = {step.target for step in steps}
+    steps += [step for step in restarts(node, named) if step.target not in named]
+    return Plan(tuple(steps), tuple(_refusals(stage, node, active)))
 
 
 def wanted(stage: str, authority: Authority) -> tuple[Certificate, ...]:
@@ -127,8 +128,15 @@ def _leaves(stage: str, node: Node, active: Collection[str]) -> list[Step]:
             if leaf.name not in KUBELET_LEAVES
         ]
     if stage == MOVED:
-        return [Step(KUBELET_CLIENT, leaf.path, "the old CA signed it") for leaf in due if leaf.name in KUBELET_LEAVES]
+        return [step for leaf in due if leaf.name in KUBELET_LEAVES for step in _kubelet(leaf)]
     return []
+
+
+def _kubelet(leaf: model.Leaf) -> list[Step]:
+    if leaf.path != model.KUBELET_SERVER:
+        return [Step(KUBELET_CLIENT, leaf.path, "the old CA signed it")]
+    # It asks for a serving certificate when it starts and finds none.
+    return [Step(KUBELET_SERVER, leaf.path, "the old CA signed it"), Step(RESTART, "kubelet", "it asks when it starts")]
 
 
 def _clean(node: Node, active: Collection[Authority]) -> list[Step]:

@@ -90,8 +90,11 @@ def _kubelet_leaves(authorities: Mapping[str, model.Authority]) -> list[model.Le
     if cluster is None:
         return []
     embedded = kubeconfig.identity(files.read_text(paths.KUBELET_CONF) or "").pem.encode("ascii")
-    current = files.read_bytes(paths.KUBELET_CLIENT)
-    pairs = (("kubelet.conf", paths.KUBELET_CONF, embedded), ("kubelet-client", paths.KUBELET_CLIENT, current))
+    pairs = (
+        ("kubelet.conf", paths.KUBELET_CONF, embedded),
+        ("kubelet-client", paths.KUBELET_CLIENT, files.read_bytes(paths.KUBELET_CLIENT)),
+        ("kubelet-server", model.KUBELET_SERVER, files.read_bytes(model.KUBELET_SERVER)),
+    )
     return [_leaf(name, path, pem, cluster) for name, path, pem in pairs if pem]
 
 

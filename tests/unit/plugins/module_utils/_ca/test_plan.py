@@ -198,3 +198,12 @@ def test_a_bundle_of_somebody_else_is_refused() -> None:
     with pytest.raises(Refusal, match="holds 2 CAs"):
         model.require_one(replace(authority(OLD, NEW), incoming=None))
     model.require_one(authority(OLD, NEW))
+
+
+def test_a_kubelet_asks_again_for_a_serving_certificate_of_the_old_ca() -> None:
+    leaves = (Leaf("kubelet-server", model.KUBELET_SERVER, "ca", False),)
+    before = node(
+        NEW, OLD, key=NEW, leaves=leaves, signing=prints(NEW), manager=plan.manager_manifest(MANAGER, model.SIGNING)
+    )
+    assert steps(plan.plan(MOVED, before)) == [("ask_again", "kubelet-server-current.pem"), ("restart", "kubelet")]
+    assert plan.plan(DROPPED, before).refusals[0].rule == "ca_stage"
