@@ -215,7 +215,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import KubeopsError, Refusal
-from ..module_utils._etcd import argspec, identity, keep, retention, snapshot
+from ..module_utils._core.runner import Runner
+from ..module_utils._etcd import argspec, identity, keep, packed, retention, snapshot
+from ..module_utils._etcd.choice import Choice
+from ..module_utils._etcd.packing import COMPRESSIONS, ENCRYPTIONS
+from ..module_utils._etcd.prove import prove
 
 RULE = {"type": "dict", "options": {"count": {"type": "int"}, "days": {"type": "float"}}}
 
@@ -225,6 +229,13 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **argspec.CONNECTION,
+            **argspec.PROGRAMS,
+            **argspec.UNPACKING,
+            "prove": {"type": "bool", "default": False},
+            "canary": {"type": "str", "default": ""},
+            "compression": {"type": "str", "choices": list(COMPRESSIONS), "default": "none"},
+            "encryption": {"type": "str", "choices": list(ENCRYPTIONS), "default": "none"},
+            "encryption_file": {"type": "path", "no_log": False},
             "state": {"type": "str", "choices": list(STATES), "default": "taken"},
             "directory": {"type": "path", "default": "/var/lib/kubeops/etcd-snapshots"},
             "path": {"type": "path"},
@@ -251,28 +262,40 @@ def taken(module: AnsibleModule) -> dict[str, Any]:
             fix="use letters, digits, dots and dashes",
             rule="cluster_name",
         )
-    request = keep.Request(options["directory"], options["cluster_name"], options["schedule"], options["member"])
-    gateway, chosen = keep.choose(argspec.gateways(options), request.member)
+    request, runner = keep.Request.of(options), Runner(module)
+    source, packer = argspec.source(options, runner), argspec.packer(options, runner)
+    with keep.reachable(argspec.gateways(options), source) as gateways:
+        gateway, chosen = keep.choose(gateways, request.member)
+        result = _chosen(chosen)
+        if not module.check_mode:
+            result["snapshot"], result["manifest"] = keep.take(gateway, chosen, request, source, packer)
+            result.update({"proof": result["manifest"]["proof"]} if request.prove else {})
+    return result
+
+
+def _chosen(chosen: Choice) -> dict[str, Any]:
     member = chosen.status.member
-    result = {
+    return {
         "changed": True,
         "member": {"id": member.id, "name": member.name, "reason": chosen.reason},
         "quorum_lost": chosen.quorum_lost,
         "warnings": ["etcd has lost its quorum; the snapshot holds what this member knows"] * chosen.quorum_lost,
     }
-    if not module.check_mode:
-        result["snapshot"], result["manifest"] = keep.take(gateway, chosen, request)
-    return result
 
 
 def verified(module: AnsibleModule) -> dict[str, Any]:
     """Read a snapshot whole, and compare it with what is expected."""
-    path = module.params["path"] or _newest(module.params["directory"])
-    manifest = snapshot.read_manifest(path)
-    facts = snapshot.verify(path, manifest)
-    _refuse_other_cluster(path, facts, module.params)
-    _refuse_older(path, facts, module.params["expect_revision"])
-    return {"changed": False, "snapshot": path, "manifest": manifest or {}, "verification": facts.as_dict()}
+    options, runner = module.params, Runner(module)
+    path = options["path"] or _newest(options["directory"])
+    manifest = snapshot.read_manifest(path) or {}
+    with packed.opened(path, argspec.unpacker(options, runner)) as (plain, facts):
+        _refuse_other_cluster(path, facts, options)
+        _refuse_older(path, facts, options["expect_revision"])
+        result = {"changed": False, "snapshot": path, "manifest": manifest, "verification": facts.as_dict()}
+        if options["prove"] and not module.check_mode:
+            hashed, source = facts.proven_by == "trailer", argspec.source(options, runner)
+            result["proof"] = prove(plain, facts.revision, manifest, source, options["canary"], hashed=hashed)
+    return result
 
 
 def _refuse_other_cluster(path: str, facts: snapshot.Facts, wanted: Mapping[str, Any]) -> None:

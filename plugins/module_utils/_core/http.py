@@ -13,9 +13,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from .errors import KubeopsError
+
+# A URL whose host is the percent-encoded path of a socket.
+SOCKET_SCHEME = "http+unix"
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def request(
         payload = body
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     try:
-        context = _context(ca_file, cert_file, key_file, insecure)
+        context = tls_context(ca_file, cert_file, key_file, insecure)
         connection = _connection(parts, context, server_name, timeout)
         try:
             connection.request(method, target or "/", body=payload, headers=sent)
@@ -98,7 +101,7 @@ def open_stream(
     """
     parts = urlsplit(url)
     try:
-        connection = _connection(parts, _context(ca_file, cert_file, key_file, False), None, timeout)
+        connection = _connection(parts, tls_context(ca_file, cert_file, key_file, False), None, timeout)
         try:
             connection.request("POST", parts.path, body=body)
             yield connection.getresponse()
@@ -147,16 +150,32 @@ class _NamedHTTPSConnection(http.client.HTTPSConnection):
             raise
 
 
+class _SocketConnection(http.client.HTTPConnection):
+    """Speaks HTTP over a Unix socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
 def _connection(
     parts: SplitResult, context: ssl.SSLContext, server_name: str | None, timeout: float
 ) -> http.client.HTTPConnection:
+    if parts.scheme == SOCKET_SCHEME:
+        return _SocketConnection(unquote(parts.netloc), timeout)
     host = parts.hostname or ""
     if parts.scheme == "http":
         return http.client.HTTPConnection(host, parts.port, timeout=timeout)
     return _NamedHTTPSConnection(host, parts.port, timeout, context, server_name or host)
 
 
-def _context(ca_file: str | None, cert_file: str | None, key_file: str | None, insecure: bool) -> ssl.SSLContext:
+def tls_context(ca_file: str | None, cert_file: str | None, key_file: str | None, insecure: bool) -> ssl.SSLContext:
+    """Return a context that verifies the server and shows the client's certificate; files are PEM."""
     context = ssl.create_default_context(cafile=ca_file)
     if insecure:
         context.check_hostname = False

@@ -10,7 +10,8 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -47,6 +48,14 @@ class Programs:
     def get_bin_path(self, arg: str, required: bool = False, opt_dirs: list[str] | None = None) -> str | None:
         """Absolute path of an executable, or None."""
         return shutil.which(arg, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *(opt_dirs or [])]))
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A program in the background."""
+
+    pid: int
+    alive: Callable[[], bool]
 
 
 class Runner:
@@ -97,15 +106,39 @@ class Runner:
             raise _failure(result)
         return result
 
+    @contextmanager
+    def serving(self, argv: Sequence[str], log: str, directory: str, env: Mapping[str, str]) -> Iterator[Serving]:
+        """Run argv in directory in the background, with its output in the file log; killed at the end."""
+        program = self._program(argv[0])
+        with Path(log).open("ab") as output:
+            process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+                (program, *argv[1:]),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=directory,
+                env=_environment(env),
+                start_new_session=True,
+            )
+        try:
+            yield Serving(process.pid, lambda: process.poll() is None)
+        finally:
+            process.kill()
+            process.wait()
+
+    def _program(self, name: str) -> str:
+        program = name if os.sep in name else self.which(name)
+        if program is None:
+            raise KubeopsError(
+                f"{name} is not installed on this node",
+                seen=f"not found in PATH nor in {', '.join(EXTRA_PATHS)}",
+            )
+        return program
+
     def _start(
         self, command: tuple[str, ...], with_stdin: bool, env: Mapping[str, str] | None
     ) -> subprocess.Popen[str]:
-        program = command[0] if os.sep in command[0] else self.which(command[0])
-        if program is None:
-            raise KubeopsError(
-                f"{command[0]} is not installed on this node",
-                seen=f"not found in PATH nor in {', '.join(EXTRA_PATHS)}",
-            )
+        program = self._program(command[0])
         try:
             # A session of its own, so that a timeout reaches the children too.
             # run_command has no timeout and hands nothing on while the command runs.

@@ -36,6 +36,11 @@ def gateways(params: Mapping[str, Any]) -> list[Gateway]:
     ]
 
 
+def packer(params: Mapping[str, Any], runner: Runner) -> Packer:
+    """Return what packs snapshots."""
+    return Packer(runner, params["encryption_file"] or "")
+
+
 def unpacker(params: Mapping[str, Any], runner: Runner) -> Packer:
     """Return what opens packed snapshots."""
     return Packer(runner, params["decryption_file"] or "")

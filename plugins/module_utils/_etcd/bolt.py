@@ -11,7 +11,10 @@ from __future__ import annotations
 import json
 import mmap
 import struct
+from array import array
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import add
 
 from .._core.errors import KubeopsError
 
@@ -27,7 +30,8 @@ _CHECKSUM = struct.Struct("<Q")
 _BRANCH_ELEMENT = struct.Struct("<IIQ")  # offset of the key, its size, page
 _LEAF_ELEMENT = struct.Struct("<IIII")  # flags, offset of the key, sizes of key and value
 _BUCKET = struct.Struct("<QQ")  # root page (0: the bucket's page follows at once), sequence
-_REVISION = struct.Struct(">Qc")
+_REVISION = struct.Struct(">Q")
+_REVISION_SIZES = (17, 18)  # main, "_", sub; a deleted key has "t" behind it
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,15 @@ class _DamageError(Exception):
     """A page is not what it has to be."""
 
 
-def read(data: mmap.mmap, size: int) -> Contents:
-    """Walk every page of the tree in the first size bytes; raises KubeopsError naming the first damage."""
+def read(data: mmap.mmap, size: int, *, deep: bool = True) -> Contents:
+    """Walk every page of the tree in the first size bytes; raises KubeopsError naming the first damage.
+
+    Without deep, of the pages that hold the values of keys only the heads are read: enough where a hash has just
+    told that every byte is as etcd sent it.
+    """
     try:
         meta = _meta(data, size)
-        walk = _Walk(data, meta)
+        walk = _Walk(data, meta, deep)
         walk.tree(meta.root, ())
     except (_DamageError, struct.error, ValueError) as error:
         raise KubeopsError(
@@ -118,8 +126,9 @@ def _fnv64a(data: bytes) -> int:
 class _Walk:
     """One walk over the tree of buckets; collects what Contents wants."""
 
-    def __init__(self, data: mmap.mmap, meta: Meta) -> None:
+    def __init__(self, data: mmap.mmap, meta: Meta, deep: bool) -> None:
         self.data = data
+        self.deep = deep
         self.meta = meta
         self.seen = bytearray(meta.pages)
         self.used = 0
@@ -132,6 +141,7 @@ class _Walk:
     def tree(self, root: int, path: tuple[str, ...]) -> None:
         """Check a bucket's pages from its root; path is the bucket's name."""
         pending = [root]
+        last = True  # the last page comes off the stack first, and has the newest revision
         while pending:
             page = pending.pop()
             self.visited += 1
@@ -141,7 +151,9 @@ class _Walk:
             if flags == BRANCH:
                 pending += self._children(page, offset, count, limit)
             elif flags == LEAF:
-                self._leaf(f"page {page}", offset, count, limit, path)
+                if self.deep or last or path != ("key",):
+                    self._leaf(f"page {page}", offset, count, limit, path)
+                last = False
             else:
                 raise _DamageError(f"page {page} is in the tree, but has flags {flags:#x}")
 
@@ -176,28 +188,47 @@ class _Walk:
         return children
 
     def _leaf(self, where: str, offset: int, count: int, limit: int, path: tuple[str, ...]) -> None:
-        previous = b""
+        """Check the elements of a leaf; by whole columns, because a large database has millions."""
         first = offset + _PAGE.size
         if first + count * _LEAF_ELEMENT.size > limit:
             raise _DamageError(f"{where} counts {count} elements, more than fit")
-        for index in range(count):
-            start = first + index * _LEAF_ELEMENT.size
-            flags, position, key_size, value_size = _LEAF_ELEMENT.unpack_from(self.data, start)
-            begin = start + position
-            if begin + key_size + value_size > limit or not key_size:
-                raise _DamageError(f"{where} has an element of {key_size} + {value_size} bytes past its end")
-            key = self.data[begin : begin + key_size]
-            if index and key <= previous:
-                raise _DamageError(f"the keys of {where} are out of order")
-            previous = key
-            if flags == BUCKET:
-                self._bucket(key, begin + key_size, value_size, path)
-            elif flags:
-                raise _DamageError(f"{where} has an element with flags {flags:#x}")
-            elif path != ("key",):
-                self._value(path, key, begin + key_size, value_size)
-        if count and path == ("key",):
-            self._key(where, previous)
+        numbers = array("I", self.data[first : first + count * _LEAF_ELEMENT.size])
+        flags, key_sizes, value_sizes = numbers[0::4], numbers[2::4], numbers[3::4]
+        starts = self._starts(where, first, numbers[1::4], key_sizes, value_sizes, limit)
+        keys = [self.data[start : start + size] for start, size in zip(starts, key_sizes)]
+        if keys != sorted(set(keys)):
+            raise _DamageError(f"the keys of {where} are out of order")
+        if path == ("key",):
+            self._revisions(where, keys, flags)
+            return
+        for key, flag, start, key_size, value_size in zip(keys, flags, starts, key_sizes, value_sizes):
+            if flag == BUCKET:
+                self._bucket(key, start + key_size, value_size, path)
+            elif flag:
+                raise _DamageError(f"{where} has an element with flags {flag:#x}")
+            else:
+                self._value(path, key, start + key_size, value_size)
+
+    def _starts(
+        self, where: str, first: int, positions: array[int], keys: array[int], values: array[int], limit: int
+    ) -> list[int]:
+        """Where the keys begin. bbolt writes keys and values one after the other, so that no position is free."""
+        sizes = list(map(add, keys, values))
+        begin = first + len(sizes) * _LEAF_ELEMENT.size
+        starts = list(accumulate(sizes, initial=begin))
+        end = starts.pop()
+        told = list(map(add, positions, range(first, begin, _LEAF_ELEMENT.size)))
+        if end > limit or not all(keys) or told != starts:
+            raise _DamageError(f"{where} has elements that do not stand where they should")
+        return starts
+
+    def _revisions(self, where: str, keys: list[bytes], flags: array[int]) -> None:
+        if any(flags):
+            raise _DamageError(f"{where} has elements that are no values")
+        if any(len(key) not in _REVISION_SIZES or key[8:9] != b"_" for key in keys):
+            raise _DamageError(f"{where} has a key that is no revision")
+        if keys:
+            self.revision = max(self.revision, _REVISION.unpack_from(keys[-1])[0])
 
     def _bucket(self, key: bytes, start: int, size: int, path: tuple[str, ...]) -> None:
         name = key.decode("utf-8", "replace")
@@ -214,12 +245,6 @@ class _Walk:
         if flags != LEAF:
             raise _DamageError(f"bucket {name} has flags {flags:#x}")
         self._leaf(f"bucket {name}", inline, count, start + size, (*path, name))
-
-    def _key(self, where: str, key: bytes) -> None:
-        revision, separator = _REVISION.unpack_from(key)
-        if separator != b"_" or len(key) not in (17, 18):
-            raise _DamageError(f"{where} has a key that is no revision")
-        self.revision = max(self.revision, revision)
 
     def _value(self, path: tuple[str, ...], key: bytes, start: int, size: int) -> None:
         value = self.data[start : start + size]

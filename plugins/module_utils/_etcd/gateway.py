@@ -9,7 +9,7 @@ https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/
 from __future__ import annotations
 
 import json
-from binascii import a2b_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,6 +17,7 @@ from typing import Any
 
 from .._core import http
 from .._core.errors import KubeopsError
+from . import grpc
 from .choice import Status, status_from_json
 from .model import Member, member_from_json
 
@@ -24,6 +25,9 @@ TIMEOUT_SECONDS = 5.0
 # A busy disk may keep etcd from sending for a while; silence for longer is a failure.
 STREAM_SILENCE_SECONDS = 60.0
 DEFRAGMENT_SECONDS = 600.0
+# https://github.com/etcd-io/etcd/blob/main/api/etcdserverpb/rpc.proto, message SnapshotResponse
+SNAPSHOT, SNAPSHOT_BLOB = "/etcdserverpb.Maintenance/Snapshot", 3
+ALL_KEYS = {"key": "AA==", "range_end": "AA=="}  # from the byte zero on, in base64
 NOT_FOUND = 404
 UNAVAILABLE = 503
 
@@ -96,6 +100,35 @@ class Gateway:
         """Return the hash of all keys at a revision, as this member has them."""
         return int(self._post("/v3/maintenance/hashkv", {"revision": revision})["hash"])
 
+    def keys_at(self, revision: int) -> dict[str, int]:
+        """Return how many keys there are at a revision, and their hash; needs no quorum, and reads them all."""
+        everything = {
+            "key": "AA==",
+            "range_end": "AA==",
+            "revision": revision,
+            "count_only": True,
+            "serializable": True,
+        }
+        counted = self._post("/v3/kv/range", everything, timeout=STREAM_SILENCE_SECONDS)
+        hashed = self._post("/v3/maintenance/hashkv", {"revision": revision}, timeout=DEFRAGMENT_SECONDS)
+        return {
+            "count": int(counted.get("count", 0)),
+            "hash": int(hashed.get("hash", 0)),
+            "compact_revision": int(hashed.get("compact_revision", 0)),
+        }
+
+    def read(self, key: bytes, revision: int) -> dict[str, Any] | None:
+        """Return a key at a revision, or the first one for an empty name: ``key``, ``mod_revision`` and ``size``."""
+        name = b2a_base64(key, newline=False).decode("ascii")
+        wanted = {"key": name} if key else {**ALL_KEYS, "limit": 1}
+        for found in self._post("/v3/kv/range", {**wanted, "revision": revision, "serializable": True}).get("kvs", []):
+            return {
+                "key": a2b_base64(found["key"]).decode("utf-8", "replace"),
+                "mod_revision": int(found["mod_revision"]),
+                "size": len(a2b_base64(found.get("value", ""))),
+            }
+        return None
+
     def statuses(self, members: Sequence[Member]) -> list[Status]:
         """Ask every member for its status at once; those that do not answer are left out."""
         with ThreadPoolExecutor(max_workers=max(1, len(members))) as pool:
@@ -108,17 +141,22 @@ class Gateway:
     def snapshot(self) -> Iterator[bytes]:
         """Yield the snapshot of this member in pieces of 32 KiB; the last 32 bytes are the SHA-256 of all before.
 
-        Raises KubeopsError when etcd refuses or the connection breaks.
+        Over gRPC, or over the gateway where something between here and etcd does not let that through. Raises
+        KubeopsError when etcd refuses or the connection breaks.
         """
+        try:
+            yield from self._snapshot_by_grpc()
+        except grpc.NotSpokenError:
+            yield from self._snapshot_by_gateway()
+
+    def _snapshot_by_grpc(self) -> Iterator[bytes]:
+        messages = grpc.stream(self.url, SNAPSHOT, **self._credentials, timeout=STREAM_SILENCE_SECONDS)
+        for message in messages:
+            yield grpc.field(message, SNAPSHOT_BLOB)
+
+    def _snapshot_by_gateway(self) -> Iterator[bytes]:
         url = f"{self.url}/v3/maintenance/snapshot"
-        with http.open_stream(
-            url,
-            "{}",
-            ca_file=self.ca_file,
-            cert_file=self.cert_file,
-            key_file=self.key_file,
-            timeout=STREAM_SILENCE_SECONDS,
-        ) as answer:
+        with http.open_stream(url, "{}", **self._credentials, timeout=STREAM_SILENCE_SECONDS) as answer:
             if answer.status != 200:
                 raise KubeopsError(
                     f"{url} answered with HTTP {answer.status}",
@@ -127,6 +165,10 @@ class Gateway:
                 )
             for line in answer:
                 yield _blob(line, url)
+
+    @property
+    def _credentials(self) -> dict[str, str]:
+        return {"ca_file": self.ca_file, "cert_file": self.cert_file, "key_file": self.key_file}
 
     def _status_of(self, member: Member) -> Status | None:
         if not member.client_urls:
@@ -152,9 +194,7 @@ class Gateway:
                 self.url + path,
                 method="POST",
                 body=json.dumps(body or {}),
-                ca_file=self.ca_file,
-                cert_file=self.cert_file,
-                key_file=self.key_file,
+                **self._credentials,
                 timeout=timeout,
             )
         except KubeopsError as error:
@@ -164,14 +204,17 @@ class Gateway:
 
 def first_answer(gateways: Sequence[Gateway]) -> tuple[Gateway, list[Member]]:
     """Return the first endpoint that answers, and the members it names; raises KubeopsError where none does."""
-    seen = []
+    errors = []
     for gateway in gateways:
         try:
             return gateway, gateway.members()
         except KubeopsError as error:  # noqa: PERF203 - one endpoint after the other is the point
-            seen.append(str(error))
+            errors.append(error)
     raise KubeopsError(
-        "no etcd endpoint answered", seen=" ".join(seen), fix="check endpoints, ca_file, cert_file and key_file"
+        "no etcd endpoint answered",
+        seen=" ".join(str(error) for error in errors),
+        fix="check endpoints, ca_file, cert_file and key_file",
+        details={"gateway": "off"} if any(error.details.get("status") == NOT_FOUND for error in errors) else {},
     )
 
 
@@ -188,7 +231,7 @@ def _blob(line: bytes, url: str) -> bytes:
 def _explained(error: KubeopsError) -> KubeopsError:
     """Say what is behind an answer that only etcd's source explains."""
     if error.details.get("status") == NOT_FOUND:
-        fix = "start etcd without --enable-grpc-gateway=false"
+        fix = "start etcd without --enable-grpc-gateway=false, or put etcdctl on this node"
         return KubeopsError("etcd's gateway is switched off", error.seen, fix, error.details)
     if error.details.get("status") == UNAVAILABLE and "connection error" in error.seen:
         # It dials its own etcd, with the server certificate as its client certificate.

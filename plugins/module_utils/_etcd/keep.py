@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -15,21 +16,64 @@ from typing import Any
 from .._core import clock, files
 from .._core.errors import KubeopsError
 from .._kubeadm import paths, static_pod
-from . import choice, retention, snapshot
+from . import choice, packed, retention, snapshot
+from .bolt import Contents
+from .etcdctl import Etcdctl
 from .gateway import Gateway, first_answer
+from .packing import Packer, Packing
+from .programs import Source
+from .prove import prove
 
 _STAMP = "%Y%m%dT%H%M%SZ"
-_NAME = re.compile(r"-(?P<stamp>\d{8}T\d{6}Z)-(?P<schedule>[a-z]+)\.db$")
+_NAME = re.compile(r"-(?P<stamp>\d{8}T\d{6}Z)-(?P<schedule>[a-z]+)\.db(\.gz|\.zst)?(\.age|\.enc)?$")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to take: the directory, the cluster's name in the file name, the class of the snapshot."""
+    """What to take.
+
+    Attributes:
+        directory: where it is kept.
+        cluster_name, schedule: parts of the file name; the schedule is the class by which retention counts.
+        member: name or id of the member to ask, empty for the healthiest follower.
+        packing: how the file is stored.
+        prove: whether it has to be proven before it gets its name, and by which key beside the hashes.
+    """
 
     directory: str
     cluster_name: str
     schedule: str
     member: str = ""
+    packing: Packing = field(default_factory=Packing)
+    prove: bool = False
+    canary: str = ""
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Request:
+        """Read the options of the module etcd_snapshot."""
+        packing = Packing(options["compression"], options["encryption"])
+        names = ("directory", "cluster_name", "schedule", "member", "prove", "canary")
+        return cls(packing=packing, **{name: options[name] for name in names})
+
+
+@contextmanager
+def reachable(gateways: Sequence[Gateway], source: Source) -> Iterator[Sequence[Gateway]]:
+    """Hand out the endpoints, asked by etcdctl where their gateway is switched off."""
+    off = False
+    try:
+        first_answer(gateways)
+    except KubeopsError as error:
+        off = error.details.get("gateway") == "off"
+        if not off:
+            raise
+    if not off:
+        yield gateways
+        return
+    with source.at_hand(["etcdctl"]) as programs:
+        yield [
+            Etcdctl(each.url, each.ca_file, each.cert_file, each.key_file, programs["etcdctl"], source.runner)
+            for each in gateways
+        ]
 
 
 def choose(gateways: Sequence[Gateway], member: str) -> tuple[Gateway, choice.Choice]:
@@ -39,33 +83,39 @@ def choose(gateways: Sequence[Gateway], member: str) -> tuple[Gateway, choice.Ch
     return gateway.of(chosen.status.member), chosen
 
 
-def take(gateway: Gateway, chosen: choice.Choice, request: Request) -> tuple[str, dict[str, Any]]:
-    """Stream, check and publish one snapshot; returns its path and its manifest."""
+def take(
+    gateway: Gateway,
+    chosen: choice.Choice,
+    request: Request,
+    source: Source | None = None,
+    packer: Packer | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """Stream, check, prove, pack and publish one snapshot; returns its path and its manifest.
+
+    source is needed to prove, packer to pack.
+    """
+    if packer:
+        packer.refuse(request.packing)
     started, moment = clock.monotonic(), clock.now()
     name = f"etcd-{request.cluster_name}-{moment.strftime(_STAMP)}-{request.schedule}{snapshot.SUFFIX}"
-    path = str(Path(request.directory, name))
-    partial = path + snapshot.PARTIAL_SUFFIX
+    path = str(Path(request.directory, name)) + request.packing.suffix
+    plain, stored = f"{path}.plain{snapshot.PARTIAL_SUFFIX}", path + snapshot.PARTIAL_SUFFIX
     with snapshot.exclusive(request.directory):
         try:
-            digest = snapshot.save(gateway.snapshot(), partial)
-            contents = snapshot.pages(partial)
+            saved = snapshot.save(gateway.snapshot(), plain)
+            contents = snapshot.pages(plain, deep=False)
             manifest = {
-                "format": 1,
+                **_told(chosen, contents, saved),
                 "cluster_name": request.cluster_name,
-                "cluster_id": chosen.status.cluster_id,
-                "member": {"id": chosen.status.member.id, "name": chosen.status.member.name, "reason": chosen.reason},
-                "quorum_lost": chosen.quorum_lost,
-                "revision": contents.revision,
-                "raft_index": contents.raft_index,
-                "etcd_version": chosen.status.version,
-                "kubernetes_version": kubernetes_version(),
-                "size": Path(partial).stat().st_size,
-                "sha256": digest,
                 "schedule": request.schedule,
                 "taken_at": moment.isoformat(),
                 "duration_seconds": round(clock.monotonic() - started, 3),
             }
-            snapshot.publish(partial, path, manifest)
+            if request.prove and source:
+                manifest["keys"] = gateway.keys_at(contents.revision)
+                manifest["proof"] = prove(plain, contents.revision, manifest, source, request.canary)
+            manifest["stored"] = _store(plain, stored, saved, request.packing, packer)
+            snapshot.publish(stored, path, manifest)
         except OSError as error:
             raise KubeopsError(
                 f"the snapshot could not be written to {request.directory}",
@@ -73,8 +123,34 @@ def take(gateway: Gateway, chosen: choice.Choice, request: Request) -> tuple[str
                 fix="make room there, or name another directory; earlier snapshots are untouched",
             ) from error
         finally:
-            Path(partial).unlink(missing_ok=True)
+            for left in Path(request.directory).glob(f"*{snapshot.PARTIAL_SUFFIX}"):
+                left.unlink()
     return path, manifest
+
+
+def _told(chosen: choice.Choice, contents: Contents, saved: snapshot.Saved) -> dict[str, Any]:
+    """What the manifest says of the source and of the database."""
+    return {
+        "format": 1,
+        "cluster_id": chosen.status.cluster_id,
+        "member": {"id": chosen.status.member.id, "name": chosen.status.member.name, "reason": chosen.reason},
+        "quorum_lost": chosen.quorum_lost,
+        "revision": contents.revision,
+        "raft_index": contents.raft_index,
+        "etcd_version": chosen.status.version,
+        "kubernetes_version": kubernetes_version(),
+        "size": saved.size,
+        "sha256": saved.sha256,
+    }
+
+
+def _store(plain: str, stored: str, saved: snapshot.Saved, packing: Packing, packer: Packer | None) -> dict[str, Any]:
+    """Bring the file into the form in which it is kept; returns what the manifest says of that."""
+    if not packing or packer is None:
+        Path(plain).rename(stored)
+        return {**packing.as_dict(), "size": saved.size, "sha256": saved.file_sha256}
+    packer.pack(plain, stored, packing)
+    return {**packing.as_dict(), "size": Path(stored).stat().st_size, "sha256": files.sha256(stored)}
 
 
 def kubernetes_version() -> str:
@@ -106,7 +182,7 @@ def describe(entry: retention.Entry) -> dict[str, Any]:
         manifest = snapshot.read_manifest(entry.path)
     except KubeopsError:
         manifest = None
-    wanted = (manifest or {}).get("size")
+    wanted = (manifest or {}).get("stored", manifest or {}).get("size")
     return {
         "path": entry.path,
         "schedule": entry.schedule,
@@ -125,7 +201,7 @@ def surplus(directory: str, rules: Mapping[str, retention.Rule]) -> list[tuple[r
         if not retention.surplus(present, rules, clock.now(), candidate):
             return []
         try:
-            snapshot.verify(candidate.path, snapshot.read_manifest(candidate.path))
+            packed.check(candidate.path)
         except KubeopsError:
             continue
         return retention.surplus(present, rules, clock.now(), candidate)

@@ -14,11 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Callable
+from typing import IO, Any
 
 from .._core import files
+from .._core.behind import Behind
 from .._core.errors import KubeopsError, Refusal
 from . import bolt, identity
+from .packing import COMPRESSIONS, ENCRYPTIONS
 
 SUFFIX = ".db"
 MANIFEST_SUFFIX = ".json"
@@ -72,39 +74,73 @@ def exclusive(directory: str) -> Iterator[None]:
         yield
 
 
-def save(pieces: Iterable[bytes], path: str) -> str:
-    """Write a stream to path, 0600 and synced, while its hash is checked; return the hash.
+@dataclass(frozen=True)
+class Saved:
+    """What was written.
+
+    Attributes:
+        size: bytes, the trailing hash included.
+        sha256: hash of the database, which is what the trailing hash has to be.
+        file_sha256: hash of the whole file.
+    """
+
+    size: int
+    sha256: str
+    file_sha256: str
+
+
+def save(pieces: Iterable[bytes], path: str) -> Saved:
+    """Write a stream to path, 0600 and synced, while its hash is checked.
 
     path is a temporary name: the caller renames it. Nothing is left of it after an error.
     """
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            received = _copy(pieces, file.write)
-            file.flush()
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0) as file:
+            saved = _copy(pieces, file)
             os.fsync(file.fileno())
     except BaseException:
         Path(path).unlink(missing_ok=True)
         raise
-    return received
+    return saved
 
 
-def _copy(pieces: Iterable[bytes], write: Callable[[bytes], Any]) -> str:
-    """Write every piece, and hash all but the last 32 bytes, which have to be that hash."""
-    digest, tail, size = hashlib.sha256(), b"", 0
-    for piece in pieces:
-        write(piece)
-        size += len(piece)
-        tail += piece
-        digest.update(tail[:-TRAILER])
-        tail = tail[-TRAILER:]
-    if size % SECTOR != TRAILER or tail != digest.digest():
+def _copy(pieces: Iterable[bytes], file: IO[bytes]) -> Saved:
+    """Write every piece, and hash all but the last 32 bytes, which have to be that hash.
+
+    Hashing and writing happen in another thread: neither holds Python's lock, so that the next piece arrives meanwhile.
+    """
+    digest, pending, size = hashlib.sha256(), bytearray(), 0
+
+    def settle(block: bytes) -> None:
+        digest.update(block)
+        _write(file, block)
+
+    with Behind(settle) as behind:
+        for piece in pieces:
+            pending += piece
+            size += len(piece)
+            if len(pending) > _CHUNK:
+                behind.put(bytes(memoryview(pending)[:-TRAILER]))
+                del pending[:-TRAILER]
+        behind.put(bytes(pending[:-TRAILER]))
+    trailer = bytes(pending[-TRAILER:])
+    _write(file, trailer)
+    if size % SECTOR != TRAILER or trailer != digest.digest():
         raise KubeopsError(
             "the snapshot did not arrive whole",
             seen=f"{size} bytes, and the hash at their end is not that of what is before it",
             fix="take it again; if that fails, take it from another member",
             details={"check": "trailer"},
         )
-    return digest.hexdigest()
+    whole = digest.copy()
+    whole.update(trailer)
+    return Saved(size, digest.hexdigest(), whole.hexdigest())
+
+
+def _write(file: IO[bytes], block: bytes) -> None:
+    view = memoryview(block)
+    while view:
+        view = view[file.write(view) :]
 
 
 def verify(path: str, manifest: Mapping[str, Any] | None = None, shown: str = "") -> Facts:
@@ -133,10 +169,10 @@ def identity_of(path: str) -> identity.Search:
         return _scan(file, os.fstat(file.fileno()).st_size)[1]
 
 
-def pages(path: str) -> bolt.Contents:
-    """Walk the database's pages in a snapshot file; raises KubeopsError when one is damaged."""
+def pages(path: str, *, deep: bool = True) -> bolt.Contents:
+    """Walk the database's pages in a snapshot file, see bolt.read; raises KubeopsError when one is damaged."""
     with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return bolt.read(data, len(data) // SECTOR * SECTOR)
+        return bolt.read(data, len(data) // SECTOR * SECTOR, deep=deep)
 
 
 def _expect_size(path: str, size: int, manifest: Mapping[str, Any] | None) -> str:
@@ -215,5 +251,6 @@ def remove(path: str) -> None:
 
 
 def listed(directory: str) -> list[str]:
-    """Return the paths of the snapshots in a directory, by name."""
-    return sorted(str(path) for path in Path(directory).glob(f"*{SUFFIX}"))
+    """Return the paths of the snapshots in a directory, packed or not, by name."""
+    kinds = {SUFFIX + first + second for first in COMPRESSIONS.values() for second in ENCRYPTIONS.values()}
+    return sorted(str(path) for path in Path(directory).glob(f"*{SUFFIX}*") if path.name.endswith(tuple(kinds)))

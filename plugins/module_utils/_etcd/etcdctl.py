@@ -1,0 +1,61 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asks etcd by etcdctl, where the gateway is switched off. The snapshot itself needs no gateway, see grpc."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._core.runner import Runner
+from .gateway import Gateway
+from .model import Member, member_from_json
+
+TIMEOUT_SECONDS = 15.0
+_COUNT = re.compile(r'"Count" : (\d+)')  # etcdctl counts in no other form
+
+
+@dataclass(frozen=True)
+class Etcdctl(Gateway):
+    """One etcd endpoint without a gateway."""
+
+    program: str
+    runner: Runner
+
+    def members(self) -> list[Member]:
+        """Return the member list, as this member has it."""
+        return [member_from_json(entry) for entry in self._json("member", "list").get("members", [])]
+
+    def status(self) -> Mapping[str, Any]:
+        """Return this member's status."""
+        answer: Mapping[str, Any] = self._json("endpoint", "status")[0]["Status"]
+        return answer
+
+    def keys_at(self, revision: int) -> dict[str, int]:
+        """Return how many keys there are at a revision, and their hash."""
+        counted = self._ask("fields", "get", "", "--from-key", "--count-only", f"--rev={revision}", "--consistency=s")
+        count = _COUNT.search(counted)
+        hashed = self._json("endpoint", "hashkv", f"--rev={revision}")[0]["HashKV"]
+        return {
+            "count": int(count[1]) if count else 0,
+            "hash": int(hashed.get("hash", 0)),
+            "compact_revision": int(hashed.get("compact_revision", 0)),
+        }
+
+    def _json(self, *words: str) -> Any:
+        return json.loads(self._ask("json", *words))
+
+    def _ask(self, form: str, *words: str) -> str:
+        environment = {
+            "ETCDCTL_API": "3",
+            "ETCDCTL_ENDPOINTS": self.url,
+            "ETCDCTL_CACERT": self.ca_file,
+            "ETCDCTL_CERT": self.cert_file,
+            "ETCDCTL_KEY": self.key_file,
+        }
+        argv = [self.program, *words, f"--write-out={form}", "--command-timeout=10s"]
+        return self.runner.run(argv, env=environment, timeout=TIMEOUT_SECONDS).stdout

@@ -1,0 +1,100 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An etcd for a moment: restored from a snapshot, reachable by this user alone, held back, gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from .._core import clock, files, workdir
+from .._core.errors import KubeopsError
+from .._core.http import SOCKET_SCHEME
+from .._core.runner import Runner, Serving
+from . import leash
+from .gateway import Gateway
+
+WORK_PREFIX = ".proof-"
+START_SECONDS = 300.0
+RESTORE_SECONDS = 3600.0
+POLL_SECONDS = 0.1
+MEMORY_BEYOND_SNAPSHOT = 2 * 1024**3
+# Sockets in a directory that only this user may enter: on a port of loopback everyone on the node could read Secrets.
+SOCKET = "client:1"
+PEER_URL = "http://localhost:1"
+ARGUMENTS = (
+    "--name=proof", "--data-dir=data", f"--listen-client-urls=unix://{SOCKET}", "--listen-peer-urls=unix://peer:1",
+    "--advertise-client-urls=http://localhost:1", f"--initial-advertise-peer-urls={PEER_URL}",
+    f"--initial-cluster=proof={PEER_URL}", "--log-level=warn", "--unsafe-no-fsync",
+)  # fmt: skip
+
+
+@contextmanager
+def running(runner: Runner, programs: Mapping[str, str], snapshot: str, *, hashed: bool) -> Iterator[Gateway]:
+    """Restore a snapshot, start etcd on it, and hand out a gateway once it answers. hashed: has the trailing hash."""
+    size = Path(snapshot).stat().st_size
+    room = workdir.room()
+    with workdir.work_directory(room, WORK_PREFIX, end_processes) as work:
+        restore = [programs["etcdutl"], "snapshot", "restore", snapshot, "--name=proof", f"--data-dir={work}/data"]
+        restore += [f"--initial-cluster=proof={PEER_URL}", f"--initial-advertise-peer-urls={PEER_URL}"]
+        restore += ["--skip-hash-check"] * (not hashed)
+        limit = MEMORY_BEYOND_SNAPSHOT + size
+        environment = {"GOMAXPROCS": "1", "GOMEMLIMIT": str(limit)}
+        runner.run(_held_back(runner, limit, restore), env=environment, timeout=RESTORE_SECONDS)
+        etcd = _held_back(runner, limit, [programs["etcd"], *ARGUMENTS])
+        with runner.serving(etcd, f"{work}/log", work, environment) as serving:
+            Path(work, "pid").write_text(str(serving.pid), encoding="ascii")
+            gateway = Gateway(f"{SOCKET_SCHEME}://{quote(f'{work}/{SOCKET}', safe='')}", "", "", "")
+            _wait(gateway, serving, f"{work}/log")
+            yield gateway
+
+
+def _held_back(runner: Runner, limit: int, argv: list[str]) -> list[str]:
+    """With the least weight there is, and in a scope of systemd that limits its memory where one can be had."""
+    words = leash.held(runner, ["nice", "-n", "19", *argv])
+    if os.geteuid() != 0 or not Path("/run/systemd/system").is_dir():
+        return words
+    scope = ["systemd-run", "--scope", "--quiet", "--collect", f"--property=MemoryMax={limit}"]
+    scope += ["--property=CPUWeight=10", "--property=IOWeight=10"]
+    usable = runner.run([*scope, "true"], check=False, timeout=30).rc == 0
+    return [*scope, *words] if usable else words
+
+
+def _wait(gateway: Gateway, serving: Serving, log: str) -> None:
+    deadline = clock.monotonic() + START_SECONDS
+    while True:
+        try:
+            if str(gateway.status().get("leader", "0")) != "0":
+                return
+        except KubeopsError as error:
+            seen = str(error)
+        if not serving.alive() or clock.monotonic() > deadline:
+            raise KubeopsError(
+                "etcd did not start on the snapshot",
+                seen=(files.read_text(log) or seen)[-1500:],
+                fix="do not rely on this snapshot; take another one, from another member",
+                details={"check": "proof"},
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def end_processes(directory: str) -> None:
+    """End the etcd that a killed run left in directory, and wait until it has."""
+    text = files.read_text(f"{directory}/pid") or ""
+    while text.isdigit() and _works_in(directory, int(text)):
+        with suppress(ProcessLookupError):
+            os.kill(int(text), signal.SIGKILL)
+        time.sleep(POLL_SECONDS)
+
+
+def _works_in(directory: str, pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink() == Path(directory)
+    except OSError:
+        return False
