@@ -196,9 +196,9 @@ class Cluster:
         Returns None where the kill hit a run that was still going, else the run.
         """
         due = time.monotonic() + after
-        return self.run_killed_when(lambda: time.monotonic() >= due)
+        return self.run_killed_when(lambda: time.monotonic() >= due, playbook)
 
-    def run_killed_when(self, moment: Callable[[], bool]) -> PlaybookRun | None:
+    def run_killed_when(self, moment: Callable[[], bool], playbook: str = "create_cluster") -> PlaybookRun | None:
         """The same, as soon as moment() is true."""
         started = time.monotonic()
         process = subprocess.Popen(
