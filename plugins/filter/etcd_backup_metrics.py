@@ -1,7 +1,7 @@
 # Copyright (c) kubeops.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Jinja face of a backup's metric and of its line."""
+"""Jinja face of a backup's metric."""
 
 from __future__ import annotations
 
@@ -13,15 +13,11 @@ author: kubeops.cluster contributors (@kubeops)
 description:
   - C(kubeops_etcd_backup_last_success_timestamp_seconds), C(_size_bytes), C(_duration_seconds), C(_revision), and
     C(_restore_seconds) where the snapshot was proved.
-positional: proof
 options:
   _input:
     description: RV(kubeops.cluster.etcd_snapshot#module:manifest).
     type: dict
     required: true
-  proof:
-    description: What the trial restore found. Empty means none.
-    type: dict
 """
 
 EXAMPLES = r"""

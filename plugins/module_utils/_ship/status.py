@@ -13,13 +13,8 @@ MIB = 1024 * 1024
 METRIC_FILE = "kubeops_etcd_backup.prom"
 
 
-def metrics(manifest: Mapping[str, Any], proof: Mapping[str, Any] | None = None) -> str:
-    """Return the metric file of the node exporter's textfile collector.
-
-    Args:
-        manifest: of the last verified snapshot.
-        proof: what the trial restore of it found; none where it was not tried.
-    """
+def metrics(manifest: Mapping[str, Any]) -> str:
+    """Return the metric file of the node exporter's textfile collector, by the manifest of the last snapshot."""
     taken_at = int(datetime.fromisoformat(manifest["taken_at"]).timestamp())
     rows: list[tuple[str, str, Any]] = [
         ("last_success_timestamp_seconds", "When the last verified snapshot was taken.", taken_at),
@@ -27,8 +22,9 @@ def metrics(manifest: Mapping[str, Any], proof: Mapping[str, Any] | None = None)
         ("duration_seconds", "How long taking and verifying it took.", manifest["duration_seconds"]),
         ("revision", "etcd revision it holds.", manifest["revision"]),
     ]  # fmt: skip
-    if proof:
-        rows.append(("restore_seconds", "How long its trial restore took.", proof["restore_seconds"]))
+    if "proof" in manifest:
+        seconds = manifest["proof"]["restore_seconds"]
+        rows.append(("restore_seconds", "How long its trial restore took.", seconds))
     label = f'{{cluster="{manifest["cluster_name"]}"}}'
     lines = ["# Managed by kubeops.cluster"]
     for name, help_text, value in rows:
@@ -37,15 +33,15 @@ def metrics(manifest: Mapping[str, Any], proof: Mapping[str, Any] | None = None)
     return "\n".join(lines) + "\n"
 
 
-def line(path: str, manifest: Mapping[str, Any], proof: Mapping[str, Any] | None = None, shipped: int = 0) -> str:
+def line(path: str, manifest: Mapping[str, Any], shipped: int = 0) -> str:
     """Return the one line of a run."""
     member = manifest["member"]
     words = [
         f"etcd {manifest['cluster_name']}: {path} at revision {manifest['revision']}, {manifest['size'] / MIB:.1f} MiB",
         f"in {manifest['duration_seconds']} s from {member['name']} ({member['reason']})",
     ]
-    if proof:
-        words.append(f"restored on trial in {proof['restore_seconds']} s")
+    if "proof" in manifest:
+        words.append(f"restored on trial in {manifest['proof']['restore_seconds']} s")
     if shipped:
         words.append(f"shipped to {shipped} place{'s' * (shipped > 1)}")
     return " ".join(words[:2]) + "".join(f", {word}" for word in words[2:])

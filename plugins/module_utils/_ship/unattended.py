@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +30,21 @@ from .argspec import with_defaults
 
 
 def run(settings: Mapping[str, Any]) -> str:
-    """Take, ship, thin out, tell; returns the line that says so."""
+    """Take, prove, ship, thin out, tell; returns the line that says so."""
     runner = Runner(Programs())
-    source = choose(argspec.gateways(settings), settings["member"])
-    if source is None:
-        return f"etcd {settings['cluster_name']}: {settings['member']} leads, the followers take the snapshots"
-    request = keep.Request(settings["directory"], settings["cluster_name"], settings["schedule"], settings["member"])
-    path, manifest = keep.take(*source, request)
+    programs, packer = argspec.source(settings, runner), argspec.packer(settings, runner)
+    with keep.reachable(argspec.gateways(settings), programs) as gateways:
+        chosen = choose(gateways, settings["member"])
+        if chosen is None:
+            return f"etcd {settings['cluster_name']}: {settings['member']} leads, the followers take the snapshots"
+        path, manifest = keep.take(*chosen, keep.Request.of(settings), programs, packer)
     targets = [with_defaults(target) for target in settings["targets"]]
     places = ship.places(targets, settings["retention"], settings["host"], runner)
     shipped = ship.ship(path, places)
     keep.prune(settings["directory"], retention.rules(settings["retention"]))
     if settings["metric_directory"]:
         files.write_atomic(str(Path(settings["metric_directory"], status.METRIC_FILE)), status.metrics(manifest))
-    return status.line(path, manifest, None, len(shipped))
+    return status.line(path, manifest, len(shipped))
 
 
 def choose(gateways: Sequence[Gateway], own: str) -> tuple[Gateway, choice.Choice] | None:
@@ -57,7 +59,8 @@ def choose(gateways: Sequence[Gateway], own: str) -> tuple[Gateway, choice.Choic
     except Refusal:
         return best
     leads = mine[1].status.is_leader and not best[1].status.is_leader
-    return None if leads else mine
+    reason = "the member of this host"
+    return None if leads else (mine[0], replace(mine[1], reason=reason))
 
 
 def main(arguments: Sequence[str]) -> int:
