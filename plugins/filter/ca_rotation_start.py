@@ -14,16 +14,8 @@ description:
   - Reads what M(kubeops.cluster.ca_rotation) observed on the control planes. A rotation that is under way on one of
     them is ended first; otherwise the CAs that are due are begun.
 positional: hostvars, variable
+extends_documentation_fragment: kubeops.cluster.inventory.hosts
 options:
-  _input:
-    description: Control planes of the inventory.
-    type: list
-    elements: str
-    required: true
-  hostvars:
-    description: Ansible's C(hostvars).
-    type: dict
-    required: true
   variable:
     description: Variable that holds the result of M(kubeops.cluster.ca_rotation) on each control plane.
     type: str
