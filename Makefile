@@ -9,7 +9,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/collections
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test unit lint sanity docs build cluster clean bench molecule
+.PHONY: help venv test unit lint sanity docs build demo cluster clean bench molecule
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,6 +34,9 @@ docs: venv ## write the generated pages: role READMEs, docs/modules, docs/variab
 
 build: venv ## the collection's artifact, in .build/artifact
 	@$(VENV)/ansible-galaxy collection build --force --output-path .build/artifact
+
+demo: venv ## three etcd members on this machine: a snapshot proven, a flipped byte found, a lost quorum rescued
+	@PYTHONPATH=$(ANSIBLE_COLLECTIONS_PATH) $(VENV)/python -m tools.demo
 
 cluster: venv ## five systemd nodes on this host and a highly available cluster on them (root, Debian family)
 	@$(VENV)/python -m tools.make_cluster up $(ARGS)

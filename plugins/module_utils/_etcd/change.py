@@ -33,7 +33,8 @@ def run(wanted: Wanted, gateways: Sequence[Gateway], timeout: float, *, act: boo
     return {
         **decided.as_result(),
         "members": [_described(seen, member) for member in seen.with_health()],
-        "alarms": [{"member": _name(seen, owner), "alarm": alarm} for owner, alarm in seen.alarms],
+        "alarms": [{"member": _name(seen, owner), "alarm": alarm} for owner, alarm in seen.alarms or ()],
+        "warnings": [] if seen.alarms is not None else ["without a quorum etcd tells no alarms"],
         "quorum": members.arithmetic(seen),
     }
 
@@ -41,7 +42,14 @@ def run(wanted: Wanted, gateways: Sequence[Gateway], timeout: float, *, act: boo
 def observe(gateways: Sequence[Gateway]) -> Observed:
     """Ask the first endpoint that answers, and every member it names."""
     gateway, listed = first_answer(gateways)
-    return Observed(tuple(listed), tuple(gateway.statuses(listed)), tuple(gateway.alarms()))
+    return Observed(tuple(listed), tuple(gateway.statuses(listed)), _alarms(gateway))
+
+
+def _alarms(gateway: Gateway) -> tuple[tuple[str, str], ...] | None:
+    try:
+        return tuple(gateway.alarms())
+    except KubeopsError:
+        return None  # they are told by a quorum
 
 
 @dataclass

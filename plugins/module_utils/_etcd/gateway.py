@@ -98,7 +98,16 @@ class Gateway:
 
     def hash_kv(self, revision: int) -> int:
         """Return the hash of all keys at a revision, as this member has them."""
-        return int(self._post("/v3/maintenance/hashkv", {"revision": revision})["hash"])
+        return int(self._hash(revision)["hash"])
+
+    def _hash(self, revision: int) -> dict[str, Any]:
+        """Ask for the hash of all keys, under its name up to 3.5 where the newer one is not known."""
+        try:
+            return self._post("/v3/maintenance/hashkv", {"revision": revision}, timeout=DEFRAGMENT_SECONDS)
+        except KubeopsError as error:
+            if error.details.get("status") != NOT_FOUND:
+                raise
+            return self._post("/v3/maintenance/hash", {"revision": revision}, timeout=DEFRAGMENT_SECONDS)
 
     def keys_at(self, revision: int) -> dict[str, int]:
         """Return how many keys there are at a revision, and their hash; needs no quorum, and reads them all."""
@@ -110,7 +119,7 @@ class Gateway:
             "serializable": True,
         }
         counted = self._post("/v3/kv/range", everything, timeout=STREAM_SILENCE_SECONDS)
-        hashed = self._post("/v3/maintenance/hashkv", {"revision": revision}, timeout=DEFRAGMENT_SECONDS)
+        hashed = self._hash(revision)
         return {
             "count": int(counted.get("count", 0)),
             "hash": int(hashed.get("hash", 0)),

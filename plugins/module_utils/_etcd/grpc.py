@@ -62,7 +62,7 @@ def stream(url: str, method: str, *, ca_file: str, cert_file: str, key_file: str
 
 def _connect(url: str, ca_file: str, cert_file: str, key_file: str, timeout: float) -> socket.socket:
     parts = urlsplit(url)
-    plain = socket.create_connection((parts.hostname, parts.port), timeout)
+    plain = socket.create_connection((parts.hostname or "", parts.port or 2379), timeout)
     if parts.scheme == "http":
         return plain
     try:

@@ -32,11 +32,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Observed:
-    """The cluster, now. statuses are those of the members that answered; alarms are pairs of member id and name."""
+    """The cluster, now. statuses are those of the members that answered; alarms are pairs of member id and name,
+    None where no quorum told them.
+    """
 
     members: tuple[Member, ...]
     statuses: tuple[Status, ...] = ()
-    alarms: tuple[tuple[str, str], ...] = ()
+    alarms: tuple[tuple[str, str], ...] | None = ()
 
     def with_health(self) -> list[Member]:
         """The members, each with whether it answered without errors."""
@@ -155,7 +157,7 @@ def _disarmed(wanted: Wanted, seen: Observed) -> Plan:
     if wanted.name and member is None:
         return _unknown(wanted, seen)
     names = {each.id: label(each) for each in seen.members}
-    due = [(owner, alarm) for owner, alarm in seen.alarms if member is None or owner == member.id]
+    due = [(owner, alarm) for owner, alarm in seen.alarms or () if member is None or owner == member.id]
     return _steps(
         *(
             Step(DISARM, names.get(owner, owner), f"it has the alarm {alarm}", {"id": owner, "alarm": alarm})

@@ -8,14 +8,17 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
 from .._core import files, workdir
 from .._core.errors import KubeopsError, Refusal
 from .._core.runner import Runner
+
+Stage = Callable[[str, str], None]  # from one file to another
 
 COMPRESSIONS = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 ENCRYPTIONS = {"none": "", "age": ".age", "openssl": ".enc"}
@@ -103,7 +106,7 @@ class Packer:
             self.unpack(path, plain, packing)
             yield plain
 
-    def _stages(self, source: str, target: str, stages: list[Callable[[str, str], None]]) -> None:
+    def _stages(self, source: str, target: str, stages: list[Stage]) -> None:
         for number, stage in enumerate(stages, 1):
             to = target if number == len(stages) else f"{target}.{number}.partial"
             os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
@@ -113,31 +116,34 @@ class Packer:
             source = to
         files.sync(target)
 
-    def _compressing(self, packing: Packing) -> list[Callable[[str, str], None]]:
-        return {"none": [], "gzip": [_gzip], "zstd": [self._command("zstd", "-1")]}[packing.compression]
+    def _compressing(self, packing: Packing) -> list[Stage]:
+        known: dict[str, list[Stage]] = {"none": [], "gzip": [_gzip], "zstd": [self._command("zstd", "-1")]}
+        return known[packing.compression]
 
-    def _decompressing(self, packing: Packing) -> list[Callable[[str, str], None]]:
-        return {"none": [], "gzip": [_gunzip], "zstd": [self._command("zstd", "--decompress")]}[packing.compression]
+    def _decompressing(self, packing: Packing) -> list[Stage]:
+        unzstd = self._command("zstd", "--decompress")
+        known: dict[str, list[Stage]] = {"none": [], "gzip": [_gunzip], "zstd": [unzstd]}
+        return known[packing.compression]
 
-    def _encrypting(self, packing: Packing) -> list[Callable[[str, str], None]]:
+    def _encrypting(self, packing: Packing) -> list[Stage]:
         return {
             "none": [],
             "age": [self._command("age", "--encrypt", "--recipients-file", self.key_file)],
             "openssl": [self._openssl("-e", "-salt")],
         }[packing.encryption]
 
-    def _decrypting(self, packing: Packing) -> list[Callable[[str, str], None]]:
+    def _decrypting(self, packing: Packing) -> list[Stage]:
         return {
             "none": [],
             "age": [self._command("age", "--decrypt", "--identity", self.key_file)],
             "openssl": [self._openssl("-d")],
         }[packing.encryption]
 
-    def _command(self, program: str, *words: str) -> Callable[[str, str], None]:
+    def _command(self, program: str, *words: str) -> Stage:
         quiet = ("--quiet", "--force") if program == "zstd" else ()
         return lambda source, target: self._run((program, *quiet, *words, "-o", target, source))
 
-    def _openssl(self, *words: str) -> Callable[[str, str], None]:
+    def _openssl(self, *words: str) -> Stage:
         secret = ("-pass", f"file:{self.key_file}")
         return lambda source, target: self._run((*_OPENSSL, *words, *secret, "-in", source, "-out", target))
 

@@ -68,7 +68,7 @@ def compare(found: Mapping[str, int], revision: int, manifest: Mapping[str, Any]
             "an etcd started on the snapshot has other data than the source", seen="; ".join(other),
             fix="do not rely on this snapshot; take another one, from another member", details={"check": "proof"},
         )  # fmt: skip
-    return ["keys" if name == "count" else name for name in wanted if manifest.get("revision")]
+    return ["keys" if name == "count" else name for name in wanted if "revision" in manifest]
 
 
 def _canary(gateway: Gateway, key: str, revision: int) -> dict[str, Any] | None:

@@ -204,7 +204,7 @@ class _Restore:
         Path(self.request.data_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._clean()
         words = command(self.etcdutl, self.request, plain, str(self.layout.partial), facts, bump)
-        self.runner.run(leash.held(self.runner, words), timeout=self.request.timeout)
+        leash.restore(self.runner, leash.held(self.runner, words), self.request.timeout)
         made = self.layout.partial
         _give_to_owner_of(self.request.data_dir, made)
         _sync_tree(made)

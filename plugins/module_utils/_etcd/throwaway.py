@@ -46,7 +46,7 @@ def running(runner: Runner, programs: Mapping[str, str], snapshot: str, *, hashe
         restore += ["--skip-hash-check"] * (not hashed)
         limit = MEMORY_BEYOND_SNAPSHOT + size
         environment = {"GOMAXPROCS": "1", "GOMEMLIMIT": str(limit)}
-        runner.run(_held_back(runner, limit, restore), env=environment, timeout=RESTORE_SECONDS)
+        leash.restore(runner, _held_back(runner, limit, restore), RESTORE_SECONDS, environment)
         etcd = _held_back(runner, limit, [programs["etcd"], *ARGUMENTS])
         with runner.serving(etcd, f"{work}/log", work, environment) as serving:
             Path(work, "pid").write_text(str(serving.pid), encoding="ascii")

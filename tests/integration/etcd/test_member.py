@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import ansible_module
-from .conftest import EtcdCluster, free_port
+from tests import ansible_module
+from tests.embedded_etcd import EtcdCluster, free_port
 
 
 def ask(cluster: EtcdCluster, *, check: bool = False, **options: Any) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def test_a_member_comes_and_goes(make_cluster: Callable[..., EtcdCluster]) -> No
 
 def test_an_alarm_is_listed_and_lifted(make_cluster: Callable[..., EtcdCluster]) -> None:
     cluster = make_cluster(1, more=("--quota-backend-bytes=2000000",))
-    cluster.fill_until_alarm()
+    cluster.fill_until_refused()
     assert ask(cluster)["alarms"] == [{"alarm": "NOSPACE", "member": "m1"}]
     cluster.compact()
     assert ask(cluster, state="defragmented", free_share=0.0)["changed"]

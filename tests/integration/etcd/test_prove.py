@@ -18,8 +18,8 @@ import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core import workdir
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import throwaway
 
-from . import ansible_module
-from .conftest import EtcdCluster, binaries
+from tests import ansible_module
+from tests.embedded_etcd import EtcdCluster, binaries
 
 PROGRAMS = str(binaries()[-1].parent) if binaries() else ""
 
@@ -33,12 +33,16 @@ def snapshot(cluster: EtcdCluster, directory: Path, **more: Any) -> dict[str, An
 def left_behind() -> list[str]:
     """Directories of proofs, and processes in them."""
     found = [str(path) for path in Path(workdir.room()).glob(f"{throwaway.WORK_PREFIX}*")]
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            found += [str(process)] * (throwaway.WORK_PREFIX in str((process / "cwd").readlink()))
-        except OSError:
-            continue
-    return found
+    processes = [path.parent for path in Path("/proc").glob("[0-9]*/cwd")]
+    return found + [str(process) for process in processes if throwaway.WORK_PREFIX in works_in(process)]
+
+
+def works_in(process: Path) -> str:
+    """The working directory of a process, empty once it has ended."""
+    try:
+        return str((process / "cwd").readlink())
+    except OSError:
+        return ""
 
 
 def test_proven_while_taken_and_once_more_later(single: EtcdCluster, tmp_path: Path) -> None:

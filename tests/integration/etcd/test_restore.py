@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.kubeops.cluster.plugins.module_utils._core.runner import Runner
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.runner import Programs, Runner
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import keep, restore
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.packing import Packer
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.programs import Source
 
-from . import ansible_module
-from .conftest import EtcdCluster, binaries
+from tests import ansible_module
+from tests.embedded_etcd import EtcdCluster, binaries
 
 BUMP = 1_000_000
 LEAST_CHANGES = 7  # directory, etcdutl, mark, and the four renames and removals
@@ -128,16 +127,9 @@ def test_killed_before_every_change_and_run_again(taken: str, tmp_path: Path) ->
     pytest.fail("it never came to its end")
 
 
-class _Module:
-    """What the runner asks of a module."""
-
-    def get_bin_path(self, name: str, opt_dirs: list[str]) -> str | None:
-        return shutil.which(name)
-
-
 def restored(wanted: dict[str, Any]) -> dict[str, Any]:
     """Restore in this process."""
-    runner = Runner(_Module())  # type: ignore[arg-type]
+    runner = Runner(Programs())
     names = ("snapshot", "data_dir", "name", "initial_cluster", "bump_revision")
     request = restore.Request(**{name: wanted[name] for name in names})
     return restore.run(request, Source(runner, wanted["bin_dir"]), Packer(runner), act=True)

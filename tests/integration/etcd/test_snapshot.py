@@ -19,8 +19,8 @@ import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import keep, snapshot
 
-from . import ansible_module
-from .conftest import EtcdCluster, binaries
+from tests import ansible_module
+from tests.embedded_etcd import EtcdCluster, binaries
 
 FLIPS = 1000
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[1]
 MODULES = "ansible_collections.kubeops.cluster.plugins.modules"
 
 
