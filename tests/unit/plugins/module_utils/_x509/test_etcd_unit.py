@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import estate, etcd_unit
+from jinja2 import Template
 
 FILES = {
     "/etc/etcd/etcd.env": "# comment\nETCD_CERT_FILE=/pki/server.crt\nETCD_TRUSTED_CA_FILE='/pki/ca.crt'\n",
@@ -52,6 +53,14 @@ def test_settings_wherever_they_stand(unit: str, owner: str, expected: dict[str,
     assert settings is not None
     assert settings.owner == owner
     assert {name: settings.flags.get(name) for name in expected} == expected
+
+
+def test_the_unit_that_the_role_etcd_writes() -> None:
+    template = Path(__file__).parents[5] / "roles" / "etcd" / "templates" / "etcd.service.j2"
+    unit = Template(template.read_text()).render(__etcd_bin="/usr/local/lib/etcd/3.6.8", etcd_data_dir="/var/lib/etcd")
+    settings = etcd_unit.parse(unit, lambda path: FILES.get(path, ""))
+    assert settings is not None
+    assert settings.flag("cert-file") == "/pki/server.crt"
 
 
 @pytest.mark.parametrize("unit", ["", "ExecStart=/usr/bin/etcd-backup\n", 'ExecStart=/usr/bin/etcd "\n', "[Service]\n"])
