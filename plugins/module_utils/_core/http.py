@@ -150,24 +150,30 @@ class _NamedHTTPSConnection(http.client.HTTPSConnection):
             raise
 
 
+def open_socket(parts: SplitResult, timeout: float | None) -> socket.socket:
+    """Connect to the Unix socket that a URL of SOCKET_SCHEME names."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(timeout)
+    connection.connect(unquote(parts.netloc))
+    return connection
+
+
 class _SocketConnection(http.client.HTTPConnection):
     """Speaks HTTP over a Unix socket."""
 
-    def __init__(self, path: str, timeout: float) -> None:
+    def __init__(self, parts: SplitResult, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
-        self._path = path
+        self._parts = parts
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+        self.sock = open_socket(self._parts, self.timeout)
 
 
 def _connection(
     parts: SplitResult, context: ssl.SSLContext, server_name: str | None, timeout: float
 ) -> http.client.HTTPConnection:
     if parts.scheme == SOCKET_SCHEME:
-        return _SocketConnection(unquote(parts.netloc), timeout)
+        return _SocketConnection(parts, timeout)
     host = parts.hostname or ""
     if parts.scheme == "http":
         return http.client.HTTPConnection(host, parts.port, timeout=timeout)

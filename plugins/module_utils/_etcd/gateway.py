@@ -25,9 +25,10 @@ TIMEOUT_SECONDS = 5.0
 # A busy disk may keep etcd from sending for a while; silence for longer is a failure.
 STREAM_SILENCE_SECONDS = 60.0
 DEFRAGMENT_SECONDS = 600.0
-# https://github.com/etcd-io/etcd/blob/main/api/etcdserverpb/rpc.proto, message SnapshotResponse
+# https://github.com/etcd-io/etcd/blob/main/api/etcdserverpb/rpc.proto, SnapshotResponse, HashKVRequest, HashKVResponse
 SNAPSHOT, SNAPSHOT_BLOB = "/etcdserverpb.Maintenance/Snapshot", 3
 ALL_KEYS = {"key": "AA==", "range_end": "AA=="}  # from the byte zero on, in base64
+HASH_KV = "/etcdserverpb.Maintenance/HashKV"
 NOT_FOUND = 404
 UNAVAILABLE = 503
 
@@ -101,13 +102,15 @@ class Gateway:
         return int(self._hash(revision)["hash"])
 
     def _hash(self, revision: int) -> dict[str, Any]:
-        """Ask for the hash of all keys, under its name up to 3.5 where the newer one is not known."""
+        """Ask for the hash of all keys. The gateway has a path for it since 3.6; gRPC always had."""
         try:
             return self._post("/v3/maintenance/hashkv", {"revision": revision}, timeout=DEFRAGMENT_SECONDS)
         except KubeopsError as error:
             if error.details.get("status") != NOT_FOUND:
                 raise
-            return self._post("/v3/maintenance/hash", {"revision": revision}, timeout=DEFRAGMENT_SECONDS)
+        asked = grpc.with_number(1, revision)
+        answer = next(grpc.stream(self.url, HASH_KV, asked, **self._credentials, timeout=DEFRAGMENT_SECONDS))
+        return {"hash": grpc.number(answer, 2), "compact_revision": grpc.number(answer, 3)}
 
     def keys_at(self, revision: int) -> dict[str, int]:
         """Return how many keys there are at a revision, and their hash; needs no quorum, and reads them all."""

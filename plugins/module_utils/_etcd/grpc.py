@@ -38,8 +38,10 @@ class NotSpokenError(KubeopsError):
     """The other side does not speak gRPC here, or refused the call without a word that is understood."""
 
 
-def stream(url: str, method: str, *, ca_file: str, cert_file: str, key_file: str, timeout: float) -> Iterator[bytes]:
-    """Call a method (``/package.Service/Name``) with an empty message and yield every message of the answer.
+def stream(
+    url: str, method: str, request: bytes = b"", *, ca_file: str, cert_file: str, key_file: str, timeout: float
+) -> Iterator[bytes]:
+    """Call a method (``/package.Service/Name``) with one message and yield every message of the answer.
 
     timeout: seconds of silence. Raises NotSpokenError where not one message came, KubeopsError where the connection
     breaks later. The status at the end is not read (it is compressed): whoever calls has to know a whole answer
@@ -49,7 +51,7 @@ def stream(url: str, method: str, *, ca_file: str, cert_file: str, key_file: str
     try:
         connection = _connect(url, ca_file, cert_file, key_file, timeout)
         with connection:
-            connection.sendall(_opening(urlsplit(url).netloc, method))
+            connection.sendall(_opening(urlsplit(url).netloc, method, request))
             for message in _messages(_frames(connection)):
                 arrived = True
                 yield message
@@ -62,6 +64,8 @@ def stream(url: str, method: str, *, ca_file: str, cert_file: str, key_file: str
 
 def _connect(url: str, ca_file: str, cert_file: str, key_file: str, timeout: float) -> socket.socket:
     parts = urlsplit(url)
+    if parts.scheme == http.SOCKET_SCHEME:
+        return http.open_socket(parts, timeout)
     plain = socket.create_connection((parts.hostname or "", parts.port or 2379), timeout)
     if parts.scheme == "http":
         return plain
@@ -78,7 +82,7 @@ def _connect(url: str, ca_file: str, cert_file: str, key_file: str, timeout: flo
     return secured
 
 
-def _opening(authority: str, method: str) -> bytes:
+def _opening(authority: str, method: str, request: bytes) -> bytes:
     settings = b"".join(
         _SETTING.pack(*pair) for pair in ((_SETTING_PUSH, 0), (_SETTING_WINDOW, WINDOW), (_SETTING_FRAME, MAX_FRAME))
     )
@@ -96,7 +100,7 @@ def _opening(authority: str, method: str) -> bytes:
             _frame(SETTINGS, 0, 0, settings),
             _frame(WINDOW_UPDATE, 0, 0, _NUMBER.pack(WINDOW - FIRST_WINDOW)),
             _frame(HEADERS, END_HEADERS, STREAM, b"".join(_header(*header) for header in headers)),
-            _frame(DATA, END_STREAM, STREAM, _MESSAGE.pack(0, 0)),
+            _frame(DATA, END_STREAM, STREAM, _MESSAGE.pack(0, len(request)) + request),
         )
     )
 
@@ -174,24 +178,37 @@ def _messages(frames: Iterator[memoryview]) -> Iterator[bytes]:
 
 
 def field(message: bytes, wanted: int) -> bytes:
-    """Return a field of bytes of a protobuf message, empty where it is not there.
+    """Return a field of bytes of a protobuf message, empty where it is not there."""
+    return next((value for number, value in _fields(message) if number == wanted and isinstance(value, bytes)), b"")
 
-    https://protobuf.dev/programming-guides/encoding/
-    """
+
+def number(message: bytes, wanted: int) -> int:
+    """Return a number of a protobuf message, 0 where it is not there."""
+    return next((value for at, value in _fields(message) if at == wanted and isinstance(value, int)), 0)
+
+
+def with_number(at: int, value: int) -> bytes:
+    """Return a protobuf message with one number."""
+    digits = bytearray([at << 3])
+    while value >= 128:
+        digits.append(value % 128 + 128)
+        value //= 128
+    return bytes([*digits, value])
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Number and value of each field; https://protobuf.dev/programming-guides/encoding/"""
     at = 0
     while at < len(message):
         tag, at = _varint(message, at)
-        kind = tag & 7
-        if kind == 0:
-            __, at = _varint(message, at)
-        elif kind == 2:
-            size, at = _varint(message, at)
-            if tag >> 3 == wanted:
-                return message[at : at + size]
-            at += size
+        value, at = _varint(message, at)
+        if tag & 7 == 0:
+            yield tag >> 3, value
+        elif tag & 7 == 2:
+            yield tag >> 3, message[at : at + value]
+            at += value
         else:
-            raise ValueError(f"a field of kind {kind}, which this message does not have")
-    return b""
+            raise ValueError(f"a field of kind {tag & 7}, which this message does not have")
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
