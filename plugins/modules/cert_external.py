@@ -113,7 +113,7 @@ from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import Refusal
 from ..module_utils._core.plan import Plan
 from ..module_utils._core.runner import Runner
-from ..module_utils._kubeadm import api, argspec, credentials, journal, probe, reconfigure, safety
+from ..module_utils._kubeadm import argspec, journal, safety
 from ..module_utils._x509 import backup, duration, external, renew, renewal
 
 
@@ -168,12 +168,12 @@ def _install(module: AnsibleModule, runner: Runner) -> dict[str, Any]:
     whole = Plan((*planned.steps, *restarts))
     if module.check_mode or not whole.changed:
         return {**whole.as_result(), "backup": "", "served": []}
-    _require_others()
+    renew.require_others()
     saved = backup.save()
     for each in [each for each in observed.found if each.entry.name in {step.target for step in planned.steps}]:
         external.install(each, signed[each.entry.name])
     now = renew.observe(runner)
-    renew.restart(runner, renewal.restarts(now.found, now.components), _require_others)
+    renew.restart(runner, renewal.restarts(now.found, now.components), renew.require_others)
     return {**whole.as_result(), "backup": saved, "served": renew.wait_until_served(now.found, renew.SERVED_TIMEOUT)}
 
 
@@ -183,13 +183,6 @@ def _refuse_all(planned: Plan) -> None:
         first = planned.refusals[0]
         evidence = "; ".join(refused.evidence for refused in planned.refusals)
         raise Refusal("certificates are not what was asked for", evidence, first.fix, rule=first.rule)
-
-
-def _require_others() -> None:
-    with api.admin() as client:
-        credentials.require_healthy(client)
-        reconfigure.require_others_ready(client, probe.own_node_name())
-    credentials.require_spare_member()
 
 
 if __name__ == "__main__":

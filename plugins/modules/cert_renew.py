@@ -106,8 +106,8 @@ from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import KubeopsError
 from ..module_utils._core.plan import Plan, Step
 from ..module_utils._core.runner import Runner
-from ..module_utils._kubeadm import api, argspec, credentials, journal, kubeconfig, paths, reconfigure, safety
-from ..module_utils._x509 import backup, duration, observe, renew, renewal, watch
+from ..module_utils._kubeadm import argspec, journal, kubeconfig, paths, safety
+from ..module_utils._x509 import backup, duration, renew, renewal, watch
 
 
 def main() -> None:
@@ -153,7 +153,7 @@ def _restore_plan(path: str) -> Plan:
 
 def _act(runner: Runner, params: dict[str, Any], planned: Plan) -> dict[str, Any]:
     live = params["api_required"]
-    permit = _require_others if live else _permit
+    permit = renew.require_others if live else _permit
     permit()
     with watch.watching(kubeconfig.server(files.read_text(paths.ADMIN_CONF) or "")) as seen:
         saved = backup.save()
@@ -180,13 +180,6 @@ def _write(runner: Runner, params: dict[str, Any], planned: Plan) -> None:
 
 def _permit() -> None:
     """In a cluster that is down there is nobody to spare."""
-
-
-def _require_others() -> None:
-    with api.admin() as client:
-        credentials.require_healthy(client)
-        reconfigure.require_others_ready(client, observe.node_name())
-    credentials.require_spare_member()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from .._core import clock, files
 from .._core.errors import KubeopsError, Refusal
 from .._core.plan import Plan, Step
 from .._core.runner import Runner
-from .._kubeadm import containers, kubeconfig, paths, probe
+from .._kubeadm import api, containers, credentials, kubeconfig, paths, probe, reconfigure
 from .._kubeadm.containers import Container
 from . import estate, issue, keep, load, served
 from . import observe as layouts
@@ -79,6 +79,14 @@ def renew(found: Sequence[Found], planned: Plan, valid_for: timedelta) -> None:
     for each in found:
         if each.entry.name in due:
             _renew(each, valid_for, clock.now())
+
+
+def require_others() -> None:
+    """Raise Refusal where the others could not do without this control plane for a while."""
+    with api.admin() as client:
+        credentials.require_healthy(client)
+        reconfigure.require_others_ready(client, layouts.node_name())
+    credentials.require_spare_member()
 
 
 def restart(runner: Runner, steps: Sequence[Step], before_each: Callable[[], None]) -> None:
