@@ -13,8 +13,8 @@ class ModuleDocFragment:
 options:
   decryption_file:
     description:
-      - Opens encrypted snapshots, by the ending of their names - the identity file of age for C(.age), the file whose first
-        line is the passphrase for C(.enc) of openssl. Compressed ones need nothing.
+      - Opens encrypted snapshots, by the ending of their names - the identity file of age for C(.age), the file whose
+        first line is the passphrase for C(.enc) of openssl. Compressed ones need nothing.
       - A file on the host the module runs on. Its content is never read by the module, and is in no command line.
     type: path
 """

@@ -48,8 +48,8 @@ RETURN = r"""
 data:
   description:
     - C(has_data), whether a member's database is there; C(running), whether an etcd has it open; C(kubernetes_uid) of
-      the namespace kube-system and C(kubernetes_cas), SHA-256 of the CAs in it; C(revision) and C(raft_index) of a database
-      that is not open; C(damage) where it cannot be read.
+      the namespace kube-system and C(kubernetes_cas), SHA-256 of the CAs in it; C(revision) and C(raft_index) of a
+      database that is not open; C(damage) where it cannot be read.
   returned: success
   type: dict
   sample: {"damage": "", "has_data": true, "kubernetes_cas": [],
@@ -62,7 +62,8 @@ kubernetes_cas:
   elements: str
   sample: [e3599eebf86b9cab260091a28926f9e14a4e2d2128a961be4c74a406dfa63236]
 newest_snapshot:
-  description: The newest complete snapshot of the cluster, as M(kubeops.cluster.etcd_snapshot) lists it. Empty for none.
+  description:
+    - The newest complete snapshot of the cluster, as M(kubeops.cluster.etcd_snapshot) lists it. Empty for none.
   returned: success
   type: dict
 """

@@ -75,7 +75,8 @@ options:
         type: path
       host_key:
         description:
-          - Public key of the host, C(ssh-ed25519 AAAA...), as in its C(/etc/ssh/ssh_host_ed25519_key.pub). It is checked.
+          - Public key of the host, C(ssh-ed25519 AAAA...), as in its C(/etc/ssh/ssh_host_ed25519_key.pub).
+            It is checked.
         type: str
       endpoint:
         description: URL of the storage without the bucket. Only C(https), except on the loopback address.

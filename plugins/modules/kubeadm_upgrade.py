@@ -94,6 +94,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import KubeopsError
+from ..module_utils._core.plan import Step
 from ..module_utils._core.runner import Runner
 from ..module_utils._kubeadm import command, journal, probe, safety, upgrade, upgrade_act
 
@@ -129,7 +130,7 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         return {**planned.as_result(), **_upgrade(runner, params, planned.steps[0], name)}
 
 
-def _upgrade(runner: Runner, params: dict[str, Any], step: upgrade.Step, name: str) -> dict[str, Any]:
+def _upgrade(runner: Runner, params: dict[str, Any], step: Step, name: str) -> dict[str, Any]:
     settings = upgrade.Settings(**{key: params[key] for key in upgrade.Settings.__dataclass_fields__})
     leader = upgrade_act.prepare(name)
     started = time.time()

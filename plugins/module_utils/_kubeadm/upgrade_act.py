@@ -76,7 +76,7 @@ def static_pods() -> dict[str, static_pod.StaticPod]:
 
 
 def prepare(node_name: str) -> str:
-    """Before anything restarts here: the other control planes are up, and another etcd member leads. Returns its name."""
+    """Before anything restarts here: the others are up, and another etcd member leads. Returns that member's name."""
     if not static_pods():
         return ""
     with admin() as api:

@@ -64,5 +64,5 @@ def test_nodes_outside_the_run_are_named() -> None:
 
 @pytest.mark.parametrize("value", ["many", "-1", "x%", ""])
 def test_a_size_that_is_none(value: str) -> None:
-    with pytest.raises(ValueError, match="invalid literal|negative"):
+    with pytest.raises(ValueError, match=r"invalid literal|negative"):
         size(value, 10)

@@ -36,7 +36,8 @@ CHANGES: dict[str, tuple[dict[str, Any], Observed, list[tuple[str, str]]]] = {
     "promote": ({"state": "voter", "peer_urls": ("https://192.0.2.9:2380",)}, cluster(learner=1), [("promote", "9")]),
     "promoted before": ({"state": "voter", "name": "m2"}, cluster(), []),
     "remove a dead one": ({"state": "absent", "name": "m3"}, cluster(down=(3,)), [("remove", "m3")]),
-    "remove a learner without quorum to spare": ({"state": "absent", "name": "9"}, cluster(learner=1, down=(3,)), [("remove", "9")]),
+    "remove a learner without quorum to spare": (
+        {"state": "absent", "name": "9"}, cluster(learner=1, down=(3,)), [("remove", "9")]),
     "removed before": ({"state": "absent", "name": "m7"}, cluster(), []),
     "lead": ({"state": "leader", "name": "m2"}, cluster(), [("move_leader", "m2")]),
     "leads": ({"state": "leader", "name": "1"}, cluster(), []),
@@ -57,9 +58,12 @@ def test_steps(options: dict[str, Any], seen: Observed, steps: list[tuple[str, s
 
 
 REFUSALS: dict[str, tuple[dict[str, Any], Observed, str, str]] = {
-    "add without quorum": ({"state": "learner", "peer_urls": ("https://192.0.2.4:2380",)}, cluster(down=(2, 3)), "quorum", "m2, m3"),
-    "a second learner": ({"state": "learner", "peer_urls": ("https://192.0.2.4:2380",)}, cluster(learner=1), "quorum", "one learner"),
-    "remove a healthy one beside a dead one": ({"state": "absent", "name": "m1"}, cluster(down=(3,)), "quorum", "1 of the remaining 2"),
+    "add without quorum": (
+        {"state": "learner", "peer_urls": ("https://192.0.2.4:2380",)}, cluster(down=(2, 3)), "quorum", "m2, m3"),
+    "a second learner": (
+        {"state": "learner", "peer_urls": ("https://192.0.2.4:2380",)}, cluster(learner=1), "quorum", "one learner"),
+    "remove a healthy one beside a dead one": (
+        {"state": "absent", "name": "m1"}, cluster(down=(3,)), "quorum", "1 of the remaining 2"),
     "remove the last": ({"state": "absent", "name": "m1"}, cluster(1), "quorum", "only voting member"),
     "promote a stranger": ({"state": "voter", "name": "x"}, cluster(), "unknown_member", "m1, m2, m3"),
     "a dead leader": ({"state": "leader", "name": "m3"}, cluster(down=(3,)), "leader", "not healthy"),
