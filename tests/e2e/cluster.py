@@ -201,14 +201,36 @@ class Cluster:
     def run_killed_when(self, moment: Callable[[], bool], playbook: str = "create_cluster") -> PlaybookRun | None:
         """The same, as soon as moment() is true."""
         started = time.monotonic()
-        process = subprocess.Popen(
-            self.command(playbook=playbook), cwd=REPO, env=self.environment, start_new_session=True, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        process = self._started(playbook)
         while not moment():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 output = process.communicate(timeout=POLL_SECONDS)[0]
                 return PlaybookRun(process.returncode, output, time.monotonic() - started)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return None
+
+    def _started(self, playbook: str, extra: Mapping[str, object] | None = None) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(playbook=playbook, extra=extra), cwd=REPO, env=self.environment, start_new_session=True,
+            text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def run_killed_in(
+        self, task: str, after: float, playbook: str, extra: Mapping[str, object] | None = None
+    ) -> PlaybookRun | None:
+        """The same, so many seconds after the first task whose name has these words began."""
+        started, heading = time.monotonic(), re.compile(rf"^TASK \[.*{re.escape(task)}")
+        process = self._started(playbook, extra)
+        lines: list[str] = []
+        assert process.stdout
+        for line in process.stdout:
+            lines.append(line)
+            if heading.search(line):
+                break
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            output = process.communicate(timeout=after)[0]
+            return PlaybookRun(process.returncode, "".join(lines) + output, time.monotonic() - started)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         return None

@@ -27,6 +27,7 @@ KEEP = bool(os.environ.get("KUBEOPS_E2E_KEEP"))
 # One cluster serves several files of tests: it is made first, and broken last.
 ORDER = (
     "test_create_cluster",
+    "test_etcd_backup",
     "test_certificates",
     "test_plan_upgrade",
     "test_upgrade_cluster",

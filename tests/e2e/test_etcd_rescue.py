@@ -101,3 +101,101 @@ def test_all_data_lost_restored_from_the_shipped_copy(stacked: Cluster, tmp_path
     assert "shipped" in config_maps(stacked)
     assert_same_content(stacked, CONTROL_PLANES, STACKED)
     stacked.assert_healthy([*CONTROL_PLANES, "w1"])
+
+
+# In the order of the role; a kill in each leaves another half of the work.
+STEPS = (
+    ("Snapshot, its manifest", 1.0),
+    ("API servers, controller managers, schedulers", 2.0),
+    ("Members of kubeadm's etcd", 2.0),
+    ("Restore every member from the same snapshot", 0.7),
+    ("Restore every member from the same snapshot", 1.5),
+    ("Start etcd, then the API servers", 2.0),
+    ("Wait until all members are one", 3.0),
+    ("Wait until every API server is ready", 2.0),
+    ("Wait for the kubelets", 2.0),
+)
+
+
+@pytest.mark.parametrize(("step", "after"), STEPS)
+def test_a_restore_killed_at_any_step_is_completed_by_the_next_run(
+    stacked: Cluster, tmp_path: Path, step: str, after: float
+) -> None:
+    stacked.kubectl("cp1", "create configmap kept --dry-run=client -o yaml | kubectl "
+                    "--kubeconfig /etc/kubernetes/admin.conf apply -f -")  # fmt: skip
+    run = stacked.run(playbook="backup_etcd", extra={"etcd_backup_controller_directory": str(tmp_path)})
+    assert run.rc == 0, run.tail()
+    asked = {"kubeops_confirm": "kubernetes", "etcd_restore_snapshot": str(next(tmp_path.glob("*.db")))}
+    finished = stacked.run_killed_in(step, after, "restore_etcd", asked)
+    assert finished is None, f"it ended before it could be killed: {finished.tail() if finished else ''}"
+    run = stacked.run(playbook="restore_etcd", extra=asked)
+    print(f"completed in {run.seconds:.1f} s")
+    assert run.rc == 0, run.tail()
+    assert "kept" in config_maps(stacked)
+    assert_same_content(stacked, CONTROL_PLANES, STACKED)
+    stacked.assert_healthy([*CONTROL_PLANES, "w1"])
+
+
+def test_no_member_up_and_one_disk_left(stacked: Cluster, tmp_path: Path) -> None:
+    stacked.kubectl("cp1", "create configmap on-the-last-disk")
+    for node in CONTROL_PLANES:
+        stacked.sh(node, "mv /etc/kubernetes/manifests/etcd.yaml /etc/kubernetes/etcd.yaml; pkill -9 -x etcd; true")
+    time.sleep(5)
+    for node in ("cp1", "cp3"):
+        stacked.sh(node, "rm -rf /var/lib/etcd/member")
+    for node in CONTROL_PLANES:
+        stacked.sh(node, "mkdir -p /etc/kubernetes/kubeops/stopped && "
+                   "mv /etc/kubernetes/etcd.yaml /etc/kubernetes/kubeops/stopped/")  # fmt: skip
+    rescue = {"kubeops_confirm": "kubernetes", "etcd_rescue_directory": str(tmp_path)}
+    run = stacked.run(playbook="rescue_etcd", extra=rescue)
+    print(f"rescued from a disk in {run.seconds:.1f} s")
+    assert run.rc == 0, run.tail()
+    assert "on-the-last-disk" in config_maps(stacked)
+    assert_same_content(stacked, CONTROL_PLANES, STACKED)
+    stacked.assert_healthy([*CONTROL_PLANES, "w1"])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "rm -rf /var/lib/etcd/member",
+        "dd if=/dev/urandom of=/var/lib/etcd/member/snap/db bs=4096 count=64 conv=notrunc",
+    ],
+    ids=["dead disk", "corrupt data"],
+)
+def test_one_member_replaced_while_the_others_serve(stacked: Cluster, damage: str) -> None:
+    stacked.sh("cp3", f"mv /etc/kubernetes/manifests/etcd.yaml /root/; pkill -9 -x etcd; sleep 2; {damage}; "
+               "mv /root/etcd.yaml /etc/kubernetes/manifests/")  # fmt: skip
+    replace = {"kubeops_confirm": "kubernetes", "member": "cp3"}
+    run = stacked.run(playbook="rescue_etcd", extra=replace)
+    print(f"replaced in {run.seconds:.1f} s")
+    assert run.rc == 0, run.tail()
+    assert_same_content(stacked, CONTROL_PLANES, STACKED)
+    stacked.assert_healthy([*CONTROL_PLANES, "w1"])
+
+
+def test_all_control_planes_reset_restored_from_the_shipped_copy(stacked: Cluster, tmp_path: Path) -> None:
+    stacked.kubectl("cp1", "create configmap before-the-reset")
+    run = stacked.run(playbook="backup_etcd", extra={"etcd_backup_controller_directory": str(tmp_path)})
+    assert run.rc == 0, run.tail()
+    before = containers(stacked, "w1")
+    kept = "ca.* sa.* front-proxy-ca.* etcd/ca.*"
+    stacked.sh("cp1", f"cd /etc/kubernetes/pki && tar -cf /root/pki.tar {kept}")
+    for node in CONTROL_PLANES:
+        stacked.sh(node, "kubeadm reset --force")
+        stacked.sh(node, "rm -rf /var/lib/kubeops/etcd-snapshots /etc/kubernetes/kubeops")
+    # As the guide has it: kubelets of workers wait, the CAs come back, a new cluster gets the old data.
+    stacked.sh("w1", "systemctl stop kubelet")
+    stacked.sh("cp1", "mkdir -p /etc/kubernetes/pki && tar -C /etc/kubernetes/pki -xf /root/pki.tar")
+    run = stacked.run("--limit", "control_plane")
+    assert run.rc == 0, run.tail()
+    asked = {"kubeops_confirm": "kubernetes", "etcd_restore_snapshot": str(next(tmp_path.glob("*.db")))}
+    run = stacked.run("--limit", "control_plane", playbook="restore_etcd", extra=asked)
+    print(f"restored in {run.seconds:.1f} s")
+    assert run.rc == 0, run.tail()
+    stacked.sh("w1", "systemctl start kubelet")
+    assert "before-the-reset" in config_maps(stacked)
+    run = stacked.run()
+    assert run.rc == 0, run.tail()
+    stacked.assert_healthy([*CONTROL_PLANES, "w1"])
+    assert before <= containers(stacked, "w1"), "pods of the worker were restarted"
