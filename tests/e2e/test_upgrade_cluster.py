@@ -139,9 +139,7 @@ def test_one_command_to_the_newest(old: Cluster, tmp_path: Path) -> None:
     before = old.kubectl("cp1", "-n kube-system get pod etcd-cp1 -o jsonpath={.spec.containers[0].image}")
     with probe.running(), in_background(replicas.watch):
         run = upgrade(old, log=tmp_path / "upgrade.log")
-    print(
-        f"{start_version()} to {target()} in {run.seconds:.0f} s; {probe.requests} requests, {len(probe.failures)} failed"
-    )
+    print(f"{start_version()} to {target()} in {run.seconds:.0f} s; {len(probe.failures)} of {probe.requests} failed")
     assert run.rc == 0, run.tail()
     assert probe.failures == [], probe.failures[:10]
     assert replicas.looks > 10 and replicas.least >= 1, f"{replicas.least} replicas in {replicas.looks} looks"
