@@ -14,7 +14,7 @@ version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
   - For a cluster that lost its quorum and of which no member can be started as it is. Starts an etcd on a copy of the
-    data, on the loopback address, and takes a verified snapshot from it. The data itself stays as it is.
+    data, that only this user can reach, and takes a verified snapshot from it. The data itself stays as it is.
   - The snapshot holds all that this member knew a quorum had agreed to. What was acknowledged in the last moment before
     a crash may stand in the log of another member only, so salvage every member that is left and use the snapshot with
     the highest C(raft_index).
@@ -39,10 +39,6 @@ options:
     description: Name of the cluster, a part of the file name.
     type: str
     default: kubernetes
-  timeout:
-    description: Seconds that etcd may take to read the data.
-    type: int
-    default: 300
 """
 
 EXAMPLES = r"""
@@ -77,9 +73,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     if module.check_mode:
         return {"changed": True}
-    wanted = salvage.Salvage(params["data_dir"], params["name"], float(params["timeout"]))
     request = keep.Request(params["directory"], params["cluster_name"], "manual")
-    path, manifest = salvage.run(wanted, argspec.source(params, Runner(module)), request)
+    path, manifest = salvage.run(params["data_dir"], params["name"], argspec.source(params, Runner(module)), request)
     return {"changed": True, "snapshot": path, "manifest": manifest}
 
 
@@ -91,7 +86,6 @@ def main() -> None:
         "name": {"type": "str", "required": True},
         "directory": {"type": "path", "default": "/var/lib/kubeops/etcd-snapshots"},
         "cluster_name": {"type": "str", "default": "kubernetes"},
-        "timeout": {"type": "int", "default": 300},
     }
     run_module(AnsibleModule(options, supports_check_mode=True), run)
 

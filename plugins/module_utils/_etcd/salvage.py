@@ -3,56 +3,46 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A snapshot from a data directory whose etcd does not run any more.
 
-The database alone lacks what stands in the log beside it. So an etcd is started on a copy, on the loopback
-address and as a cluster of its own (``--force-new-cluster``), which reads the log as far as it knows that a
-quorum had agreed, and the snapshot is taken from it.
-https://etcd.io/docs/v3.6/op-guide/recovery/
+The database alone lacks what stands in the log beside it. So an etcd is started on a copy, as a cluster of its own
+(``--force-new-cluster``), which reads the log as far as it knows that a quorum had agreed, and the snapshot is taken
+from it. https://etcd.io/docs/v3.6/op-guide/recovery/
 """
 
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .._core import clock, workdir
-from .._core.errors import KubeopsError, Refusal
-from .._core.runner import Runner
-from . import keep, leash
+from .._core import workdir
+from .._core.errors import Refusal
+from . import keep, throwaway
+from .choice import Choice, status_from_json
 from .gateway import Gateway
 from .ondisk import is_open
 from .programs import Source
 
 PREFIX = ".salvage-"
-POLL_SECONDS = 0.5
-STOP_SECONDS = 30.0
-LOG_LINES = 10
 
 
-@dataclass(frozen=True)
-class Salvage:
-    """What to save: the data directory of a member, and how long its etcd may take to read it (seconds)."""
-
-    data_dir: str
-    name: str
-    timeout: float
-
-
-def run(wanted: Salvage, source: Source, request: keep.Request) -> tuple[str, dict[str, Any]]:
-    """Take the snapshot; returns its path and its manifest. The data directory stays as it is."""
-    database = Path(wanted.data_dir, "member", "snap", "db")
+def run(data_dir: str, name: str, source: Source, request: keep.Request) -> tuple[str, dict[str, Any]]:
+    """Take the snapshot of the member with this name; returns its path and its manifest. data_dir stays as it is."""
+    database = Path(data_dir, "member", "snap", "db")
     _refuse(database)
-    with source.at_hand(["etcd"]) as programs, workdir.work_directory(wanted.data_dir, PREFIX) as work:
-        shutil.copytree(Path(wanted.data_dir, "member"), Path(work, "member"))
-        with _serving(programs["etcd"], wanted, work, source.runner) as gateway:
-            member, chosen = keep.choose([gateway], "")
-            return keep.take(member, chosen, request)
+    more = (f"--name={name}", "--force-new-cluster")
+    with (
+        source.at_hand(["etcd"]) as programs,
+        workdir.work_directory(data_dir, PREFIX, throwaway.end_processes) as work,
+    ):
+        shutil.copytree(database.parents[1], Path(work, "data", "member"))
+        with throwaway.started(source.runner, programs["etcd"], work, database.stat().st_size, more) as gateway:
+            return keep.take(gateway, _choice(gateway), request)
+
+
+def _choice(gateway: Gateway) -> Choice:
+    """The only member there is."""
+    status = status_from_json(gateway.members()[0], gateway.status())
+    return Choice(status, "what its disk has; no member runs", quorum_lost=True)
 
 
 def _refuse(database: Path) -> None:
@@ -74,52 +64,3 @@ def _refuse(database: Path) -> None:
             fix="make room on the disk of the data directory",
             rule="no_room",
         )
-
-
-@contextmanager
-def _serving(etcd: str, wanted: Salvage, data_dir: str, runner: Runner) -> Iterator[Gateway]:
-    """An etcd on the copy, until the snapshot is taken."""
-    client, peer = (f"http://127.0.0.1:{port}" for port in _free_ports())
-    words = [
-        etcd, f"--name={wanted.name}", f"--data-dir={data_dir}", "--force-new-cluster", "--log-level=warn",
-        f"--listen-client-urls={client}", f"--advertise-client-urls={client}", f"--listen-peer-urls={peer}",
-    ]  # fmt: skip
-    log = Path(data_dir, "log")
-    with log.open("wb") as output:
-        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-            leash.held(runner, words), stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
-        )
-        try:
-            gateway = Gateway(client, "", "", "")
-            _wait(gateway, process, log, wanted.timeout)
-            yield gateway
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _wait(gateway: Gateway, process: subprocess.Popen[bytes], log: Path, timeout: float) -> None:
-    deadline = clock.monotonic() + timeout
-    while process.poll() is None and clock.monotonic() < deadline:
-        try:
-            if str(gateway.status().get("leader", "0")) != "0":
-                return
-        except KubeopsError:
-            pass  # not yet
-        time.sleep(POLL_SECONDS)
-    said = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
-    raise KubeopsError(
-        "etcd cannot read the data that is left", seen="\n".join(said), fix="try the data of another member"
-    )
-
-
-def _free_ports() -> list[int]:
-    """Two ports that are free now."""
-    with socket.socket() as one, socket.socket() as two:
-        for opened in (one, two):
-            opened.bind(("127.0.0.1", 0))
-        return [int(opened.getsockname()[1]) for opened in (one, two)]

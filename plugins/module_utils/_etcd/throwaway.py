@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -45,14 +45,28 @@ def running(runner: Runner, programs: Mapping[str, str], snapshot: str, *, hashe
         restore += [f"--initial-cluster=proof={PEER_URL}", f"--initial-advertise-peer-urls={PEER_URL}"]
         restore += ["--skip-hash-check"] * (not hashed)
         limit = MEMORY_BEYOND_SNAPSHOT + size
-        environment = {"GOMAXPROCS": "1", "GOMEMLIMIT": str(limit)}
-        leash.restore(runner, _held_back(runner, limit, restore), RESTORE_SECONDS, environment)
-        etcd = _held_back(runner, limit, [programs["etcd"], *ARGUMENTS])
-        with runner.serving(etcd, f"{work}/log", work, environment) as serving:
-            Path(work, "pid").write_text(str(serving.pid), encoding="ascii")
-            gateway = Gateway(f"{SOCKET_SCHEME}://{quote(f'{work}/{SOCKET}', safe='')}", "", "", "")
-            _wait(gateway, serving, f"{work}/log")
+        leash.restore(runner, _held_back(runner, limit, restore), RESTORE_SECONDS, _environment(limit))
+        with started(runner, programs["etcd"], work, size) as gateway:
             yield gateway
+
+
+@contextmanager
+def started(runner: Runner, etcd: str, work: str, size: int, more: Sequence[str] = ()) -> Iterator[Gateway]:
+    """Start etcd on the data in work/data, with more arguments, and hand out a gateway once it answers.
+
+    size: bytes of the database. The caller makes work with end_processes, so that a kill leaves no process.
+    """
+    limit = MEMORY_BEYOND_SNAPSHOT + size
+    words = _held_back(runner, limit, [etcd, *ARGUMENTS, *more])
+    with runner.serving(words, f"{work}/log", work, _environment(limit)) as serving:
+        Path(work, "pid").write_text(str(serving.pid), encoding="ascii")
+        gateway = Gateway(f"{SOCKET_SCHEME}://{quote(f'{work}/{SOCKET}', safe='')}", "", "", "")
+        _wait(gateway, serving, f"{work}/log")
+        yield gateway
+
+
+def _environment(limit: int) -> dict[str, str]:
+    return {"GOMAXPROCS": "1", "GOMEMLIMIT": str(limit)}
 
 
 def _held_back(runner: Runner, limit: int, argv: list[str]) -> list[str]:
