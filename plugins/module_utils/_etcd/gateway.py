@@ -17,7 +17,7 @@ from typing import Any
 
 from .._core import http
 from .._core.errors import KubeopsError
-from . import grpc
+from . import grpc, tls
 from .choice import Status, status_from_json
 from .model import Member, member_from_json
 
@@ -210,7 +210,7 @@ class Gateway:
                 timeout=timeout,
             )
         except KubeopsError as error:
-            raise _explained(error) from error
+            raise _explained(tls.explain(error, self.url, self._credentials)) from error
         return answer
 
 

@@ -20,7 +20,7 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors impor
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import keep, snapshot
 
 from tests import ansible_module
-from tests.embedded_etcd import EtcdCluster, binaries
+from tests.embedded_etcd import EtcdCluster, binaries, packaged
 
 FLIPS = 1000
 
@@ -187,7 +187,8 @@ def test_a_run_that_was_killed_leaves_nothing_for_the_next(single: EtcdCluster, 
 
 
 def test_three_members_and_then_one(make_cluster: Callable[..., EtcdCluster], tmp_path: Path) -> None:
-    newest_and_oldest = [binaries()[-1], binaries()[-1], binaries()[0]]
+    """The members are a minor apart where that package is installed, else as far as the binaries at hand are."""
+    newest_and_oldest = [binaries()[-1], binaries()[-1], [*packaged(), *binaries()][0]]
     cluster = make_cluster(versions=newest_and_oldest)
     cluster.put(b"/acknowledged", b"yes")
     leader = cluster.leader()
@@ -205,35 +206,3 @@ def test_three_members_and_then_one(make_cluster: Callable[..., EtcdCluster], tm
     assert result["quorum_lost"] and "quorum" in result["member"]["reason"], result
     assert result["manifest"]["revision"] == manifest["revision"]
     snapshot.verify(result["snapshot"], result["manifest"])
-
-
-@pytest.mark.parametrize(
-    ("server", "reason"),
-    [
-        ("server-expired", "expired"),
-        ("server-of-another-name", "192.0.2.1|not valid for|mismatch"),
-        ("server-without-client", "clientAuth"),
-    ],
-)
-def test_wrong_server_certificates(
-    make_cluster: Callable[..., EtcdCluster], tmp_path: Path, server: str, reason: str
-) -> None:
-    cluster = make_cluster(server=server, wait=False)
-    deadline = time.monotonic() + 15
-    message = "refused"
-    while "refused" in message.lower() and time.monotonic() < deadline:
-        with pytest.raises(KubeopsError) as failure:
-            take(cluster, tmp_path)
-        message = str(failure.value)
-        time.sleep(0.2)
-    assert any(part in message for part in reason.split("|")), message
-
-
-def test_wrong_client_certificates(single: EtcdCluster, make_cluster: Callable[..., EtcdCluster]) -> None:
-    other = make_cluster(wait=False)
-    wrong = {**single.authority.options(), "ca_file": str(other.authority.certificate)}
-    result = run({"endpoints": [single.members[0].url], **wrong})
-    assert result["failed"] and "CERTIFICATE_VERIFY_FAILED" in result["msg"], result
-    stranger = {**other.authority.options(), "ca_file": str(single.authority.certificate)}
-    result = run({"endpoints": [single.members[0].url], **stranger})
-    assert result["failed"] and "no etcd endpoint answered" in result["msg"], result
