@@ -43,6 +43,8 @@ CERTIFICATES = {
 }
 TIMEOUT_SECONDS = 60.0
 
+_VERSION = re.compile(r"^(kubernetesVersion:\s*)\S+", re.MULTILINE)
+
 
 def probe(runner: Runner, patches: str) -> dict[str, Any]:
     """Return the fact kubeops_upgrade; see the module's RETURN. patches: directory of kubeadm's patches, or empty."""
@@ -115,15 +117,23 @@ def _drift(runner: Runner, pods: Mapping[str, static_pod.StaticPod], patches: st
     if "kube-apiserver" not in pods:
         return {"drift": {}, "drift_note": ""}
     try:
+        _require_its_kubeadm(runner, pods["kube-apiserver"].version)
         return {"drift": _manifest_diffs(_generated(runner, pods["kube-apiserver"], patches)), "drift_note": ""}
     except KubeopsError as error:
         return {"drift": {}, "drift_note": str(error)}
 
 
+def _require_its_kubeadm(runner: Runner, version: str) -> None:
+    kubeadm = runner.run(["kubeadm", "version", "--output", "short"], timeout=TIMEOUT_SECONDS).stdout.strip()
+    if kubeadm != version:
+        raise KubeopsError(f"kubeadm is {kubeadm}, and writes other manifests than those of {version}")
+
+
 def _generated(runner: Runner, apiserver: static_pod.StaticPod, patches: str) -> dict[str, str]:
     """What kubeadm would write from the cluster's own configuration, by component."""
     with admin() as api:
-        cluster = credentials.cluster_configuration(api)
+        # In the middle of an upgrade the cluster's version is not this node's.
+        cluster = _VERSION.sub(rf"\g<1>{apiserver.version}", credentials.cluster_configuration(api))
     name = own_node_name()
     port = int(apiserver.argument("secure-port", "6443"))
     document = dict(config.upload_certs_document("", apiserver.argument("advertise-address"), port))
