@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of a restore, from what a data directory holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import restore
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.restore import Layout, Observed, Request
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.snapshot import Facts
+
+NOTHING = Observed(has_data=False, current=False, ready=False, unfinished=False)
+REQUEST = Request("/s.db", "/d", "m1", {"m1": "https://192.0.2.1:2380", "m2": "https://192.0.2.2:2380"})
+FACTS = Facts(4128, "ab", "trailer", 7, 9, {}, "")
+
+STEPS: dict[str, tuple[Observed, list[str]]] = {
+    "an empty disk": (NOTHING, ["restore", "place", "finish"]),
+    "old data": (replace(NOTHING, has_data=True), ["restore", "keep_aside", "place", "finish"]),
+    "killed before the old data was moved": (
+        replace(NOTHING, has_data=True, ready=True, leftovers=True), ["keep_aside", "place", "finish"],
+    ),
+    "killed between the two renames": (replace(NOTHING, ready=True, leftovers=True), ["place", "finish"]),
+    "killed before the mark was moved": (
+        replace(NOTHING, has_data=True, unfinished=True, leftovers=True), ["finish"],
+    ),
+    "killed at the very end": (replace(NOTHING, has_data=True, current=True, leftovers=True), ["clean"]),
+    "done": (replace(NOTHING, has_data=True, current=True), []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("seen", "steps"), STEPS.values(), ids=STEPS)
+def test_steps(seen: Observed, steps: list[str]) -> None:
+    assert [step.action for step in restore.plan(Layout("/d"), seen).steps] == steps
+
+
+@pytest.mark.parametrize(
+    ("request_", "facts", "bump", "there", "absent"),
+    [
+        (REQUEST, FACTS, 5, ["--bump-revision=5", "--mark-compacted"], ["--skip-hash-check"]),
+        (replace(REQUEST, mark_compacted=False), FACTS, 5, ["--bump-revision=5"], ["--mark-compacted"]),
+        (REQUEST, FACTS, 0, [], ["--mark-compacted"]),
+        (REQUEST, replace(FACTS, proven_by="manifest"), 0, ["--skip-hash-check"], []),
+    ],
+)
+def test_command(request_: Request, facts: Facts, bump: int, there: list[str], absent: list[str]) -> None:
+    words = restore.command("etcdutl", request_, "/s.db", "/d/x", facts, bump)
+    assert words[:4] == ["etcdutl", "snapshot", "restore", "/s.db"]
+    assert "--initial-cluster=m1=https://192.0.2.1:2380,m2=https://192.0.2.2:2380" in words
+    assert "--initial-advertise-peer-urls=https://192.0.2.1:2380" in words
+    assert set(there) <= set(words) and not set(absent) & set(words)
+
+
+def test_another_restore_has_another_identity() -> None:
+    known = {
+        REQUEST.identity("ab", 5), REQUEST.identity("ac", 5), REQUEST.identity("ab", 6),
+        replace(REQUEST, token="t").identity("ab", 5), replace(REQUEST, name="m2").identity("ab", 5),
+        replace(REQUEST, initial_cluster={"m1": "https://192.0.2.1:2380"}).identity("ab", 5),
+    }  # fmt: skip
+    assert len(known) == 6
+    other_order = replace(REQUEST, initial_cluster=dict(reversed(REQUEST.initial_cluster.items())))
+    assert other_order.identity("ab", 5) in known
