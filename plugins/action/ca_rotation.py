@@ -49,15 +49,18 @@ class ActionModule(ActionBase):
         names = arguments.get("authorities", NAMES) if control_plane else [CLUSTER]
         planes = ControlPlanes(self, variables)
         found = {place.name: _pair(planes, holder, place, control_plane) for place in PLACES if place.name in names}
-        return {name: pair for name, pair in found.items() if pair}
+        lacking = [name for name, pair in found.items() if not all(pair.values())]
+        if control_plane and lacking:  # it would make CAs of its own
+            return (
+                f"{holder} did not hand out the incoming CAs {', '.join(lacking)}. Fix: bring it back, then run again."
+            )
+        return {name: pair for name, pair in found.items() if name not in lacking}
 
 
 def _pair(planes: ControlPlanes, holder: str, place: Place, with_key: bool) -> dict[str, str]:
-    """Empty where the holder has none."""
-    certificate = _content(planes, holder, place.next_cert)
-    if not certificate:
-        return {}
-    return {"certificate": certificate, **({"key": _content(planes, holder, place.next_key)} if with_key else {})}
+    """What the holder has; an empty text where it has none."""
+    paths = {"certificate": place.next_cert, **({"key": place.next_key} if with_key else {})}
+    return {part: _content(planes, holder, path) for part, path in paths.items()}
 
 
 def _content(planes: ControlPlanes, host: str, path: str) -> str:

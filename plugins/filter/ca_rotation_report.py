@@ -73,7 +73,7 @@ def ca_rotation_report(
 ) -> dict[str, Any]:
     """Apply the pure report to hostvars; see RETURN."""
     control_planes = groups.get("control_plane", [])
-    hosts = [*control_planes, *groups.get("workers", []), *groups.get("windows_workers", [])]
+    hosts = [*control_planes, *groups.get("workers", [])]
     results = {host: hostvars[host].get(variable) or {} for host in hosts if host in took_part}
     left_out = [host for host in hosts if host not in took_part]
     return report.report(started, results, control_planes, left_out, nodes)

@@ -197,16 +197,27 @@ def _go(module: AnsibleModule, valid_for: Any) -> Plan:
         return Plan()
     planned = plan.plan(stage, _observe(module))
     safety.refuse(planned.refusals)
-    if not planned.changed or module.check_mode:
+    if module.check_mode:
         return planned
-    runner = Runner(module)
+    if planned.changed:
+        _carry_out(module, planned, valid_for)
+    if stage == model.TRUSTED:
+        _wait_until_trusted(_observe(module))
+    return planned
+
+
+def _carry_out(module: AnsibleModule, planned: Plan, valid_for: Any) -> None:
+    stage, runner = module.params["stage"], Runner(module)
     act.carry_out(runner, planned, valid_for)
     act.restart(runner, _restarts(planned, plan.plan(stage, _observe(module))))
-    left = _observe(module)
-    if stage == model.TRUSTED and left.control_plane and model.CLUSTER in left.authorities:
-        act.wait_until_trusted(left.authorities[model.CLUSTER].place)
-    _verify(plan.plan(stage, left))
-    return planned
+    _verify(plan.plan(stage, _observe(module)))
+
+
+def _wait_until_trusted(node: model.Node) -> None:
+    """In every run: one that was killed may have ended before this."""
+    cluster = node.authorities.get(model.CLUSTER)
+    if cluster and cluster.next_key:
+        act.wait_until_trusted(cluster.place)
 
 
 def _restarts(planned: Plan, now: Plan) -> list[Step]:

@@ -87,6 +87,8 @@ def _refusals(
     unknown = [str(node["name"]) for node in nodes if node["name"] not in known]
     down = [str(node["name"]) for node in nodes if not node["ready"]]
     found = []
+    for name in model.NAMES:
+        found += _two_incoming(name, results)
     if left_out:
         found.append(f"The run leaves out {', '.join(left_out)}. Fix: run without --limit, with every host up.")
     if unknown:
@@ -94,3 +96,17 @@ def _refusals(
     if down:
         found.append(f"Nodes are not Ready: {', '.join(down)}. Fix: repair or remove them first.")
     return found
+
+
+def _two_incoming(name: str, results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    holders: dict[str, list[str]] = {}
+    for host, result in results.items():
+        for one in result.get("authorities", []):
+            if one["name"] == name and one["incoming"]:
+                holders.setdefault(one["incoming"], []).append(host)
+    if len(holders) < 2:
+        return []
+    seen = "; ".join(f"{mark[:12]} on {', '.join(hosts)}" for mark, hosts in holders.items())
+    return [
+        f"{name} has more than one incoming CA: {seen}. Fix: remove the -next files of all but one that no node trusts."
+    ]

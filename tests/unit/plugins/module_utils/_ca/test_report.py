@@ -65,6 +65,13 @@ def test_what_would_cut_a_node_off_is_refused(left_out: list[str], nodes: list[A
     assert report.report({"authorities": []}, results, PLANES, left_out, nodes)["refusals"] == []
 
 
+def test_two_incoming_cas_are_refused() -> None:
+    other = {**result("made"), "authorities": [{**result("made")["authorities"][0], "incoming": "other"}]}
+    for results, expected in (({"cp1": result("made"), "cp2": other}, 1), ({"cp1": result("made")}, 0)):
+        refusals = report.report({"authorities": ["ca"]}, results, PLANES, [], [])["refusals"]
+        assert len(refusals) == expected
+
+
 @pytest.mark.parametrize(
     ("spec", "status", "expected"),
     [
