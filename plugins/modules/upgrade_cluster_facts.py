@@ -18,7 +18,11 @@ description:
   - Asks every API server for its version and for the deprecated APIs that clients use, etcd's members for theirs, and
     reads nodes, control plane pods, addons and admission webhooks. Never changes anything.
 extends_documentation_fragment: kubeops.cluster.attributes.reads
-options: {}
+options:
+  settle_timeout:
+    description: Seconds to look again while a node, a control plane pod or an etcd member is not healthy.
+    type: int
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -41,16 +45,24 @@ control_plane:
   type: str
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core.edge import run_module
-from ..module_utils._gates import cluster
+from ..module_utils._gates import cluster, settle
 
 
 def main() -> None:
     """Parse options and run."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    run_module(module, lambda _module: {"changed": False, "cluster": cluster.probe()})
+    spec = {"settle_timeout": {"type": "int", "default": 0}}
+    run_module(AnsibleModule(argument_spec=spec, supports_check_mode=True), observe)
+
+
+def observe(module: AnsibleModule) -> dict[str, Any]:
+    """The cluster, as exit_json wants it."""
+    seen = settle.settled(cluster.probe, settle.cluster_is_well, module.params["settle_timeout"])
+    return {"changed": False, "cluster": seen}
 
 
 if __name__ == "__main__":

@@ -22,6 +22,10 @@ options:
     description: Directory of kubeadm's patches on the node. Empty for none.
     type: path
     default: ''
+  settle_timeout:
+    description: Seconds to look again while the kubelet or the API server of the node is not healthy.
+    type: int
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -53,17 +57,19 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.runner import Runner
 from ..module_utils._gates import node
+from ..module_utils._gates.settle import node_is_well, settled
 
 
 def observe(module: AnsibleModule) -> dict[str, Any]:
     """The facts, as exit_json wants them."""
-    facts = node.probe(Runner(module), module.params["patches"])
+    runner, patches = Runner(module), module.params["patches"]
+    facts = settled(lambda: node.probe(runner, patches), node_is_well, module.params["settle_timeout"])
     return {"changed": False, "ansible_facts": {"kubeops_upgrade": facts}}
 
 
 def main() -> None:
     """Parse options and run."""
-    spec = {"patches": {"type": "path", "default": ""}}
+    spec = {"patches": {"type": "path", "default": ""}, "settle_timeout": {"type": "int", "default": 0}}
     run_module(AnsibleModule(argument_spec=spec, supports_check_mode=True), observe)
 
 
