@@ -20,6 +20,7 @@ description:
   - The node itself sends, so that the timer of the role etcd_backup works without a controller.
 extends_documentation_fragment:
   - kubeops.cluster.attributes.reads
+  - kubeops.cluster.etcd_retention
 options:
   path:
     description: The snapshot, as M(kubeops.cluster.etcd_snapshot) took it.
@@ -40,7 +41,7 @@ options:
         choices: [ssh, s3]
         required: true
       retention:
-        description: What to keep at this target, as O(retention).
+        description: What to keep at this target. Defaults to O(retention).
         type: dict
         default: {}
         suboptions:
@@ -101,15 +102,6 @@ options:
       ca_file:
         description: CA of the endpoint, a PEM file on the node. Defaults to the system's.
         type: path
-  retention:
-    description: What to keep of each class at targets that say nothing else. A class that is not named is kept whole.
-    type: dict
-    default: {}
-    suboptions:
-      manual: *rule
-      hourly: *rule
-      daily: *rule
-      weekly: *rule
 """
 
 EXAMPLES = r"""
@@ -149,6 +141,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.runner import Runner
+from ..module_utils._etcd.argspec import RETENTION
 from ..module_utils._ship import argspec, ship
 
 
@@ -166,7 +159,7 @@ def main() -> None:
     options = {
         "path": {"type": "path", "required": True},
         "targets": argspec.TARGETS,
-        "retention": argspec.RETENTION,
+        "retention": RETENTION,
     }
     run_module(AnsibleModule(options, supports_check_mode=True), run)
 

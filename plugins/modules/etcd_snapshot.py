@@ -13,10 +13,10 @@ short_description: Take, verify, list and prune snapshots of etcd
 version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
-  - Streams a snapshot over etcd's HTTPS gateway with the node's own certificates; no etcdctl is needed. See
-    U(https://etcd.io/docs/v3.6/op-guide/recovery/).
-  - The SHA-256 that etcd sends at the end is checked while the snapshot arrives, then the pages of the database are
-    walked. Only a snapshot that passes gets its final name. Beside it, a manifest says what it is.
+  - Streams a snapshot from etcd with the node's own certificates, over gRPC or else its HTTPS gateway; no etcdctl is
+    needed. See U(https://etcd.io/docs/v3.6/op-guide/recovery/).
+  - The SHA-256 that etcd sends at the end is checked while the snapshot arrives, then the tree of the database's pages
+    is walked. Only a snapshot that passes gets its final name. Beside it, a manifest says what it is.
   - Works while quorum is lost, and warns about it. The member with the highest raft index is asked then.
   - Where the gateway is switched off (C(--enable-grpc-gateway=false)), members and their health come from C(etcdctl).
 extends_documentation_fragment:
@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - kubeops.cluster.etcd
   - kubeops.cluster.etcd_programs
   - kubeops.cluster.etcd_unpacking
+  - kubeops.cluster.etcd_retention
 options:
   state:
     description:
@@ -85,24 +86,6 @@ options:
   encryption_file:
     description: Recipients file of age, or the file whose first line is the passphrase for openssl. On the node.
     type: path
-  retention:
-    description: What to keep of each class. A class that is not named is kept whole.
-    type: dict
-    default: {}
-    suboptions:
-      manual: &rule
-        description: Rule of this class.
-        type: dict
-        suboptions:
-          count:
-            description: How many to keep.
-            type: int
-          days:
-            description: For how many days to keep them.
-            type: float
-      hourly: *rule
-      daily: *rule
-      weekly: *rule
   expect_kubernetes_uid:
     description:
       - For O(state=verified) - uid of the namespace kube-system of the cluster that the snapshot has to be of. It is
@@ -221,8 +204,6 @@ from ..module_utils._etcd.choice import Choice
 from ..module_utils._etcd.packing import COMPRESSIONS, ENCRYPTIONS
 from ..module_utils._etcd.prove import prove
 
-RULE = {"type": "dict", "options": {"count": {"type": "int"}, "days": {"type": "float"}}}
-
 
 def main() -> None:
     """Parse options and run."""
@@ -242,7 +223,7 @@ def main() -> None:
             "cluster_name": {"type": "str", "default": "kubernetes"},
             "schedule": {"type": "str", "choices": list(retention.CLASSES), "default": "manual"},
             "member": {"type": "str", "default": ""},
-            "retention": {"type": "dict", "default": {}, "options": dict.fromkeys(retention.CLASSES, RULE)},
+            "retention": argspec.RETENTION,
             "expect_kubernetes_uid": {"type": "str", "default": ""},
             "expect_kubernetes_cas": {"type": "list", "elements": "str", "default": []},
             "expect_revision": {"type": "int", "default": 0},

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Options by which modules reach etcd, find its programs and open snapshots.
 
-Documented in the fragments etcd, etcd_programs and etcd_unpacking.
+Documented in the fragments etcd, etcd_programs, etcd_retention and etcd_unpacking.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from .._core.runner import Runner
 from .gateway import Gateway
 from .packing import Packer
 from .programs import Source
+from .retention import CLASSES
 
 CONNECTION: dict[str, Any] = {
     "endpoints": {"type": "list", "elements": "str", "default": ["https://127.0.0.1:2379"]},
@@ -24,6 +25,9 @@ CONNECTION: dict[str, Any] = {
 }
 
 PROGRAMS: dict[str, Any] = {"bin_dir": {"type": "path"}, "image": {"type": "str", "default": ""}}
+
+_RULE = {"type": "dict", "options": {"count": {"type": "int"}, "days": {"type": "float"}}}
+RETENTION: dict[str, Any] = {"type": "dict", "default": {}, "options": dict.fromkeys(CLASSES, _RULE)}
 
 UNPACKING: dict[str, Any] = {"decryption_file": {"type": "path", "no_log": False}}
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._etcd import retention
+from .._etcd.argspec import RETENTION
 
-RULE = {"type": "dict", "options": {"count": {"type": "int"}, "days": {"type": "float"}}}
-RETENTION: dict[str, Any] = {"type": "dict", "default": {}, "options": dict.fromkeys(retention.CLASSES, RULE)}
 TARGET: dict[str, Any] = {
     "type": {"type": "str", "choices": ["ssh", "s3"], "required": True},
     "retention": RETENTION,
