@@ -30,7 +30,7 @@ options:
       - V(leader) hands leadership to O(name), before the one that leads is stopped. An election costs writes, this does
         not.
       - V(defragmented) gives free space in the databases back to the disk, of one member after the other and of the
-        leader last, each only while all voters are healthy. A member does not answer meanwhile.
+        leader last, each only while all voters answer. A member does not answer meanwhile.
       - V(disarmed) lifts the alarms. An alarm for space that is still missing comes back; defragment first.
     type: str
     choices: [listed, learner, voter, absent, leader, defragmented, disarmed]

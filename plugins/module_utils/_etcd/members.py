@@ -80,6 +80,12 @@ def arithmetic(seen: Observed) -> dict[str, int]:
     return {"voters": len(voters), "healthy": healthy, "needed": needed, "may_be_lost": max(0, healthy - needed)}
 
 
+def silent(seen: Observed) -> list[str]:
+    """Return the voters that do not answer or know of no leader. One with an alarm may well be defragmented."""
+    following = {status.member.id for status in seen.statuses if status.leader}
+    return [label(member) for member in seen.members if not member.is_learner and member.id not in following]
+
+
 def label(member: Member) -> str:
     """How people call a member; one that never started has no name yet."""
     return member.name or member.id
@@ -138,7 +144,7 @@ def _defragmented(wanted: Wanted, seen: Observed) -> Plan:
     ]
     if not due:
         return Plan()
-    away = [label(member) for member in seen.with_health() if not member.is_learner and not member.healthy]
+    away = silent(seen)
     if away:
         evidence = f"a member that is defragmented does not answer, and {', '.join(away)} does not either"
         return _refused("quorum", evidence, "state", "bring all voters back first")

@@ -31,12 +31,12 @@ def test_a_member_comes_and_goes(make_cluster: Callable[..., EtcdCluster]) -> No
     assert not ask(cluster, state="leader", name=heir)["changed"]
 
     cluster.fill_and_compact()
-    predicted = ask(cluster, check=True, state="defragmented")
-    done = ask(cluster, state="defragmented")
+    predicted = ask(cluster, check=True, state="defragmented", free_share=0.05)
+    done = ask(cluster, state="defragmented", free_share=0.05)
     assert len(names(done)) == len(names(predicted)) == 3
     leads = next(member["name"] for member in predicted["members"] if member["is_leader"])
     assert names(predicted)[-1] == f"defragment {leads}"
-    assert not ask(cluster, state="defragmented")["changed"]
+    assert not ask(cluster, state="defragmented", free_share=0.5)["changed"]
 
     peer_urls = [f"https://127.0.0.1:{free_port()}"]
     assert ask(cluster, state="learner", peer_urls=peer_urls)["changed"]
