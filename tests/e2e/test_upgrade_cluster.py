@@ -96,9 +96,10 @@ def upgrade(cluster: Cluster, *options: str, log: Path | None = None, **variable
     return cluster.run(*options, playbook="upgrade_cluster", extra=extra, log=log)
 
 
+@FULL_ONLY
 def test_refused_before_the_first_change(old: Cluster) -> None:
     """Predicted before anything is cordoned, each with its rule."""
-    apply(old, WORKLOAD.replace("minAvailable: 1", "minAvailable: 2").replace("name: web", "name: tight"))
+    apply(old, WORKLOAD.replace("minAvailable: 1", "minAvailable: 2").replace("web", "tight"))
     old.kubectl("cp1", "run alone --image=registry.k8s.io/e2e-test-images/agnhost:2.53 -- pause")
     try:
         run = upgrade(old)
@@ -108,9 +109,6 @@ def test_refused_before_the_first_change(old: Cluster) -> None:
     assert run.changed_hosts == {}, run.changed_tasks
     for evidence in ("it wants 2 of 2 pods healthy", "default/alone", "has no controller"):
         assert evidence in run.output, run.tail()
-
-
-test_refused_before_the_first_change = FULL_ONLY(test_refused_before_the_first_change)
 
 
 class Replicas:

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What kubeadm kept, and what is wrong with a control plane after it ran."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import upgrade_act
+
+OLD, NEW = "v1.35.6", "v1.36.3"
+API_SERVER = "    image: registry.k8s.io/kube-apiserver:{}\n"
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A node whose API server was upgraded twice in this run, after one of an earlier run."""
+    monkeypatch.setattr(upgrade_act, "BACKUPS", str(tmp_path))
+    monkeypatch.setattr(upgrade_act.paths, "MANIFESTS", str(tmp_path / "manifests"))
+    monkeypatch.setattr(upgrade_act, "VERIFY_SECONDS", 0.0)
+    monkeypatch.setattr(upgrade_act.files, "keep_aside", lambda *_arguments: None)
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests" / "kube-apiserver.yaml").write_text(API_SERVER.format(NEW))
+    for name, version, at in (("1", "v1.34.9", 100), ("2", OLD, 200), ("3", NEW, 300)):
+        directory = tmp_path / f"kubeadm-backup-manifests-{name}"
+        directory.mkdir()
+        (directory / "kube-apiserver.yaml").write_text(API_SERVER.format(version))
+        os.utime(directory, (at, at))
+    return tmp_path
+
+
+def test_backups_newest_first_of_this_run(node: Path) -> None:
+    assert [Path(path).name[-1] for path in upgrade_act.backups()] == ["3", "2", "1"]
+    assert [Path(path).name[-1] for path in upgrade_act.backups(150)] == ["3", "2"]
+
+
+def test_what_ran_before_this_run_comes_back(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upgrade_act, "wrong", lambda target, _name: [] if target == OLD else ["not that one"])
+    assert upgrade_act.roll_back(150, "cp1") == "it was put back to v1.35.6 and serves"
+    assert OLD in (node / "manifests" / "kube-apiserver.yaml").read_text()
+
+
+def test_a_way_back_that_does_not_serve_is_said(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upgrade_act, "wrong", lambda *_arguments: ["the API server is not ready"])
+    monkeypatch.setattr(upgrade_act.time, "sleep", lambda _seconds: None)
+    assert "it does not serve yet" in upgrade_act.roll_back(150, "cp1")
+
+
+def test_nothing_was_replaced(node: Path) -> None:
+    assert upgrade_act.roll_back(400, "cp1") == "kubeadm had replaced no manifest of the API server"
+    assert NEW in (node / "manifests" / "kube-apiserver.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("pod", "problem"),
+    [
+        ({"image": "r/kube-apiserver:v1.36.3", "ready": True}, ""),
+        ({"image": "r/kube-apiserver:v1.36.3", "ready": False}, "kube-apiserver is not ready"),
+        (
+            {"image": "r/kube-apiserver:v1.35.6", "ready": True},
+            "kube-apiserver runs v1.35.6, its manifest says v1.36.3",
+        ),
+        (None, "there is no pod of kube-apiserver"),
+    ],
+)
+def test_pods(pod: dict[str, Any] | None, problem: str) -> None:
+    assert upgrade_act._wrong_pod("kube-apiserver", NEW, pod) == problem
