@@ -49,10 +49,10 @@ class Tour:
         self.report.append((title, time.monotonic() - started, outcome))
         print(f"    {outcome}", flush=True)
 
-    def module(self, name: str, /, **options: Any) -> dict[str, Any]:
+    def module(self, module_name: str, /, **options: Any) -> dict[str, Any]:
         """Run a module of the collection as a node would."""
-        print(f"    kubeops.cluster.{name}: " + ", ".join(f"{key}={value}" for key, value in options.items()))
-        return ansible_module.run(name, {"bin_dir": str(self.programs), **options})
+        print(f"    kubeops.cluster.{module_name}: " + ", ".join(f"{key}={value}" for key, value in options.items()))
+        return ansible_module.run(module_name, {"bin_dir": str(self.programs), **options})
 
     def snapshots(self, number: int = 0, **options: Any) -> dict[str, Any]:
         """Run etcd_snapshot against one member."""

@@ -162,7 +162,7 @@ class Gateway:
             yield from self._snapshot_by_gateway()
 
     def _snapshot_by_grpc(self) -> Iterator[bytes]:
-        messages = grpc.stream(self.url, SNAPSHOT, **self._credentials, timeout=STREAM_SILENCE_SECONDS)
+        messages = grpc.stream(self.url, SNAPSHOT, b"", **self._credentials, timeout=STREAM_SILENCE_SECONDS)
         for message in messages:
             yield grpc.field(message, SNAPSHOT_BLOB)
 

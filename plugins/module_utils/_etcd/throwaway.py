@@ -81,7 +81,7 @@ def _held_back(runner: Runner, limit: int, argv: list[str]) -> list[str]:
 
 
 def _wait(gateway: Gateway, serving: Serving, log: str) -> None:
-    deadline = clock.monotonic() + START_SECONDS
+    deadline, seen = clock.monotonic() + START_SECONDS, "it has no leader"
     while True:
         try:
             if str(gateway.status().get("leader", "0")) != "0":

@@ -66,8 +66,9 @@ def choose(gateways: Sequence[Gateway], own: str) -> tuple[Gateway, choice.Choic
 def main(arguments: Sequence[str]) -> int:
     """Entry point: the settings' path as only argument."""
     try:
-        print(run(json.loads(Path(arguments[0]).read_text(encoding="utf-8"))))
+        line = run(json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
     except (KubeopsError, OSError) as error:
-        print(f"etcd backup failed: {error}", file=sys.stderr)
+        sys.stderr.write(f"etcd backup failed: {error}\n")
         return 1
+    sys.stdout.write(f"{line}\n")
     return 0
