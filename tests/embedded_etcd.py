@@ -26,7 +26,8 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue
 BUNDLE = Path(os.environ.get("KUBEOPS_BUNDLE") or "/var/lib/kubeops/bundle")
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 DAY = timedelta(days=1)
-START_SECONDS = 30
+START_SECONDS = 60
+OPERATIONS = 100  # etcd takes 128 in one transaction
 
 
 def binaries() -> list[Path]:
@@ -185,6 +186,13 @@ class EtcdCluster:
     def put(self, key: bytes, value: bytes) -> None:
         """Write a key."""
         self.ask("/v3/kv/put", {"key": base64.b64encode(key).decode(), "value": base64.b64encode(value).decode()})
+
+    def write(self, values: dict[bytes, bytes]) -> None:
+        """Write many keys, as many at a time as etcd takes."""
+        pairs = [(base64.b64encode(key).decode(), base64.b64encode(value).decode()) for key, value in values.items()]
+        for at in range(0, len(pairs), OPERATIONS):
+            puts = [{"requestPut": {"key": key, "value": value}} for key, value in pairs[at : at + OPERATIONS]]
+            self.ask("/v3/kv/txn", {"success": puts})
 
     def fill_and_compact(self) -> None:
         """Leave most of the database free."""

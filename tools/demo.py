@@ -51,7 +51,7 @@ class Tour:
 
     def module(self, module_name: str, /, **options: Any) -> dict[str, Any]:
         """Run a module of the collection as a node would."""
-        print(f"    kubeops.cluster.{module_name}: " + ", ".join(f"{key}={value}" for key, value in options.items()))
+        print(f"    kubeops.cluster.{module_name}: {options['name']} from {Path(options['snapshot']).name}")
         return ansible_module.run(module_name, {"bin_dir": str(self.programs), **options})
 
     def snapshots(self, number: int = 0, **options: Any) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def run(wanted: Wanted, gateways: Sequence[Gateway], timeout: float, *, act: boo
         seen = observe(gateways)
     return {
         **decided.as_result(),
-        "members": [_described(seen, member) for member in seen.with_health()],
+        "members": [_described(seen, member) for member in sorted(seen.with_health(), key=members.label)],
         "alarms": [{"member": _name(seen, owner), "alarm": alarm} for owner, alarm in seen.alarms or ()],
         "warnings": [] if seen.alarms is not None else ["without a quorum etcd tells no alarms"],
         "quorum": members.arithmetic(seen),

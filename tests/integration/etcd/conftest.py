@@ -34,7 +34,6 @@ def make_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 def single(make_cluster: Callable[..., EtcdCluster]) -> EtcdCluster:
     """One member with a few thousand keys; nobody writes to it after."""
     cluster = make_cluster()
-    for number in range(200):
-        cluster.put(b"/registry/configmaps/%d" % number, os.urandom(3000))
+    cluster.write({b"/registry/configmaps/%d" % number: os.urandom(3000) for number in range(200)})
     cluster.put(b"/registry/namespaces/kube-system", b"k8s\0uid:8f14e45f-ceea-467f-a0e6-1c2d3e4f5a6b")
     return cluster
