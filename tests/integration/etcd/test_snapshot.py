@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import random
 import resource
 import shutil
+import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +212,85 @@ def test_three_members_and_then_one(make_cluster: Callable[..., EtcdCluster], tm
     assert result["quorum_lost"] and "quorum" in result["member"]["reason"], result
     assert result["manifest"]["revision"] == manifest["revision"]
     snapshot.verify(result["snapshot"], result["manifest"])
+
+
+def cut_after(size: int, target: str) -> str:
+    """A forwarder to an etcd that resets its one connection after so many bytes of answer; returns its URL."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def pump(source: socket.socket, sink: socket.socket, left: float) -> None:
+        with contextlib.suppress(OSError):
+            while left > 0 and (data := source.recv(65536)):
+                sink.sendall(data)
+                left -= len(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def serve() -> None:
+        host, port = target.removeprefix("https://").split(":")
+        with server, server.accept()[0] as near, socket.create_connection((host, int(port))) as far:
+            back = threading.Thread(target=pump, args=(near, far, float("inf")))
+            back.start()
+            pump(far, near, size)
+            back.join()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"https://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_the_network_is_cut_while_it_arrives(single: EtcdCluster, tmp_path: Path) -> None:
+    earlier, __ = take(single, tmp_path)
+    before = finals(tmp_path)
+    gateway, chosen = keep.choose([single.gateway()], "")
+    far = replace(gateway, url=cut_after(300_000, gateway.url))
+    with pytest.raises(KubeopsError, match="broke off"):
+        keep.take(far, chosen, keep.Request(str(tmp_path), "cut", "manual"))
+    assert finals(tmp_path) == before
+    snapshot.verify(earlier, snapshot.read_manifest(earlier))
+
+
+def test_no_space_left(single: EtcdCluster, tmp_path: Path) -> None:
+    """On a file system that really is full."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("only root can mount a small file system")
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "none", str(small)], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("mounts are not allowed here")
+    try:
+        with pytest.raises(KubeopsError, match="No space left on device"):
+            take(single, small)
+        assert finals(small) == []
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("offset", "deep_only"), [(0, False), (8, False), (24, True)], ids=["page number", "kind of page", "an element"]
+)
+def test_damage_at_the_source_whose_hash_is_right(taken: Path, tmp_path: Path, offset: int, deep_only: bool) -> None:
+    """etcd hashes what it reads from its disk, damaged or not: the walk over the pages is what notices."""
+    content = bytearray(taken.read_bytes()[: -snapshot.TRAILER])
+    page_size = snapshot.pages(str(taken)).page_size
+    leaves = [
+        at for at in range(2 * page_size, len(content), page_size)
+        if struct.unpack_from("<QH", content, at) == (at // page_size, 2) and content[at + 10] > 1
+    ]  # fmt: skip
+    damaged = tmp_path / "damaged.db"
+    found = []
+    for leaf in leaves:
+        changed = bytearray(content)
+        changed[leaf + offset] ^= 0x40
+        damaged.write_bytes(changed + hashlib.sha256(changed).digest())
+        found.append([_is_damaged(damaged, deep=True), _is_damaged(damaged, deep=False)])
+    assert [True, not deep_only] in found, found
+
+
+def _is_damaged(path: Path, *, deep: bool) -> bool:
+    try:
+        snapshot.pages(str(path), deep=deep)
+    except KubeopsError as error:
+        return error.details["check"] == "pages"
+    return False
