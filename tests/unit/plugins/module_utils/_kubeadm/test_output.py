@@ -39,6 +39,21 @@ def test_phases(lines: list[tuple[float, str]], end: float, expected: list[Phase
     assert output.phases(lines, end) == expected
 
 
+def test_phases_of_an_upgrade() -> None:
+    lines = list(enumerate(recorded("upgrade_node_dry_run.txt").splitlines()))
+    assert output.phases(lines, len(lines)) == [
+        Phase("upgrade", 2.0),
+        Phase("upgrade/preflight", 2.0),
+        Phase("preflight", 1.0),
+        Phase("upgrade/control-plane", 1.0),
+        Phase("upgrade/kubeconfig", 1.0),
+        Phase("patches", 1.0),
+        Phase("kubelet-start", 1.0),
+        Phase("upgrade/kubelet-config", 1.0),
+        Phase("upgrade/successful", 1.0),
+    ]
+
+
 def test_preflight_errors_are_kept_without_noise() -> None:
     message = output.error(recorded("init_preflight_stderr.txt"))
     assert message.startswith("[preflight] Some fatal errors occurred:")
