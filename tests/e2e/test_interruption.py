@@ -83,8 +83,9 @@ def kill_kubeadm(cluster: Cluster, node: str, phase: str, seconds: float = 300) 
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if kubeadm_works(cluster, node, phase):
-            time.sleep(random.Random(SEED).uniform(1.0, 5.0))
-            cluster.sh(node, f"pkill -KILL -f '^[^ ]*kubeadm {phase}' || true")
+            # A worker's join takes seconds: what is killed must still be there.
+            time.sleep(random.Random(SEED).uniform(0.2, 1.5))
+            cluster.sh(node, f"pkill -KILL -f '^[^ ]*kubeadm {phase}'")
             return
         time.sleep(0.2)
     raise AssertionError(f"kubeadm {phase} never ran on {node}")
