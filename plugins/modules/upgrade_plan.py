@@ -42,15 +42,6 @@ options:
     description: Workers that are drained at the same time, for the estimate.
     type: int
     default: 1
-  release_data:
-    description: Newer release data, as O(kubeops.cluster.version_skew#module:release_data).
-    type: dict
-    default: {}
-  end_of_life:
-    description: Level of a version that gets no more fixes.
-    type: str
-    choices: [warning, error]
-    default: warning
   skip:
     description:
       - Rules and gates that do not count (V(gate.webhooks)), or families of them (V(gate)), each with the reason.
@@ -70,6 +61,7 @@ options:
     default: true
 extends_documentation_fragment:
   - kubeops.cluster.attributes.action
+  - kubeops.cluster.version_policy
 seealso:
   - module: kubeops.cluster.version_skew
 """

@@ -19,7 +19,9 @@ description:
   - With O(target), also finds the road there, a minor at a time, each step with its reason; a downgrade and a minor
     that is not available are refused.
   - Reads nothing and needs no network, so it runs anywhere, also on the controller.
-extends_documentation_fragment: kubeops.cluster.attributes.reads
+extends_documentation_fragment:
+  - kubeops.cluster.attributes.reads
+  - kubeops.cluster.version_policy
 options:
   observed:
     description:
@@ -46,20 +48,6 @@ options:
     type: str
     choices: [every_hop, last_hop]
     default: every_hop
-  release_data:
-    description:
-      - Newer release data, laid over what the collection knows. C(as_of) is a day, C(releases) has a minor's
-        C(released), C(maintenance), C(end_of_life), C(latest), C(bundled_etcd), C(coredns), C(etcd), C(kernel).
-      - C(removed) has what newer minors no longer accept, C(gates) and C(flags) of components (name to minor),
-        C(locked_gates) (name to C(since) and C(value)), C(apis) (C(group_version), C(kind), C(since)), and
-        C(known_up_to), the newest minor that all this covers.
-    type: dict
-    default: {}
-  end_of_life:
-    description: Level of a version that gets no more fixes.
-    type: str
-    choices: [warning, error]
-    default: warning
   fail_level:
     description: The module fails where a verdict is that bad, or worse.
     type: str

@@ -190,6 +190,13 @@ class Cluster:
             log.write_text(done.stdout)
         return PlaybookRun(done.returncode, done.stdout, time.monotonic() - started)
 
+    def created(self, **variables: object) -> Cluster:
+        """Itself, after a run of the main playbook with these variables, which stay."""
+        self.extra_vars.update(variables)
+        run = self.run()
+        assert run.rc == 0, run.tail()
+        return self
+
     def run_killed(self, after: float, playbook: str = "create_cluster") -> PlaybookRun | None:
         """Start the playbook and SIGKILL its whole process group after so many seconds.
 

@@ -33,11 +33,7 @@ SHORT = {
 @pytest.fixture(scope="module")
 def short(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Cluster:
     """A cluster whose certificates are valid for half an hour."""
-    cluster = make_cluster("e2ecert", version, LAYOUT)
-    cluster.extra_vars.update(SHORT)
-    run = cluster.run()
-    assert run.rc == 0, run.tail()
-    return cluster
+    return make_cluster("e2ecert", version, LAYOUT).created(**SHORT)
 
 
 def check(

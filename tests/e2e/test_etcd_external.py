@@ -18,10 +18,7 @@ NODES = "e1:etcd,e2:etcd,e3:etcd,cp1:control_plane,w1:workers"
 
 @pytest.fixture(scope="module")
 def external(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Cluster:
-    cluster = make_cluster("e2eetcd", version, NODES)
-    run = cluster.run()
-    assert run.rc == 0, run.tail()
-    return cluster
+    return make_cluster("e2eetcd", version, NODES).created()
 
 
 def voters(cluster: Cluster, host: str) -> dict[str, str]:

@@ -22,10 +22,7 @@ NODES = "cp1:control_plane,cp2:control_plane,cp3:control_plane,w1:workers"
 
 @pytest.fixture(scope="module")
 def stacked(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Cluster:
-    cluster = make_cluster("e2erescue", version, NODES)
-    run = cluster.run()
-    assert run.rc == 0, run.tail()
-    return cluster
+    return make_cluster("e2erescue", version, NODES).created()
 
 
 @contextmanager

@@ -52,9 +52,7 @@ def made(
     patches = tmp_path_factory.mktemp("patches")
     (patches / "kube-apiserver+merge.json").write_text(json.dumps(PATCH))
     cluster = make_cluster("settings", version, "cp1:control_plane,cp2:control_plane,w1:workers")
-    cluster.extra_vars.update(settings(patches))
-    run = cluster.run()
-    assert run.rc == 0, run.tail()
+    cluster.created(**settings(patches))
     cluster.assert_healthy(NODES)
     return cluster
 
