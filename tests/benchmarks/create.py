@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
-import time
 from pathlib import Path
 
-from tests.e2e.cluster import FIVE_NODES, Cluster, PlaybookRun
+from tests.e2e.cluster import Cluster, PlaybookRun
 from tests.e2e.conftest import wanted_versions, why_not
 
+from .nodes import fresh, script_nodes, script_seconds
 from .table import Row, render
 
 ROUNDS = int(os.environ.get("KUBEOPS_BENCH_ROUNDS", "1"))
@@ -21,14 +20,12 @@ KUBE_PROXY = {"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubePro
 
 
 def script_settings(cluster: Cluster) -> dict[str, str]:
-    """What baseline.sh is told: the same nodes, bundle and node settings as the playbook."""
+    """What create.sh is told: the same nodes, bundle and node settings as the playbook."""
     variables = cluster.inventory_vars()
     settings = {
-        "NODES": " ".join(f"{n}={cluster.address(n)}" for n in ("cp1", "cp2", "cp3", "w1", "w2")),
+        **script_nodes(cluster),
         "VIP_ENDPOINT": str(variables["kubeops_endpoint"]),
         "KUBERNETES_VERSION": cluster.version,
-        "SSH_KEY": str(variables["ansible_ssh_private_key_file"]),
-        "BUNDLE_ON_NODE": str(variables["kubeops_bundle_on_node"]),
         "CGROUP_DRIVER": str(variables.get("kubeops_cgroup_driver", "systemd")),
         "IGNORE_PREFLIGHT": ",".join(variables.get("kubeops_ignore_preflight", [])),
         "KUBE_PROXY": json.dumps({**KUBE_PROXY, **variables.get("kubeops_kube_proxy_config", {})}),
@@ -40,33 +37,12 @@ def script_settings(cluster: Cluster) -> dict[str, str]:
     return settings
 
 
-def script_seconds(cluster: Cluster) -> float:
-    """Wall time of baseline.sh from bare nodes to all Ready."""
-    settings = script_settings(cluster)
-    started = time.monotonic()
-    done = subprocess.run(
-        [str(Path(__file__).with_name("baseline.sh"))],
-        env={**os.environ, **settings}, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    if done.returncode:
-        raise RuntimeError(f"baseline.sh failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-    print(f"shell script:\n{done.stderr}")
-    return time.monotonic() - started
-
-
 def playbook(cluster: Cluster, stats: Path) -> PlaybookRun:
     os.environ["KUBEOPS_STAGE_TIMER_JSON"] = str(stats)
     run = cluster.run()
     if run.rc:
         raise RuntimeError(run.tail())
     return run
-
-
-def fresh(version: str) -> Cluster:
-    cluster = Cluster("bench", version)
-    cluster.lab("rm", "--id", "bench", "--all", check=False)
-    cluster.up(FIVE_NODES)
-    return cluster
 
 
 def executed_tasks(run: PlaybookRun) -> int:
@@ -84,7 +60,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         stats = Path(scratch, "stats.json")
         for __ in range(ROUNDS):
-            script.append(script_seconds(fresh(version)))
+            script.append(script_seconds("create.sh", script_settings(fresh(version))))
             cluster = fresh(version)
             create.append(playbook(cluster, stats).seconds)
             quiet = playbook(cluster, stats)

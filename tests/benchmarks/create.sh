@@ -10,16 +10,11 @@
 #   KUBE_PROXY  a KubeProxyConfiguration document in JSON
 set -euo pipefail
 
-: "${BUNDLE_ON_NODE:=/var/lib/kubeops/bundle}" "${CGROUP_DRIVER:=systemd}" "${FAIL_CGROUP_V1:=true}"
+: "${CGROUP_DRIVER:=systemd}" "${FAIL_CGROUP_V1:=true}"
 : "${IGNORE_PREFLIGHT:=none}" "${RESTRICT_OOM:=false}" "${KUBE_PROXY:?}"
 vip=${VIP_ENDPOINT%:*} vip_port=${VIP_ENDPOINT##*:}
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-
-on() { # on ADDRESS: runs the script on standard input there
-  ssh -q -i "$SSH_KEY" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
-    -o ControlMaster=auto -o ControlPersist=60 -o ControlPath="$scratch/%h" "root@$1" bash -seuo pipefail
-}
+# shellcheck source=tests/benchmarks/nodes.sh
+source "$(dirname "$0")/nodes.sh"
 
 backends() {
   for node in $NODES; do
@@ -79,19 +74,6 @@ ExecStart=/usr/bin/kubelet \$KUBELET_KUBECONFIG_ARGS \$KUBELET_CONFIG_ARGS \$KUB
 F
 systemctl daemon-reload
 systemctl -q enable kubelet
-NODE
-}
-
-import_images() { # import_images NAME ADDRESS
-  on "$2" <<NODE
-python3 - <<'F' | xargs -n 1 ctr -n k8s.io images import >/dev/null
-import json
-files = json.load(open("$BUNDLE_ON_NODE/manifest.json"))["files"]
-roles = {"node", "test", "control_plane"} if "$1".startswith("cp") else {"node", "test"}
-for f in files:
-    if f["kind"] == "image" and f["role"] in roles and (not f["kubernetes"] or "v$KUBERNETES_VERSION" in f["kubernetes"]):
-        print("$BUNDLE_ON_NODE/" + f["path"])
-F
 NODE
 }
 
@@ -210,28 +192,10 @@ F
 NODE
 }
 
-each() { # each FUNCTION PATTERN ARGUMENT...: all matching nodes at once
-  local function=$1 pattern=$2 jobs=() node
-  shift 2
-  for node in $NODES; do
-    # shellcheck disable=SC2053
-    [[ ${node%=*} == $pattern ]] || continue
-    "$function" "${node%=*}" "${node#*=}" "$@" & jobs+=($!)
-  done
-  for job in "${jobs[@]}"; do wait "$job"; done
-}
-
-stage() { # stage NAME: says how long the one before it took
-  echo "  $((SECONDS - since)) s  $now" >&2
-  now=$1 since=$SECONDS
-}
-now=start since=$SECONDS
-
-first=$(tr ' ' '\n' <<<"$NODES" | head -n 1)
 stage prepare
 each prepare '*'
 stage images
-each import_images '*'
+each import_images '*' "$KUBERNETES_VERSION"
 stage 'load balancer'
 each balance 'cp*'
 stage init
