@@ -9,13 +9,40 @@ from pathlib import Path
 from .cluster import Cluster
 
 METRICS = "/var/lib/kubeops/metrics"
+HERE = "/var/lib/kubeops/etcd-snapshots"
+KEY = "/root/.ssh/backup_ed25519"
 TAKING = {
     "Take a snapshot, verify it and prove it",
     "Bring snapshot and manifest",
     "Give them their place",
+    "Ship it to the other places",
     "Directory on the controller",
     "Metric file",
 }
+
+
+def vault(cluster: Cluster) -> dict[str, object]:
+    """w1 as a host for backups, which an account confined to sftp reaches from every control plane."""
+    cluster.sh("w1", "id vault >/dev/null 2>&1 || useradd --create-home vault; install -d -o vault -m 0700 ~vault/.ssh")
+    keys = [
+        cluster.sh(node, f"test -f {KEY} || ssh-keygen -q -t ed25519 -N '' -f {KEY}; cat {KEY}.pub").strip()
+        for node in ("cp1", "cp2", "cp3")
+    ]
+    lines = "\n".join(f'restrict,command="internal-sftp" {key}' for key in keys)
+    cluster.sh("w1", f"printf '%s\n' '{lines}' > ~vault/.ssh/authorized_keys; chown -R vault ~vault/.ssh")
+    host_key = cluster.sh("w1", "cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub").strip()
+    return {
+        "type": "ssh", "host": cluster.address("w1"), "user": "vault", "directory": "etcd/lab",
+        "key_file": KEY, "host_key": host_key, "retention": {"daily": {"count": 1}},
+    }  # fmt: skip
+
+
+def vaulted(cluster: Cluster, directory: str = "") -> list[str]:
+    """Snapshots in the vault, each with its manifest."""
+    names = cluster.sh("w1", f"find ~vault/etcd/lab/{directory} -maxdepth 1 -type f -printf '%f\\n'").split()
+    snapshots = [name for name in names if name.endswith(".db")]
+    assert sorted(names) == sorted([*snapshots, *(f"{name}.json" for name in snapshots)])
+    return snapshots
 
 
 def test_backup_is_proved_and_shipped_and_the_nodes_take_their_own(cluster: Cluster, tmp_path: Path) -> None:
@@ -26,6 +53,7 @@ def test_backup_is_proved_and_shipped_and_the_nodes_take_their_own(cluster: Clus
         "etcd_backup_controller_directory": str(tmp_path),
         "etcd_backup_metric_directory": METRICS,
         "etcd_backup_timer": "present",
+        "etcd_backup_targets": [vault(cluster)],
     }
     run = cluster.run(playbook="backup_etcd", extra=asked)
     assert run.rc == 0, run.tail()
@@ -33,7 +61,15 @@ def test_backup_is_proved_and_shipped_and_the_nodes_take_their_own(cluster: Clus
     assert {"revision", "keys", "hash"} <= set(manifest["proof"]["compared"])
     assert "the healthy follower" in manifest["member"]["reason"]
 
+    shipped = vaulted(cluster)
     took = manifest["member"]["name"]
+    assert len(shipped) == 1
+    sums = {
+        cluster.sh("w1", f"sha256sum < ~vault/etcd/lab/{shipped[0]}"),
+        cluster.sh(took, f"sha256sum < {HERE}/{shipped[0]}"),
+    }
+    assert len(sums) == 1, "the copy is what was taken"
+
     said = cluster.sh(
         took, "systemctl start kubeops-etcd-backup && journalctl -u kubeops-etcd-backup -o cat --no-pager"
     )
@@ -44,5 +80,8 @@ def test_backup_is_proved_and_shipped_and_the_nodes_take_their_own(cluster: Clus
     again = cluster.run(playbook="backup_etcd", extra=asked)
     assert again.rc == 0, again.tail()
     assert {task.rpartition(" : ")[2] for task, __ in again.changed_tasks} <= TAKING, again.changed_tasks
+    assert len(vaulted(cluster, took)) == 1, "the node's own, out of the reach of others' retention"
+    (kept,) = vaulted(cluster)
+    assert kept != shipped[0], "the older one went once the newer was there"
     for node in ("cp1", "cp2", "cp3"):  # what runs by itself is not for the tests that follow
         cluster.sh(node, "systemctl disable --now kubeops-etcd-backup.timer")
