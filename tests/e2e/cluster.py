@@ -291,3 +291,33 @@ class Probe:
             else:
                 answered = time.monotonic()
             stop.wait(max(0.0, 0.1 - took))
+
+
+@dataclass
+class KeptConnection:
+    """A client that asks the API at 10 Hz over one connection for as long as it lasts."""
+
+    host: str
+    port: int
+    requests: int = 0
+    lost: str = ""
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[KeptConnection]:
+        with in_background(self._loop):
+            yield self
+
+    def _loop(self, stop: threading.Event) -> None:
+        context = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection(self.host, self.port, timeout=Probe.timeout, context=context)
+        connection.connect()
+        connection.auto_open = 0
+        try:
+            while not stop.wait(0.1):
+                connection.request("GET", PROBE_PATH)
+                connection.getresponse().read()
+                self.requests += 1
+        except (OSError, http.client.HTTPException) as error:
+            self.lost = f"after {self.requests} requests: {type(error).__name__}: {error}"
+        finally:
+            connection.close()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -12,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from . import etcd_gateway
-from .cluster import FULL_ONLY, Cluster
+from .cluster import FULL_ONLY, Cluster, KeptConnection, Probe
 
 NODES = ("cp1", "cp2", "w1")
+LAYOUT = "cp1:control_plane,cp2:control_plane,w1:workers"
 # secretbox, the first bytes of every value that the API server encrypted with it.
 ENCRYPTED = b"k8s:enc:secretbox:v1:"
 PATCH = {"metadata": {"annotations": {"example.com/patched": "yes"}}}
@@ -51,7 +53,7 @@ def made(
 ) -> Cluster:
     patches = tmp_path_factory.mktemp("patches")
     (patches / "kube-apiserver+merge.json").write_text(json.dumps(PATCH))
-    cluster = make_cluster("settings", version, "cp1:control_plane,cp2:control_plane,w1:workers")
+    cluster = make_cluster("settings", version, LAYOUT)
     cluster.created(**settings(patches))
     cluster.assert_healthy(NODES)
     return cluster
@@ -142,3 +144,22 @@ def test_settings_come_and_go(made: Cluster) -> None:
     for name in NODES:
         assert "example.com/tier" not in node(made, name)["metadata"]["labels"]  # type: ignore[operator]
         assert TAINT not in node(made, name)["spec"].get("taints", [])  # type: ignore[operator]
+
+
+@FULL_ONLY
+def test_a_control_plane_joins_while_clients_stay_connected(made: Cluster) -> None:
+    """The load balancers learn of it without dropping a connection, and it runs with the same settings."""
+    made.up(f"{LAYOUT},cp3:control_plane")
+    host, port = str(made.inventory_vars()["kubeops_endpoint"]).rsplit(":", 1)
+    probe, kept = Probe(host, int(port)), [KeptConnection(host, int(port)) for __ in range(4)]
+    with probe.running(), contextlib.ExitStack() as connections:
+        for connection in kept:
+            connections.enter_context(connection.running())
+        run = made.run()
+    print(f"{len(probe.failures)} of {probe.requests} requests failed; kept: {[(k.requests, k.lost) for k in kept]}")
+    assert run.rc == 0, run.tail()
+    made.assert_healthy((*NODES, "cp3"))
+    assert probe.failures == []
+    assert [connection.lost for connection in kept] == [""] * len(kept)
+    assert "--event-ttl=2h" in command_line(made, "cp3", "kube-apiserver")
+    assert made.run().changed_hosts == {}
