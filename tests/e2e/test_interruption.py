@@ -24,20 +24,20 @@ def bare(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Call
     return lambda: make_cluster("killed", version, FIVE_NODES)
 
 
-def converge(cluster: Cluster) -> int:
+def converge(cluster: Cluster, way_out: str = "reset") -> int:
     """Run until it converges; where a run refuses, follow the way out that it names. Returns the runs needed."""
     run = cluster.run()
     if run.rc == 0:
         return 1
-    follow_the_way_out(cluster, run)
+    follow_the_way_out(cluster, run, way_out)
     return 2
 
 
-def follow_the_way_out(cluster: Cluster, refused: PlaybookRun) -> None:
+def follow_the_way_out(cluster: Cluster, refused: PlaybookRun, way_out: str = "reset") -> None:
     """A run that refuses says which variable leads on; with it, the next one converges."""
-    assert "kubeops_on_partial=reset" in refused.output, refused.tail()
-    print("refused, with kubeops_on_partial as the way out")
-    run = cluster.run(extra={"kubeops_on_partial": "reset"})
+    assert f"kubeops_on_partial={way_out}" in refused.output, refused.tail()
+    print(f"refused, with kubeops_on_partial={way_out} as the way out")
+    run = cluster.run(extra={"kubeops_on_partial": way_out})
     assert run.rc == 0, run.tail()
 
 
@@ -92,8 +92,17 @@ def kill_kubeadm(cluster: Cluster, node: str, phase: str, seconds: float = 300) 
 
 
 @FULL_ONLY
-@pytest.mark.parametrize(("node", "phase"), [("cp1", "init"), ("cp2", "join"), ("w1", "join")])
-def test_kubeadm_killed(bare: Callable[[], Cluster], node: str, phase: str) -> None:
+@pytest.mark.parametrize(
+    ("node", "phase", "way_out"),
+    [
+        ("cp1", "init", "reset"),
+        ("cp1", "init", "resume"),
+        ("cp2", "join", "reset"),
+        ("cp2", "join", "resume"),
+        ("w1", "join", "reset"),
+    ],
+)
+def test_kubeadm_killed(bare: Callable[[], Cluster], node: str, phase: str, way_out: str) -> None:
     cluster = bare()
     first: list[int] = []
     thread = threading.Thread(target=lambda: first.append(cluster.run().rc))
@@ -101,6 +110,6 @@ def test_kubeadm_killed(bare: Callable[[], Cluster], node: str, phase: str) -> N
     kill_kubeadm(cluster, node, phase)
     thread.join()
     assert first and first[0] != 0, "a run whose kubeadm was killed must not report success"
-    converge(cluster)
+    converge(cluster, way_out)
     cluster.assert_healthy(NAMES)
     assert cluster.run().changed_hosts == {}
