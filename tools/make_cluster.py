@@ -100,6 +100,8 @@ def wanted_minor() -> str:
 def find_source() -> Source:
     """The bundle, else the community's repository."""
     versions = bundle_versions(BUNDLE)
+    if not versions and os.environ.get("KUBEOPS_BUNDLE"):
+        raise HostError(f"KUBEOPS_BUNDLE names {BUNDLE}, and there is no bundle there: correct it, or unset it.")
     if versions:
         variables = {"kubeops_package_source": "bundle", "kubeops_bundle": str(BUNDLE)}
         return Source(choose(versions, f"the bundle {BUNDLE}"), f"bundle {BUNDLE}", variables)

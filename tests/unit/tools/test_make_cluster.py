@@ -56,7 +56,17 @@ def test_a_version_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_no_source_names_both_ways_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("KUBEOPS_BUNDLE", raising=False)
     monkeypatch.setattr(make_cluster, "BUNDLE", tmp_path)
     monkeypatch.setattr(make_cluster, "REPOSITORY", "http://127.0.0.1:1")
     with pytest.raises(make_cluster.HostError, match=r"(?s)pkgs\.k8s\.io.*KUBEOPS_BUNDLE"):
+        make_cluster.find_source()
+
+
+def test_a_bundle_that_was_named_and_is_not_there_is_no_reason_to_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("KUBEOPS_BUNDLE", str(tmp_path))
+    monkeypatch.setattr(make_cluster, "BUNDLE", tmp_path)
+    with pytest.raises(make_cluster.HostError, match="KUBEOPS_BUNDLE names .*no bundle there"):
         make_cluster.find_source()
