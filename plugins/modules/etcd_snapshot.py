@@ -31,8 +31,8 @@ options:
       - V(taken) takes a snapshot. It does so on every run.
       - V(verified) reads the whole of O(path) and fails, with the reason, unless every byte is as etcd sent it.
       - V(listed) lists the snapshots in O(directory) without reading all of them.
-      - V(pruned) removes from O(directory) what O(retention) does not keep. The newest snapshot is verified first, and
-        only what is older than the newest that passes is removed.
+      - V(pruned) removes from O(directory) what O(retention) does not keep of the cluster O(cluster_name). Its newest
+        snapshot is verified first, and only what is older than the newest that passes is removed.
     type: str
     choices: [taken, verified, listed, pruned]
     default: taken
@@ -44,7 +44,9 @@ options:
     description: The snapshot to verify. Defaults to the newest in O(directory).
     type: path
   cluster_name:
-    description: Name of the cluster, a part of the file name. Letters, digits, dots and dashes.
+    description:
+      - Name of the cluster, a part of the file name. Letters, digits, dots and dashes.
+      - Clusters that share a directory or a bucket need different names, for retention tells them apart by it.
     type: str
     default: kubernetes
   schedule:
@@ -121,6 +123,7 @@ EXAMPLES = r"""
 - name: Keep seven daily and four weekly snapshots
   kubeops.cluster.etcd_snapshot:
     state: pruned
+    cluster_name: prod
     retention:
       daily: {count: 7}
       weekly: {count: 4, days: 31}
@@ -309,9 +312,9 @@ def listed(module: AnsibleModule) -> dict[str, Any]:
 
 def pruned(module: AnsibleModule) -> dict[str, Any]:
     """Remove what the retention does not keep."""
-    directory = module.params["directory"]
-    rules = retention.rules(module.params["retention"])
-    surplus = keep.surplus(directory, rules) if module.check_mode else keep.prune(directory, rules)
+    directory, cluster_name = module.params["directory"], module.params["cluster_name"]
+    thin_out = keep.surplus if module.check_mode else keep.prune
+    surplus = thin_out(directory, cluster_name, retention.rules(module.params["retention"]))
     gone = {entry.path for entry, __ in surplus}
     return {
         "changed": bool(surplus),

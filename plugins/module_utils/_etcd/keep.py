@@ -25,7 +25,9 @@ from .programs import Source
 from .prove import prove
 
 _STAMP = "%Y%m%dT%H%M%SZ"
-_NAME = re.compile(r"-(?P<stamp>\d{8}T\d{6}Z)-(?P<schedule>[a-z]+)\.db(\.gz|\.zst)?(\.age|\.enc)?$")
+_NAME = re.compile(
+    r"etcd-(?P<cluster>[A-Za-z0-9.-]+)-(?P<stamp>\d{8}T\d{6}Z)-(?P<schedule>[a-z]+)\.db(\.gz|\.zst)?(\.age|\.enc)?"
+)
 
 
 @dataclass(frozen=True)
@@ -168,10 +170,10 @@ def named(paths: Iterable[str]) -> list[retention.Entry]:
     """Return those of these paths, here or elsewhere, that have a name of ours, oldest first."""
     found = []
     for path in paths:
-        match = _NAME.search(path)
+        match = _NAME.fullmatch(Path(path).name)
         if match:
             taken_at = datetime.strptime(match["stamp"], _STAMP).replace(tzinfo=timezone.utc)
-            found.append(retention.Entry(path, match["schedule"], taken_at))
+            found.append(retention.Entry(path, match["schedule"], taken_at, match["cluster"]))
     return sorted(found, key=lambda entry: entry.taken_at)
 
 
@@ -194,9 +196,11 @@ def describe(entry: retention.Entry) -> dict[str, Any]:
     }
 
 
-def surplus(directory: str, rules: Mapping[str, retention.Rule]) -> list[tuple[retention.Entry, str]]:
-    """Return what may be removed and why; nothing while no snapshot of the directory can be verified."""
-    present = entries(directory)
+def surplus(
+    directory: str, cluster_name: str, rules: Mapping[str, retention.Rule]
+) -> list[tuple[retention.Entry, str]]:
+    """Return what may be removed of this cluster's and why; nothing while no snapshot of its can be verified."""
+    present = retention.of_cluster(entries(directory), cluster_name)
     for candidate in reversed(present):
         if not retention.surplus(present, rules, clock.now(), candidate):
             return []
@@ -208,9 +212,9 @@ def surplus(directory: str, rules: Mapping[str, retention.Rule]) -> list[tuple[r
     return []
 
 
-def prune(directory: str, rules: Mapping[str, retention.Rule]) -> list[tuple[retention.Entry, str]]:
+def prune(directory: str, cluster_name: str, rules: Mapping[str, retention.Rule]) -> list[tuple[retention.Entry, str]]:
     """Remove what may be removed; returns what, and why."""
-    gone = surplus(directory, rules)
+    gone = surplus(directory, cluster_name, rules)
     if gone:
         with snapshot.exclusive(directory):
             for entry, __ in gone:

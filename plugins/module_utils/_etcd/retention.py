@@ -33,6 +33,12 @@ class Entry:
     path: str
     schedule: str
     taken_at: datetime
+    cluster_name: str
+
+
+def of_cluster(entries: Sequence[Entry], cluster_name: str) -> list[Entry]:
+    """Return those of one cluster: clusters that share a place never thin out each other's snapshots."""
+    return [entry for entry in entries if entry.cluster_name == cluster_name]
 
 
 def surplus(
@@ -40,7 +46,7 @@ def surplus(
 ) -> list[tuple[Entry, str]]:
     """Return what may go, oldest first, each with the reason.
 
-    verified was checked just now: only what is older than it may go.
+    entries: those of one cluster, verified among them, which was checked just now: only what is older than it may go.
     """
     found: list[tuple[Entry, str]] = []
     for schedule in sorted({entry.schedule for entry in entries}):

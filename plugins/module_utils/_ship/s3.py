@@ -73,16 +73,17 @@ class Bucket:
             raise KubeopsError(f"{self.label} holds {name} with {stored} bytes", seen=f"{size} were sent")
 
     def names(self) -> list[str]:
-        """Return the names below the prefix."""
+        """Return the names directly below the prefix; what has a further slash is another host's or cluster's."""
         start = len(self._key(""))
-        return [key[start:] for page in self._pages() for key in map(html.unescape, _KEY.findall(page))]
+        names = [key[start:] for page in self._pages() for key in map(html.unescape, _KEY.findall(page))]
+        return [name for name in names if "/" not in name]
 
     def remove(self, name: str) -> None:
         """Delete an object; gone already is fine."""
         self._send("DELETE", self._key(name))
 
     def _pages(self) -> Iterator[str]:
-        query = {"list-type": "2", "prefix": self._key("")}
+        query = {"delimiter": "/", "list-type": "2", "prefix": self._key("")}
         while True:
             page = self._send("GET", "", query).text
             yield page

@@ -92,9 +92,7 @@ def _ship_to(path: str, place: Place) -> dict[str, Any]:
     started, target = clock.monotonic(), place.target
     for file in (path, path + snapshot.MANIFEST_SUFFIX):
         target.put(file, Path(file).name)
-    present = keep.named(target.names())
-    arrived = next(entry for entry in present if entry.path == Path(path).name)
-    surplus = retention.surplus(present, place.rules, clock.now(), arrived)
+    surplus = _surplus(keep.named(target.names()), Path(path).name, place.rules)
     for entry, __ in surplus:
         target.remove(entry.path)
         target.remove(entry.path + snapshot.MANIFEST_SUFFIX)
@@ -103,3 +101,11 @@ def _ship_to(path: str, place: Place) -> dict[str, Any]:
         "pruned": [{"path": entry.path, "reason": reason} for entry, reason in surplus],
         "seconds": round(clock.monotonic() - started, 1),
     }
+
+
+def _surplus(
+    present: Sequence[retention.Entry], arrived: str, rules: Mapping[str, retention.Rule]
+) -> list[tuple[retention.Entry, str]]:
+    """What may go of the cluster whose snapshot has just arrived under this name."""
+    newest = next(entry for entry in present if entry.path == arrived)
+    return retention.surplus(retention.of_cluster(present, newest.cluster_name), rules, clock.now(), newest)

@@ -41,7 +41,7 @@ def run(settings: Mapping[str, Any]) -> str:
     targets = [with_defaults(target) for target in settings["targets"]]
     places = ship.places(targets, settings["retention"], settings["host"], runner)
     shipped = ship.ship(path, places)
-    keep.prune(settings["directory"], retention.rules(settings["retention"]))
+    keep.prune(settings["directory"], settings["cluster_name"], retention.rules(settings["retention"]))
     if settings["metric_directory"]:
         files.write_atomic(str(Path(settings["metric_directory"], status.METRIC_FILE)), status.metrics(manifest))
     return status.line(path, manifest, len(shipped))

@@ -38,9 +38,9 @@ def snapshots(directory: Path, count: int) -> list[Path]:
     return made
 
 
-def send(paths: list[Path], target: dict[str, Any]) -> None:
+def send(paths: list[Path], target: dict[str, Any], host: str = "cp1") -> None:
     """Ship one after the other."""
-    places = ship.places([argspec.with_defaults(target)], RETENTION, "cp1", Runner(Programs()))
+    places = ship.places([argspec.with_defaults(target)], RETENTION, host, Runner(Programs()))
     for path in paths:
         ship.ship(str(path), places)
 
@@ -151,7 +151,7 @@ def storage() -> Iterator[Storage]:
             self.answer(404 if found is None else 200, length=len(found or b""))
 
         def do_GET(self) -> None:
-            query = parse_qs(urlsplit(self.path).query)
+            query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
             after = query.get("continuation-token", [""])[0]
             keys = sorted(key for key in store.objects if key.startswith(query["prefix"][0]) and key > after)
             page, more = keys[:3], keys[3:]
@@ -179,6 +179,19 @@ def test_to_a_bucket_whole_and_thinned_out(storage: Storage, tmp_path: Path) -> 
     send(made, storage.target())
     kept = [path for snapshot in made[-2:] for path in (snapshot, snapshot.with_name(snapshot.name + ".json"))]
     assert storage.objects == {f"a&b/prod/cp1/{path.name}": path.read_bytes() for path in kept}
+
+
+def test_nothing_of_another_cluster_or_host_goes(storage: Storage, tmp_path: Path) -> None:
+    made = snapshots(tmp_path / "here", 4)
+    others = {
+        f"{folder}etcd-{cluster}-202611{day}T010000Z-daily.db": b"theirs"
+        for day in ("01", "02", "03")
+        for folder, cluster in (("", "prod-eu"), ("cp1/", "prod"), ("b/", "b"))
+    }
+    storage.objects.update(others)
+    send(made, {**storage.target(), "prefix": ""}, host="")
+    kept = [path for snapshot in made[-2:] for path in (snapshot, snapshot.with_name(snapshot.name + ".json"))]
+    assert storage.objects == {**others, **{path.name: path.read_bytes() for path in kept}}
 
 
 def test_secrets_travel_over_tls_only(tmp_path: Path) -> None:

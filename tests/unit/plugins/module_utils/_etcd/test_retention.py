@@ -13,11 +13,11 @@ NOW = datetime(2026, 11, 21, tzinfo=timezone.utc)
 
 def daily(days: int) -> Entry:
     """A daily snapshot that is so many days old."""
-    return Entry(f"daily-{days}", "daily", NOW - timedelta(days=days))
+    return Entry(f"daily-{days}", "daily", NOW - timedelta(days=days), "prod")
 
 
 ENTRIES = [daily(days) for days in range(5)]
-WEEKLY = Entry("weekly", "weekly", NOW - timedelta(days=90))
+WEEKLY = Entry("weekly", "weekly", NOW - timedelta(days=90), "prod")
 
 
 @pytest.mark.parametrize(

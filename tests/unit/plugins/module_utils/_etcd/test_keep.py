@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the names of snapshots tell."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import keep, retention
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("etcd-prod-20261121T010000Z-daily.db", ("prod", "daily")),
+        ("/backup/cp1/etcd-prod-20261121T010000Z-daily.db.zst.age", ("prod", "daily")),
+        # A name is compared whole: neither of these is of the cluster "prod".
+        ("etcd-prod-eu-20261121T010000Z-hourly.db.gz", ("prod-eu", "hourly")),
+        ("etcd-eu.prod-20261121T010000Z-hourly.db.enc", ("eu.prod", "hourly")),
+        ("my-etcd-prod-20261121T010000Z-daily.db", None),
+        ("etcd-prod-20261121T010000Z-daily.db.json", None),
+        ("etcd-prod-20261121T010000Z-daily.db.partial", None),
+        ("etcd-20261121T010000Z-daily.db", None),
+    ],
+)
+def test_cluster_and_class_of_a_name(name: str, told: tuple[str, str] | None) -> None:
+    assert [(entry.cluster_name, entry.schedule) for entry in keep.named([name])] == ([told] if told else [])
+
+
+def test_of_clusters_that_share_a_place_one_is_looked_at() -> None:
+    names = [f"etcd-{cluster}-2026112{day}T010000Z-daily.db" for day in range(3) for cluster in ("a", "a-b", "b")]
+    found = retention.of_cluster(keep.named(names), "a")
+    assert [entry.path for entry in found] == [f"etcd-a-2026112{day}T010000Z-daily.db" for day in range(3)]
