@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +14,10 @@ from .api import ApiClient, admin, object_path
 
 ROLE_PREFIX = "node-role.kubernetes.io/"
 STATIC_PODS = "/api/v1/namespaces/kube-system/pods?labelSelector=tier%3Dcontrol-plane"
+CONTROL_PLANE_NODES = "/api/v1/nodes?labelSelector=node-role.kubernetes.io%2Fcontrol-plane"
+# All that a kubelet says where only the pod network is missing; it names several troubles in brackets.
+# https://github.com/kubernetes/kubernetes/blob/v1.36.0/pkg/kubelet/nodestatus/setters.go (ReadyCondition)
+ONLY_NETWORK = "container runtime network not ready"
 
 
 def probe() -> dict[str, Any]:
@@ -40,8 +44,25 @@ def probe() -> dict[str, Any]:
 
 
 def not_ready(api: ApiClient, without: str) -> list[str]:
-    """Return control plane pods on other nodes that are not ready, as component on node."""
-    found = [component_summary(item) for item in (api.get(STATIC_PODS) or {}).get("items", [])]
+    """Return what is not ready on the other control planes: the Node, or a pod as component on node."""
+    nodes, pods = ((api.get(path) or {}).get("items", []) for path in (CONTROL_PLANE_NODES, STATIC_PODS))
+    return [*_nodes_down(nodes, without), *_pods_down(pods, without)]
+
+
+def _nodes_down(nodes: Iterable[Mapping[str, Any]], without: str) -> list[str]:
+    """Control planes run in the host's network: that of the pods may still be missing, as before the CNI."""
+    names = {node["metadata"]["name"]: _ready(node) for node in nodes}
+    return [
+        f"Node {name} ({ready.get('reason', 'has reported nothing')})"
+        for name, ready in names.items()
+        if name != without
+        and ready.get("status") != "True"
+        and not (ready.get("status") == "False" and ready.get("message", "").startswith(ONLY_NETWORK))
+    ]
+
+
+def _pods_down(pods: Iterable[Mapping[str, Any]], without: str) -> list[str]:
+    found = [component_summary(pod) for pod in pods]
     return [f"{pod['component']} on {pod['node']}" for pod in found if pod["node"] != without and not pod["ready"]]
 
 
@@ -71,16 +92,24 @@ def node_summary(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def component_summary(pod: Mapping[str, Any]) -> dict[str, Any]:
-    """Reduce a control plane pod to what health is judged by."""
+    """Reduce a control plane pod to what health is judged by.
+
+    The condition counts: it alone is taken back when the kubelet or the machine is gone; the
+    containers' statuses stay as the kubelet wrote them last.
+    """
     statuses = pod.get("status", {}).get("containerStatuses", [])
     return {
         "name": pod["metadata"]["name"],
         "node": pod.get("spec", {}).get("nodeName", ""),
         "component": pod["metadata"].get("labels", {}).get("component", ""),
         "image": pod["spec"]["containers"][0].get("image", ""),
-        "ready": bool(statuses) and all(entry.get("ready", False) for entry in statuses),
+        "ready": _ready(pod).get("status") == "True",
         "restarts": sum(entry.get("restartCount", 0) for entry in statuses),
     }
+
+
+def _ready(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    return next((entry for entry in item.get("status", {}).get("conditions", []) if entry["type"] == "Ready"), {})
 
 
 def deployment_summary(deployment: Mapping[str, Any] | None) -> dict[str, Any]:
