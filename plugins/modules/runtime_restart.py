@@ -13,10 +13,10 @@ short_description: Restart a container runtime and wait until the node works aga
 version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
-  - Restarts systemd units in order, waits until their sockets accept connections and, where a local API server
+  - Restarts systemd units in order, waits until the CRI answers on their sockets and, where a local API server
     answered before, until it answers again. Containers keep running meanwhile.
   - Always acts; when a restart is due is for M(kubeops.cluster.managed_files) to say.
-  - In one task with C(throttle), it takes the control planes one at a time.
+  - Members of a cluster are best taken in batches, see P(kubeops.cluster.runtime_restart_batches#filter).
 options:
   units:
     description: Units, in the order in which they are restarted.
@@ -24,7 +24,7 @@ options:
     elements: str
     required: true
   sockets:
-    description: Unix sockets that must accept connections afterwards.
+    description: Unix sockets on which the CRI (C(runtime.v1)) must answer afterwards.
     type: list
     elements: path
     default: []

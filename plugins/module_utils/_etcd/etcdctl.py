@@ -1,7 +1,7 @@
 # Copyright (c) kubeops.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asks etcd by etcdctl, where the gateway is switched off. The snapshot itself needs no gateway, see grpc."""
+"""Asks etcd by etcdctl, where the gateway is switched off. The snapshot itself needs no gateway, see _core.grpc."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._core import http
+from .._core import grpc, http
 from .._core.errors import KubeopsError
-from . import grpc, tls
+from . import tls
 from .choice import Status, status_from_json
 from .model import Member, member_from_json
 

@@ -5,20 +5,23 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import quote
 
+from .._core import grpc
 from .._core.clock import monotonic
 from .._core.errors import KubeopsError
-from .._core.http import request
+from .._core.http import SOCKET_SCHEME, request
 from .._core.runner import Runner
 from .._files.act import unit_error
 from .._systemd.probe import read_units
 
 POLL = 0.2
+# https://github.com/kubernetes/cri-api/blob/master/pkg/apis/runtime/v1/api.proto
+CRI_VERSION = "/runtime.v1.RuntimeService/Version"
 # /readyz is readable for everybody by default; 401 and 403 come from a live server with anonymous access off.
 ALIVE = (200, 401, 403)
 
@@ -41,7 +44,7 @@ def restart(runner: Runner, target: Target) -> dict[str, float]:
     for unit in target.units:
         _restart_unit(runner, unit, target.timeout)
     for path in target.sockets:
-        _wait(partial(socket_answers, path), started + target.timeout, f"the socket {path} does not answer")
+        _wait(partial(cri_answers, path), started + target.timeout, f"the CRI does not answer on {path}")
     seconds = {"sockets": round(monotonic() - started, 2)}
     if had_answered:
         _wait(partial(url_answers, target.url), started + target.timeout, f"{target.url} answered before, not any more")
@@ -65,15 +68,13 @@ def _wait(answers: Callable[[], bool], deadline: float, what: str) -> None:
         time.sleep(POLL)
 
 
-def socket_answers(path: str) -> bool:
-    """Whether something accepts connections on the unix socket."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(2)
-        try:
-            client.connect(path)
-        except OSError:
-            return False
-    return True
+def cri_answers(path: str) -> bool:
+    """Whether the CRI answers on the socket; a runtime with its CRI switched off still accepts connections."""
+    url = f"{SOCKET_SCHEME}://{quote(path, safe='')}"
+    try:
+        return bool(next(grpc.stream(url, CRI_VERSION, timeout=2.0)))
+    except KubeopsError:
+        return False
 
 
 def url_answers(url: str) -> bool:

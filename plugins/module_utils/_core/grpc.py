@@ -1,9 +1,9 @@
 # Copyright (c) kubeops.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One call of gRPC whose answer is a stream: as much of HTTP/2 as etcd's snapshot needs.
+"""One call of gRPC, to etcd or to a container runtime: as much of HTTP/2 as etcd's snapshot needs.
 
-The gateway sends the same bytes as base64 in JSON, which costs etcd and the reader several times the processor time.
+etcd's gateway sends the same bytes as base64 in JSON, which costs etcd and the reader several times the processor time.
 https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, RFC 9113 (HTTP/2), RFC 7541 (HPACK).
 """
 
@@ -15,8 +15,8 @@ import struct
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from .._core import http
-from .._core.errors import KubeopsError
+from . import http
+from .errors import KubeopsError
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 END_STREAM, ACK, END_HEADERS, PADDED = 1, 1, 4, 8
@@ -39,7 +39,14 @@ class NotSpokenError(KubeopsError):
 
 
 def stream(
-    url: str, method: str, request: bytes = b"", *, ca_file: str, cert_file: str, key_file: str, timeout: float
+    url: str,
+    method: str,
+    request: bytes = b"",
+    *,
+    ca_file: str = "",
+    cert_file: str = "",
+    key_file: str = "",
+    timeout: float,
 ) -> Iterator[bytes]:
     """Call a method (``/package.Service/Name``) with one message and yield every message of the answer.
 
@@ -51,7 +58,7 @@ def stream(
     try:
         connection = _connect(url, ca_file, cert_file, key_file, timeout)
         with connection:
-            connection.sendall(_opening(urlsplit(url).netloc, method, request))
+            connection.sendall(_opening(_authority(url), method, request))
             for message in _messages(_frames(connection)):
                 arrived = True
                 yield message
@@ -80,6 +87,12 @@ def _connect(url: str, ca_file: str, cert_file: str, key_file: str, timeout: flo
         secured.close()
         raise ssl.SSLError(f"{url} does not speak HTTP/2")
     return secured
+
+
+def _authority(url: str) -> str:
+    """What clients of gRPC call a server behind a socket is localhost."""
+    parts = urlsplit(url)
+    return "localhost" if parts.scheme == http.SOCKET_SCHEME else parts.netloc
 
 
 def _opening(authority: str, method: str, request: bytes) -> bytes:
@@ -153,7 +166,7 @@ def _frames(connection: socket.socket) -> Iterator[memoryview]:
         elif kind in (SETTINGS, PING) and not flags & ACK:
             connection.sendall(_frame(kind, ACK, 0, bytes(payload) if kind == PING else b""))
         elif kind in (RST_STREAM, GOAWAY):
-            raise ConnectionError("etcd ended the call")
+            raise ConnectionError("the server ended the call")
         if kind in (DATA, HEADERS) and flags & END_STREAM:
             return
 

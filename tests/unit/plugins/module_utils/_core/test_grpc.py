@@ -7,8 +7,8 @@ import socket
 import threading
 
 import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core import grpc
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
-from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import grpc
 
 TLS = {"ca_file": "", "cert_file": "", "key_file": "", "timeout": 5.0}
 
