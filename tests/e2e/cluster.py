@@ -92,6 +92,7 @@ class Cluster:
     lab_id: str
     version: str
     extra_vars: dict[str, object] = field(default_factory=dict)
+    extra_environment: dict[str, str] = field(default_factory=dict)
 
     def lab(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "tests.lab", *argv]
@@ -172,6 +173,7 @@ class Cluster:
             "ANSIBLE_COLLECTIONS_PATH": str(REPO / ".build" / "collections"),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_FORCE_COLOR": "0",
+            **self.extra_environment,
         }
 
     def run(

@@ -80,17 +80,19 @@ class Runner:
         timeout: float | None = None,
         check: bool = True,
         on_line: Callable[[str], None] | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> Result:
         """Run argv to its end.
 
         on_line is called with every line of stdout as it comes, from another thread.
+        pass_fds are descriptors that stay open in the command, and in what it starts.
         env is added to the environment of the module; timeout is in seconds, and the
         whole process group is killed when it passes. Raises KubeopsError when the
         command is not there or times out, and, with check, when it exits non-zero.
         """
         command = tuple(str(word) for word in argv)
         started = monotonic()
-        process = self._start(command, stdin is not None, env)
+        process = self._start(command, stdin is not None, env, pass_fds)
         try:
             stdout, stderr = _communicate(process, stdin, timeout, on_line)
         except subprocess.TimeoutExpired as error:
@@ -136,7 +138,7 @@ class Runner:
         return program
 
     def _start(
-        self, command: tuple[str, ...], with_stdin: bool, env: Mapping[str, str] | None
+        self, command: tuple[str, ...], with_stdin: bool, env: Mapping[str, str] | None, pass_fds: Sequence[int]
     ) -> subprocess.Popen[str]:
         program = self._program(command[0])
         try:
@@ -151,6 +153,7 @@ class Runner:
                 encoding="utf-8",
                 errors="replace",
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
         except OSError as error:
             raise KubeopsError(f"{program} cannot be run", seen=str(error)) from error

@@ -16,14 +16,17 @@ from typing import Any
 from .._core import clock, files
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
-from . import kubeconfig, output, paths, probe
+from . import journal, kubeconfig, output, paths, probe
 
 JOURNAL_LINES = "60"
 LOG_LINES = "20"
 
 
 def run(runner: Runner, argv: Sequence[str], timeout: float) -> list[output.Phase]:
-    """Run kubeadm and return its phases; raises KubeopsError with cause and evidence."""
+    """Run kubeadm, which holds the node's lock with us, and return its phases.
+
+    Raises KubeopsError with cause and evidence.
+    """
     start = clock.monotonic()
     lines: list[tuple[float, str]] = []
     result = runner.run(
@@ -31,6 +34,7 @@ def run(runner: Runner, argv: Sequence[str], timeout: float) -> list[output.Phas
         timeout=timeout,
         check=False,
         on_line=lambda line: lines.append((clock.monotonic() - start, line)),
+        pass_fds=journal.descriptors(),
     )
     phases = output.phases(lines, result.seconds)
     if result.rc < 0:

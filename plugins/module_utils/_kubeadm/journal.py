@@ -4,8 +4,9 @@
 """Marks an operation that began on this node, and lets one run at a time.
 
 The mark is evidence for the next run, never the only ground of a decision. The
-lock outlives no process: a kubeadm that survived its controller still holds it,
-and the next run waits for it instead of starting a second one.
+lock outlives no process: it is handed on to kubeadm, so that a kubeadm which
+survived its module still holds it, and the next run waits for it instead of
+starting a second one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +25,8 @@ from .._core.errors import KubeopsError
 from . import paths
 
 POLL_SECONDS = 0.5
-# Files this process has locked: an own lock is not another run.
-_held: set[str] = set()
+# Files this process has locked, with their descriptors: an own lock is not another run.
+_held: dict[str, int] = {}
 
 
 def unfinished() -> dict[str, str]:
@@ -78,11 +80,30 @@ def exclusive(timeout: float) -> Iterator[None]:
     with Path(paths.LOCK).open("ab") as handle:
         os.fchmod(handle.fileno(), 0o600)
         _wait_for_lock(handle.fileno(), timeout)
-        _held.add(paths.LOCK)
+        _held[paths.LOCK] = handle.fileno()
         try:
-            yield
+            with _no_hang_up():
+                yield
         finally:
-            _held.discard(paths.LOCK)
+            del _held[paths.LOCK]
+
+
+def descriptors() -> list[int]:
+    """What a command has to inherit to hold the node's lock until it ends; nothing where it is not held."""
+    return [_held[paths.LOCK]] if paths.LOCK in _held else []
+
+
+@contextmanager
+def _no_hang_up() -> Iterator[None]:
+    """Ignore that the terminal went away with the controller.
+
+    Without pipelining Ansible gives modules a terminal. What began here ends the same way with one as without.
+    """
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def _wait_for_lock(descriptor: int, timeout: float) -> None:

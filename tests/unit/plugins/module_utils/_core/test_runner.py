@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
@@ -32,6 +34,14 @@ def test_stdin_is_never_in_the_message(runner: Runner) -> None:
     with pytest.raises(KubeopsError) as caught:
         runner.run(["false"], stdin="hunter2")
     assert "hunter2" not in str(caught.value) + repr(caught.value.details)
+
+
+def test_descriptors_reach_a_command_only_when_passed(runner: Runner, tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as handle:
+        os.set_inheritable(handle.fileno(), True)
+        there = ["test", "-e", f"/dev/fd/{handle.fileno()}"]
+        assert runner.run(there, check=False).rc == 1
+        assert runner.run(there, pass_fds=[handle.fileno()]).rc == 0
 
 
 def test_unknown_program(runner: Runner) -> None:
