@@ -58,6 +58,7 @@ SPEC: dict[str, Any] = {
     "workers": {"type": "str", "choices": ["every_hop", "last_hop"], "default": "every_hop"},
     "workers_at_once": {"type": "int", "default": 1},
     "release_data": {"type": "dict", "default": {}},
+    "etcd_upgrade": {"type": "bool", "default": True},
     "end_of_life": {"type": "str", "choices": ["warning", "error"], "default": "warning"},
     "skip": {"type": "dict", "default": {}},
     "disk_free_mib": {"type": "dict", "default": {}},
@@ -100,6 +101,7 @@ def options(given: Mapping[str, Any]) -> Options:
         workers=given["workers"],
         bundled=bundled(images),
         catalogue=catalogue,
+        etcd=given["etcd_upgrade"],
     )
     limits = Limits({path: int(mib) for path, mib in given["disk_free_mib"].items()}, given["certificate_hours"] * 3600)
     return Options(wishes, limits, given["skip"], Pace(), given["workers_at_once"], given["end_of_life"])

@@ -35,8 +35,9 @@ RETURN = r"""
 cluster:
   description:
     - C(nodes), C(components), C(api_servers) (version by node), C(deprecated_apis), C(kube_proxies) (version by node),
-      C(coredns) (version), C(customisations) (C(object), C(manager)), C(webhooks), C(etcd), C(etcd_pinned), and
-      C(evicted_pods) (how many pods a drain would take from each node).
+      C(coredns) (version), C(customisations) (C(object), C(manager)), C(webhooks), C(etcd), C(etcd_pinned) and
+      C(coredns_pinned) (kubeadm's configuration names an image tag of its own), and C(evicted_pods) (how many pods a
+      drain would take from each node).
   returned: success
   type: dict
 control_plane:

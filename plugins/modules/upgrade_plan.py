@@ -42,6 +42,10 @@ options:
     description: Workers that are drained at the same time, for the estimate.
     type: int
     default: 1
+  etcd_upgrade:
+    description: Whether kubeadm upgrades a stacked etcd too.
+    type: bool
+    default: true
   skip:
     description:
       - Rules and gates that do not count (V(gate.webhooks)), or families of them (V(gate)), each with the reason.

@@ -30,7 +30,7 @@ options:
         C(cgroup_v1_accepted), C(flags) and C(gates) by component, C(etcd_leader), and C(local) (components that speak
         to their own node's API server only).
       - C(coredns) is a version, C(clients) has the version of kubectl by place, C(external_etcd) versions by endpoint,
-        and C(etcd_pinned) says that kubeadm's configuration names an etcd image of its own.
+        and C(etcd_pinned) and C(coredns_pinned) say that kubeadm's configuration names an image of its own.
     type: dict
     required: true
   target:

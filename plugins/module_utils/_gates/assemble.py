@@ -64,6 +64,7 @@ def observation(seen: Seen, clients: Mapping[str, str]) -> Observation:
             ],
             "coredns": cluster["coredns"],
             "etcd_pinned": cluster["etcd_pinned"],
+            "coredns_pinned": cluster["coredns_pinned"],
             "external_etcd": _external(cluster["etcd"]),
             "clients": clients,
         }

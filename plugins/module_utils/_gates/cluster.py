@@ -35,7 +35,7 @@ OWN_MANAGERS = ("kubeadm", "kube-controller-manager", "kubelet")
 
 _DEPRECATED = re.compile(r"^apiserver_requested_deprecated_apis\{(?P<labels>[^}]*)\} (?P<value>\S+)", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
-_ETCD_TAG = re.compile(r"^etcd:\n(?:[ ]+.*\n)*?[ ]+imageTag:", re.MULTILINE)
+_TAG = r"^{part}:\n(?:[ ]+.*\n)*?[ ]+imageTag:"
 
 
 def probe() -> dict[str, Any]:
@@ -57,7 +57,8 @@ def probe() -> dict[str, Any]:
             "customisations": [entry for addon in ADDONS for entry in _customised(api, *addon)],
             "webhooks": _webhooks(api),
             "etcd": _etcd(),
-            "etcd_pinned": bool(_ETCD_TAG.search(config)),
+            "etcd_pinned": pinned(config, "etcd"),
+            "coredns_pinned": pinned(config, "dns"),
             "evicted_pods": dict(Counter(_drained(pod) for pod in pods.result() if _drained(pod))),
         }
 
@@ -108,6 +109,11 @@ def image_version(image: str) -> str:
         return str(component_version(tag))
     except ValueError:
         return ""
+
+
+def pinned(config: str, part: str) -> bool:
+    """Whether kubeadm's ClusterConfiguration names an image tag for etcd or dns."""
+    return re.search(_TAG.format(part=part), config, re.MULTILINE) is not None
 
 
 def _proxies(pods: list[dict[str, Any]]) -> dict[str, str]:

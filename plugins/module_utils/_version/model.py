@@ -73,6 +73,7 @@ class Observation:
         clients: version of kubectl outside the nodes, by where it is (the controller).
         external_etcd: version by endpoint of an etcd that kubeadm does not run.
         etcd_pinned: kubeadm's configuration names an etcd image of its own, which upgrades leave alone.
+        coredns_pinned: likewise an image of CoreDNS.
     """
 
     nodes: tuple[Node, ...]
@@ -80,6 +81,7 @@ class Observation:
     clients: Mapping[str, KubeVersion] = field(default_factory=dict)
     external_etcd: Mapping[str, KubeVersion] = field(default_factory=dict)
     etcd_pinned: bool = False
+    coredns_pinned: bool = False
 
     @property
     def control_planes(self) -> tuple[Node, ...]:
@@ -124,6 +126,7 @@ def observation_from_mapping(data: Mapping[str, Any]) -> Observation:
         clients={place: _version(place, KUBECTL, text) for place, text in (data.get("clients") or {}).items()},
         external_etcd={url: _version(url, ETCD, text) for url, text in (data.get("external_etcd") or {}).items()},
         etcd_pinned=bool(data.get("etcd_pinned", False)),
+        coredns_pinned=bool(data.get("coredns_pinned", False)),
     )
 
 

@@ -134,6 +134,7 @@ class Wishes:
         workers: EVERY_HOP or LAST_HOP.
         bundled: exact versions beside Kubernetes by version of it, where known better than the catalogue.
         catalogue: release data.
+        etcd: kubeadm upgrades a stacked etcd too.
     """
 
     target: KubeVersion
@@ -141,6 +142,7 @@ class Wishes:
     workers: str = EVERY_HOP
     bundled: Mapping[KubeVersion, Bundled] = field(default_factory=dict)
     catalogue: Catalogue = KNOWN
+    etcd: bool = True
 
 
 def build(observed: Observation, wishes: Wishes) -> Road:
@@ -246,7 +248,7 @@ def _lags(observed: Observation, newest: KubeVersion, wishes: Wishes) -> bool:
 
 def _hop(observed: Observation, version: KubeVersion, wishes: Wishes) -> Hop:
     origin = observed.versions(APISERVER)[0]
-    bundled = _bundled(version, wishes)
+    bundled = _touched(_bundled(version, wishes), observed, wishes)
     control_plane = tuple(_control_plane(observed, version, bundled))
     has_kubeadm = {step.node for step in control_plane}
     steps = (
@@ -264,14 +266,21 @@ def _again(step: Step, has_kubeadm: Set[str]) -> bool:
 
 
 def _bundled(version: KubeVersion, wishes: Wishes) -> Bundled:
+    """The catalogue knows them for the newest patch only; others of its minor may bring older ones."""
     known = wishes.bundled.get(version)
     if known is not None:
         return known
     release = wishes.catalogue.release(version.line)
-    if release is None:
+    if release is None or release.latest != str(version):
         return Bundled()
     texts = (release.bundled_etcd, release.coredns)
     return Bundled(*(KubeVersion.parse(text) if text else None for text in texts))
+
+
+def _touched(bundled: Bundled, observed: Observation, wishes: Wishes) -> Bundled:
+    """Without what the cluster's configuration, or the operator, keeps as it is."""
+    etcd = bundled.etcd if wishes.etcd and not observed.etcd_pinned else None
+    return Bundled(etcd, None if observed.coredns_pinned else bundled.coredns)
 
 
 def order(control_planes: Sequence[Node], version: KubeVersion) -> list[Node]:
@@ -281,16 +290,15 @@ def order(control_planes: Sequence[Node], version: KubeVersion) -> list[Node]:
 
 def _control_plane(observed: Observation, version: KubeVersion, bundled: Bundled) -> Iterator[Step]:
     for node in order(observed.control_planes, version):
-        parts = list(_static_pods(observed, node, version, bundled))
+        parts = list(_static_pods(node, version, bundled))
         if parts:
             yield from _upgraded(CONTROL_PLANE, node, KUBEADM, version, "kubeadm upgrades to its own version only")
             yield from parts
 
 
-def _static_pods(observed: Observation, node: Node, version: KubeVersion, bundled: Bundled) -> Iterator[Step]:
-    if bundled.etcd is not None and ETCD in node.components and not observed.etcd_pinned:
-        why = f"kubeadm {version} brings it"
-        yield from _upgraded(CONTROL_PLANE, node, ETCD, bundled.etcd, why)
+def _static_pods(node: Node, version: KubeVersion, bundled: Bundled) -> Iterator[Step]:
+    if bundled.etcd is not None:
+        yield from _upgraded(CONTROL_PLANE, node, ETCD, bundled.etcd, f"kubeadm {version} brings it")
     yield from _upgraded(CONTROL_PLANE, node, APISERVER, version, "before everything that speaks to it")
     for component in (CONTROLLER_MANAGER, SCHEDULER):
         yield from _upgraded(CONTROL_PLANE, node, component, version, "after the API server it speaks to")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates import settings
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.assemble import Seen
-from ansible_collections.kubeops.cluster.plugins.module_utils._gates.cluster import deprecated, image_version
+from ansible_collections.kubeops.cluster.plugins.module_utils._gates.cluster import deprecated, image_version, pinned
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.gates import Limits
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.plan import Options, Pace, UpgradePlan, plan
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.webhooks import webhook_summary
@@ -48,6 +48,7 @@ def healthy_cluster() -> Data:
         "webhooks": [],
         "etcd": {"members": [member(name) for name in control_planes], "error": ""},
         "etcd_pinned": False,
+        "coredns_pinned": False,
         "evicted_pods": {"w1": 7},
     }
 
@@ -288,6 +289,18 @@ def test_deprecated_apis_of_a_metrics_page() -> None:
 )
 def test_image_version(image: str, version: str) -> None:
     assert image_version(image) == version
+
+
+@pytest.mark.parametrize(
+    ("config", "parts"),
+    [
+        ("etcd:\n  local:\n    imageTag: 3.6.4-0\ndns: {}\n", ["etcd"]),
+        ("dns:\n  imageRepository: example.com\n  imageTag: v1.12.0\netcd:\n  local:\n    dataDir: /x\n", ["dns"]),
+        ("dns: {}\netcd:\n  local:\n    dataDir: /x\n", []),
+    ],
+)
+def test_pins_of_kubeadms_configuration(config: str, parts: list[str]) -> None:
+    assert [part for part in ("etcd", "dns") if pinned(config, part)] == parts
 
 
 def test_webhook_summary() -> None:

@@ -17,6 +17,7 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._version.version i
 
 V = KubeVersion.parse
 BUNDLE = tuple(map(V, ("1.34.9", "1.35.6", "1.36.3")))
+BESIDE = {V("1.35.6"): road.Bundled(etcd=V("3.6.6"), coredns=V("1.13.1"))}
 STATIC = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 LOCAL = ["kube-controller-manager", "kube-scheduler"]
 
@@ -68,7 +69,7 @@ def test_two_minors_are_two_hops() -> None:
 
 
 def test_api_server_before_its_clients_and_kubelets_after_the_last_api_server() -> None:
-    hop = built(FIVE, "1.35.6").hops[0]
+    hop = built(FIVE, "1.35.6", bundled=BESIDE).hops[0]
     place = {(step.node, step.component): number for number, step in enumerate(hop.steps)}
     for node in ("cp1", "cp2", "cp3"):
         assert place[node, "etcd"] < place[node, "kube-apiserver"] < place[node, "kube-scheduler"]
@@ -153,9 +154,33 @@ def test_stops_come_from_the_release_data_where_nothing_says_what_is_available()
     assert shape(built(FIVE, "1.36.3", available=())) == [("minor", "1.34.9", "1.35.8"), ("minor", "1.35.8", "1.36.3")]
 
 
-def test_etcd_of_ones_own_is_left_alone() -> None:
-    components = {step.component for step in built(replace(FIVE, etcd_pinned=True), "1.35.6").hops[0].steps}
-    assert "etcd" not in components
+@pytest.mark.parametrize(
+    ("kept", "wishes", "beside"),
+    [
+        ({}, {}, {"etcd", "coredns"}),
+        ({"etcd_pinned": True}, {}, {"coredns"}),
+        ({}, {"etcd": False}, {"coredns"}),
+        ({"coredns_pinned": True}, {}, {"etcd"}),
+    ],
+)
+def test_what_is_kept_as_it_is_is_no_step(kept: dict[str, bool], wishes: dict[str, Any], beside: set[str]) -> None:
+    steps = built(replace(FIVE, **kept), "1.35.6", bundled=BESIDE, **wishes).hops[0].steps
+    assert {step.component for step in steps} & {"etcd", "coredns"} == beside
+
+
+@pytest.mark.parametrize(
+    ("version", "target", "hops"),
+    [
+        ("1.34.1", "1.34.1", []),
+        ("1.34.11", "1.34.11", [("catch_up", "1.34.11", "1.34.11")]),
+        ("1.34.1", "1.34.11", [("patch", "1.34.1", "1.34.11")]),
+    ],
+)
+def test_release_data_tell_of_the_newest_patch_only(
+    version: str, target: str, hops: list[tuple[str, str, str]]
+) -> None:
+    observed = cluster(control_plane("cp1", version, etcd="3.6.4"), worker("w1", version))
+    assert shape(built(observed, target, available=())) == hops
 
 
 def test_what_is_beside_kubernetes_as_the_bundle_has_it() -> None:
