@@ -12,7 +12,8 @@ version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
   - Reads what M(kubeops.cluster.ca_rotation) observed on the control planes. A rotation that is under way on one of
-    them is ended first; otherwise the CAs that are due are begun.
+    them is ended first; otherwise the CAs that are due are begun. As long as no node trusts the incoming ones, CAs that
+    are due join those under way.
 positional: hostvars, variable
 extends_documentation_fragment: kubeops.cluster.inventory.hosts
 options:
@@ -30,9 +31,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(authorities), names of the CAs to rotate, and C(holder), a host.
+  description: C(authorities), names of the CAs to rotate, C(holder), a host, and C(left), those due in a later run.
   type: dict
-  sample: {authorities: [ca], holder: cp1}
+  sample: {authorities: [ca], holder: cp1, left: []}
 """
 
 from collections.abc import Mapping, Sequence

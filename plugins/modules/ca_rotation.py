@@ -242,13 +242,14 @@ def _verify(left: Plan) -> None:
 
 def _make(module: AnsibleModule, valid_for: Any) -> tuple[Plan, str]:
     """Make the incoming CAs, or write those that another control plane made."""
-    missing = [
-        one for one in (probe.authority(place) for place in _chosen(module)) if one.incoming is None or not one.next_key
-    ]
     pairs = module.params["pairs"]
-    steps = tuple(Step("make", one.place.next_cert, "the CA is due") for one in missing)
-    if not missing or module.check_mode:
-        return Plan(steps), ""
+    chosen = [probe.authority(place) for place in _chosen(module)]
+    planned = plan.made(chosen, list(pairs))
+    safety.refuse(planned.refusals)
+    if not planned.changed or module.check_mode:
+        return planned, ""
+    targets = {step.target for step in planned.steps}
+    missing = [one for one in chosen if one.place.next_cert in targets]
     for one in missing:
         _require_able(one)
     saved = backup.save()
@@ -259,7 +260,7 @@ def _make(module: AnsibleModule, valid_for: Any) -> tuple[Plan, str]:
         else:
             kind = module.params["key_type"] or issue.key_type(files.read_bytes(one.place.cert) or b"")
             act.make(one.place, one.bundle, kind, valid_for)
-    return Plan(steps), saved
+    return planned, saved
 
 
 def _chosen(module: AnsibleModule) -> list[model.Place]:

@@ -14,6 +14,7 @@ from .._x509.model import Certificate
 from . import model
 from .model import DROPPED, FINISHED, KUBELET_LEAVES, MADE, MOVED, SIGNED, TRUSTED, Authority, Node
 
+MAKE = "make"
 WRITE_CERT = "write_certificates"
 WRITE_KEY = "write_key"
 TRUST = "trust"
@@ -41,16 +42,34 @@ def plan(stage: str, node: Node) -> Plan:
     """Return the steps that bring this node to the stage; none where it is there or past it."""
     active = [one for one in node.authorities.values() if one.incoming is not None]
     if not active:
-        return Plan()
+        return Plan(tuple(_orphans(node))) if stage == FINISHED else Plan()
     steps = [step for one in active for step in _bundle(stage, one)]
     if model.CLUSTER in {one.name for one in active}:
         steps += _cluster(stage, node)
     steps += _leaves(stage, node, {one.name for one in active})
     if stage == FINISHED:
-        steps += _clean(node, active)
+        steps += [*_clean(node, active), *_orphans(node)]
     named = {step.target for step in steps}
     steps += [step for step in restarts(node, named) if step.target not in named]
     return Plan(tuple(steps), tuple(_refusals(stage, node, active)))
+
+
+def made(authorities: Collection[Authority], handed_out: Collection[str]) -> Plan:
+    """Return which incoming CAs come to lie here.
+
+    handed_out: names of those that another control plane made. One whose certificate lies here already is never
+    made anew: other nodes may trust it.
+    """
+    steps, refusals = [], []
+    for one in authorities:
+        if one.incoming is None:
+            steps.append(Step(MAKE, one.place.next_cert, "the CA is due"))
+        elif not one.next_key and one.key != one.incoming.public_key:
+            if one.name in handed_out:
+                steps.append(Step(MAKE, one.place.next_cert, f"{one.place.next_key} is missing"))
+            else:
+                refusals.append(_keyless(one.place))
+    return Plan(tuple(steps), tuple(refusals))
 
 
 def wanted(stage: str, authority: Authority) -> tuple[Certificate, ...]:
@@ -140,11 +159,27 @@ def _kubelet(leaf: model.Leaf) -> list[Step]:
 
 
 def _clean(node: Node, active: Collection[Authority]) -> list[Step]:
-    files = [path for one in active for path in (one.place.next_key, one.place.next_cert)]
+    """The certificate before its key: a certificate without its key would count as a CA that comes."""
+    files = [path for one in active for path in (one.place.next_cert, one.place.next_key)]
     if not node.control_plane:
         return []
     signing = [model.SIGNING] if node.signing else []
     return [Step(REMOVE, path, "the rotation is over") for path in (*signing, *files)]
+
+
+def _orphans(node: Node) -> list[Step]:
+    """Keys that a run left which was stopped between the two."""
+    alone = [one for one in node.authorities.values() if one.incoming is None and one.next_key]
+    return [Step(REMOVE, one.place.next_key, "its certificate is gone: the rotation is over") for one in alone]
+
+
+def _keyless(place: model.Place) -> Refused:
+    return Refused(
+        "ca_incoming_key_missing",
+        f"{place.next_cert} lies here without {place.next_key}",
+        "",
+        "put the key back from another control plane; where no node trusts that CA yet, remove the certificate",
+    )
 
 
 def _refusals(stage: str, node: Node, active: Collection[Authority]) -> list[Refused]:

@@ -27,16 +27,23 @@ ON_CONTROL_PLANES = (model.MADE, model.SIGNED, model.FINISHED)
 
 
 def start(control_planes: Sequence[str], results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return ``authorities`` to rotate, and the ``holder`` of the incoming ones.
+    """Return ``authorities`` to rotate, the ``holder`` of the incoming ones, and those due that are ``left`` for later.
 
-    A rotation under way is ended before another CA is begun.
+    A rotation under way is ended before another CA is begun. One that was stopped before any node trusts what comes
+    takes up what is due besides: it was stopped while it made several.
     """
     found = [(host, one) for host in control_planes for one in results.get(host, {}).get("authorities", [])]
     holders = [host for host, one in found if one["incoming"]]
-    names = {one["name"] for __, one in found if (one["incoming"] if holders else one["due"])}
+    holder = (holders or [*control_planes, ""])[0]
+    begun = {one["name"] for __, one in found if one["incoming"]}
+    due = {one["name"] for __, one in found if one["due"]} - begun
+    # The first one makes them; another one could not hand out what it has not made yet.
+    early = all(one["reached"] in (model.NOTHING, model.MADE) for __, one in found) and holder in control_planes[:1]
+    names = begun | due if early else begun
     return {
         "authorities": [name for name in model.NAMES if name in names],
-        "holder": (holders or [*control_planes, ""])[0],
+        "holder": holder,
+        "left": [name for name in model.NAMES if name in due - names],
     }
 
 
@@ -54,8 +61,9 @@ def report(
     if not started["authorities"]:
         return {"table": ["nothing to rotate"], "refusals": []}
     stages = [f"{stage:<10} {words}: {_progress(stage, results, control_planes)}" for stage, words in WORDS.items()]
+    left = [f"due too, and left for a later run: {', '.join(started['left'])}"] if started.get("left") else []
     return {
-        "table": [f"{', '.join(started['authorities'])} to rotate", *stages],
+        "table": [f"{', '.join(started['authorities'])} to rotate", *left, *stages],
         "refusals": _refusals(results, left_out, nodes),
     }
 

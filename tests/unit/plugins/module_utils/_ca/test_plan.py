@@ -121,8 +121,33 @@ def test_drop() -> None:
 
 def test_finish() -> None:
     after = node(NEW, key=NEW, moved=True, signing=prints(NEW))
-    removed = ["ca-signing.crt", "ca-next.key", "ca-next.crt"]
+    removed = ["ca-signing.crt", "ca-next.crt", "ca-next.key"]
     assert steps(plan.plan(FINISHED, after)) == [("remove", name) for name in removed]
+    between = node(NEW, key=NEW, authorities={"ca": replace(authority(NEW, key=NEW), incoming=None)})
+    assert steps(plan.plan(FINISHED, between)) == [("remove", "ca-next.key")]
+
+
+KEYLESS = replace(authority(OLD), next_key=b"")
+
+
+@pytest.mark.parametrize(
+    ("one", "handed_out", "made", "rules"),
+    [
+        (replace(authority(OLD), incoming=None, next_key=b""), (), [("make", "ca-next.crt")], []),
+        (replace(authority(OLD), incoming=None), (), [("make", "ca-next.crt")], []),
+        (authority(OLD), (), [], []),
+        (KEYLESS, ("ca",), [("make", "ca-next.crt")], []),
+        (KEYLESS, (), [], ["ca_incoming_key_missing"]),
+        (replace(authority(NEW, key=NEW), next_key=b""), (), [], []),
+    ],
+    ids=["due", "killed after the key", "made", "another has its key", "nobody has its key", "its key is in use"],
+)
+def test_an_incoming_ca_is_never_made_twice(
+    one: Authority, handed_out: tuple[str, ...], made: list[tuple[str, str]], rules: list[str]
+) -> None:
+    planned = plan.made([one], handed_out)
+    assert steps(planned) == made
+    assert [refused.rule for refused in planned.refusals] == rules
 
 
 @pytest.mark.parametrize("stage", [TRUSTED, SIGNED, MOVED, DROPPED])

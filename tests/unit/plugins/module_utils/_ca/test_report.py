@@ -26,7 +26,28 @@ def result(reached: str, behind: tuple[str, ...] = (), due: bool = False, node: 
     ],
 )
 def test_what_is_rotated(results: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert report.start(PLANES, results) == expected
+    assert report.start(PLANES, results) == {**expected, "left": []}
+
+
+ETCD_DUE = {"name": "etcd-ca", "reached": "nothing", "due": True, "incoming": ""}
+
+
+@pytest.mark.parametrize(
+    ("host", "reached", "authorities", "left"),
+    [
+        ("cp1", "made", ["ca", "etcd-ca"], []),
+        ("cp1", "trusted", ["ca"], ["etcd-ca"]),
+        ("cp1", "dropped", ["ca"], ["etcd-ca"]),
+        ("cp2", "made", ["ca"], ["etcd-ca"]),
+    ],
+)
+def test_what_is_due_besides_one_under_way(host: str, reached: str, authorities: list[str], left: list[str]) -> None:
+    begun = result(reached)
+    results = {host: {**begun, "authorities": [*begun["authorities"], ETCD_DUE]}}
+    started = report.start(PLANES, results)
+    assert started == {"authorities": authorities, "holder": host, "left": left}
+    table = report.report(started, results, PLANES, [], [])["table"]
+    assert any(line.endswith("later run: etcd-ca") for line in table) is bool(left)
 
 
 @pytest.mark.parametrize(
