@@ -163,7 +163,12 @@ def why_not(observed: Observation, wishes: Wishes) -> list[Finding]:
     servers = observed.versions(APISERVER)
     if not servers:
         return [_refusal("road.no_api_server", "no API server's version is known", "bring one control plane back")]
-    return [*_downgrade(observed, wishes.target), *_unavailable(wishes), *_skipped(servers, wishes)]
+    return [
+        *_downgrade(observed, wishes.target),
+        *_unavailable(wishes),
+        *_begun_unavailable(observed, wishes),
+        *_skipped(servers, wishes),
+    ]
 
 
 def after(observed: Observation, hop: Hop) -> Observation:
@@ -205,6 +210,17 @@ def _unavailable(wishes: Wishes) -> Iterator[Finding]:
         yield _refusal("road.unavailable", message, "use one of those, or add it to the bundle (build_bundle.yml)")
 
 
+def _begun_unavailable(observed: Observation, wishes: Wishes) -> Iterator[Finding]:
+    newest = observed.versions(APISERVER)[-1]
+    if _is_begun(observed, wishes) and _end_of_begun(newest, wishes) is None:
+        message = (
+            f"a hop to {newest} was begun and has to be ended first, and neither {newest} nor a newer {newest.line} "
+            "can be installed"
+        )
+        fix = f"make {newest} or a newer {newest.line} available (bundle, or plan_upgrade_available)"
+        yield _refusal("road.begun_hop", message, fix)
+
+
 def _skipped(servers: list[KubeVersion], wishes: Wishes) -> Iterator[Finding]:
     for minor in _between(servers[-1].line, wishes.target.line):
         if _stop(minor, wishes) is None:
@@ -233,8 +249,21 @@ def _stops(observed: Observation, wishes: Wishes) -> list[KubeVersion]:
     servers = observed.versions(APISERVER)
     newest, target = servers[-1], wishes.target
     stops = [stop for stop in (_stop(minor, wishes) for minor in _between(newest.line, target.line)) if stop]
-    begun = newest.line < target.line and _lags(observed, newest, wishes)
-    return [*([newest] if begun else []), *stops, target]
+    begun = _end_of_begun(newest, wishes) if _is_begun(observed, wishes) else None
+    return [*([begun] if begun else []), *stops, target]
+
+
+def _is_begun(observed: Observation, wishes: Wishes) -> bool:
+    newest = observed.versions(APISERVER)[-1]
+    return newest.line < wishes.target.line and _lags(observed, newest, wishes)
+
+
+def _end_of_begun(newest: KubeVersion, wishes: Wishes) -> KubeVersion | None:
+    """Where it was going, or the newest patch of that minor where that version can't be installed any more."""
+    if not wishes.available or newest in wishes.available:
+        return newest
+    later = (version for version in wishes.available if version.line == newest.line and version > newest)
+    return max(later, default=None)
 
 
 def _lags(observed: Observation, newest: KubeVersion, wishes: Wishes) -> bool:

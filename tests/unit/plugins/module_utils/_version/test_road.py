@@ -126,6 +126,27 @@ def test_a_begun_hop_is_ended_first() -> None:
     assert {("cp1", "kubelet"), ("cp2", "kube-apiserver")} <= steps
 
 
+BEGUN = cluster(control_plane("cp1", "1.35.4"), worker("w1", "1.34.9"))
+
+
+@pytest.mark.parametrize(
+    ("available", "hops"),
+    [
+        ((), [("catch_up", "1.35.4", "1.35.4"), ("minor", "1.35.4", "1.36.3")]),
+        (("1.35.4", "1.35.6", "1.36.3"), [("catch_up", "1.35.4", "1.35.4"), ("minor", "1.35.4", "1.36.3")]),
+        (("1.35.5", "1.35.6", "1.36.3"), [("patch", "1.35.4", "1.35.6"), ("minor", "1.35.6", "1.36.3")]),
+        (("1.35.3", "1.36.3"), []),
+        (("1.36.3",), []),
+    ],
+)
+def test_a_begun_hop_ends_at_what_can_be_installed(
+    available: tuple[str, ...], hops: list[tuple[str, str, str]]
+) -> None:
+    wishes = road.Wishes(V("1.36.3"), available=tuple(map(V, available)))
+    assert shape(road.build(BEGUN, wishes)) == hops
+    assert [finding.rule for finding in road.why_not(BEGUN, wishes)] == ([] if hops else ["road.begun_hop"])
+
+
 def test_kubelets_that_would_fall_too_far_behind_go_first() -> None:
     observed = cluster(control_plane("cp1", "1.35.6"), worker("w1", "1.32.1", "1.35.6"))
     found = built(observed, "1.36.3", workers=road.LAST_HOP)
