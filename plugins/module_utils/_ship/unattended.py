@@ -30,7 +30,7 @@ from .argspec import with_defaults
 
 
 def run(settings: Mapping[str, Any]) -> str:
-    """Take, prove, ship, thin out, tell; returns the line that says so."""
+    """Take, prove, thin out, ship, tell; returns the line that says so."""
     runner = Runner(Programs())
     programs, packer = argspec.source(settings, runner), argspec.packer(settings, runner)
     with keep.reachable(argspec.gateways(settings), programs) as gateways:
@@ -38,10 +38,11 @@ def run(settings: Mapping[str, Any]) -> str:
         if chosen is None:
             return f"etcd {settings['cluster_name']}: {settings['member']} leads, the followers take the snapshots"
         path, manifest = keep.take(*chosen, keep.Request.of(settings), programs, packer)
+    # Before anything is shipped: a place that cannot be reached must not fill this disk.
+    keep.prune(settings["directory"], settings["cluster_name"], retention.rules(settings["retention"]))
     targets = [with_defaults(target) for target in settings["targets"]]
     places = ship.places(targets, settings["retention"], settings["host"], runner)
     shipped = ship.ship(path, places)
-    keep.prune(settings["directory"], settings["cluster_name"], retention.rules(settings["retention"]))
     if settings["metric_directory"]:
         files.write_atomic(str(Path(settings["metric_directory"], status.METRIC_FILE)), status.metrics(manifest))
     return status.line(path, manifest, len(shipped))
