@@ -30,18 +30,20 @@ options:
     description:
       - V(taken) takes a snapshot. It does so on every run.
       - V(verified) reads the whole of O(path) and fails, with the reason, unless every byte is as etcd sent it.
+      - V(stored) does the same as far as neither key nor program is needed. Of a compressed or encrypted snapshot the
+        file is compared with the hash in its manifest.
       - V(listed) lists the snapshots in O(directory) without reading all of them.
       - V(pruned) removes from O(directory) what O(retention) does not keep of the cluster O(cluster_name). Its newest
         snapshot is verified first, and only what is older than the newest that passes is removed.
     type: str
-    choices: [taken, verified, listed, pruned]
+    choices: [taken, verified, stored, listed, pruned]
     default: taken
   directory:
     description: Where snapshots are kept on the node. It is made, for root alone, where it is missing.
     type: path
     default: /var/lib/kubeops/etcd-snapshots
   path:
-    description: The snapshot to verify. Defaults to the newest in O(directory).
+    description: For O(state=verified) and O(state=stored) - the snapshot. Defaults to the newest in O(directory).
     type: path
   cluster_name:
     description:
@@ -132,13 +134,13 @@ EXAMPLES = r"""
 RETURN = r"""
 snapshot:
   description: Path of the snapshot taken or verified.
-  returned: state is taken, not in check mode, or verified
+  returned: state is taken, not in check mode, verified or stored
   type: str
 manifest:
   description:
     - What the manifest beside the snapshot says; empty where a verified snapshot has none. C(size) is in bytes, the
       ids are decimal numbers as strings, C(taken_at) is in UTC.
-  returned: state is taken, not in check mode, or verified
+  returned: state is taken, not in check mode, verified or stored
   type: dict
   sample: {"cluster_id": "6012025715201963436", "cluster_name": "prod", "duration_seconds": 0.8,
            "etcd_version": "3.6.8", "format": 1,
@@ -173,7 +175,7 @@ verification:
   description:
     - What was read from the snapshot itself. C(proven_by) is C(trailer), or C(manifest) where the trailing hash was
       cut off. C(members) has the members' names by id, hexadecimal.
-  returned: state is verified
+  returned: state is verified, or stored and the snapshot is not packed
   type: dict
   sample: {"kubernetes_cas": ["e3599eebf86b9cab260091a28926f9e14a4e2d2128a961be4c74a406dfa63236"],
            "kubernetes_uid": "8f14e45f-ceea-467f-a0e6-1c2d3e4f5a6b", "members": {"5c76a90ae78bcee7": "cp2"},
@@ -282,6 +284,14 @@ def verified(module: AnsibleModule) -> dict[str, Any]:
     return result
 
 
+def stored(module: AnsibleModule) -> dict[str, Any]:
+    """Compare a snapshot with what is known of it without a key."""
+    path = module.params["path"] or _newest(module.params["directory"])
+    facts = packed.check(path)
+    told = {"verification": facts.as_dict()} if facts else {}
+    return {"changed": False, "snapshot": path, "manifest": snapshot.read_manifest(path) or {}, **told}
+
+
 def _refuse_other_cluster(path: str, facts: snapshot.Facts, wanted: Mapping[str, Any]) -> None:
     uid, cas = wanted["expect_kubernetes_uid"], tuple(wanted["expect_kubernetes_cas"])
     if not identity.is_same(uid, cas, facts.kubernetes_uid, facts.kubernetes_cas):
@@ -330,7 +340,7 @@ def _newest(directory: str) -> str:
     return entries[-1].path
 
 
-STATES = {"taken": taken, "verified": verified, "listed": listed, "pruned": pruned}
+STATES = {"taken": taken, "verified": verified, "stored": stored, "listed": listed, "pruned": pruned}
 
 if __name__ == "__main__":
     main()

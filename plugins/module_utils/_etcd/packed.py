@@ -28,13 +28,13 @@ def opened(path: str, packer: Packer) -> Iterator[tuple[str, snapshot.Facts]]:
         yield plain, snapshot.verify(plain, manifest, shown=path)
 
 
-def check(path: str) -> None:
-    """Verify a stored snapshot as far as no key is needed: a packed one by the hash of its file."""
+def check(path: str) -> snapshot.Facts | None:
+    """Verify a stored snapshot as far as no key is needed: a packed one, which tells no facts, by its file's hash."""
     manifest = snapshot.read_manifest(path)
-    if packing.of(path):
-        expect_stored(path, manifest)
-    else:
-        snapshot.verify(path, manifest)
+    if not packing.of(path):
+        return snapshot.verify(path, manifest)
+    expect_stored(path, manifest)
+    return None
 
 
 def expect_stored(path: str, manifest: dict[str, object] | None) -> None:

@@ -114,9 +114,12 @@ def test_packed(single: EtcdCluster, tmp_path: Path, compression: str, encryptio
     assert verified["verification"]["sha256"] == taken["manifest"]["sha256"], verified
     (listed,) = snapshot(single, kept, state="listed")["snapshots"]
     assert listed["condition"] == "complete" and listed["schedule"] == "manual"
+    without_key = {"state": "stored", "path": str(path)}
+    assert ansible_module.run("etcd_snapshot", without_key)["manifest"] == taken["manifest"]
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+    assert "a byte was changed" in ansible_module.run("etcd_snapshot", without_key)["seen"]
     flipped = snapshot(single, kept, state="verified", decryption_file=keys[1])
     assert flipped["failed"] and "a byte was changed" in flipped["msg"], flipped
 
