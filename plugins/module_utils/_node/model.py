@@ -12,6 +12,7 @@ from typing import Any
 from .._inventory.model import Inventory, Surroundings
 
 Facts = Mapping[str, Any]
+ETCD = "etcd"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,25 @@ class Observed:
         for host in (*self.inventory.control_planes, *self.inventory.group("workers")):
             if host in self.facts:
                 yield host, self.facts[host]
+
+    def machines(self) -> Iterator[tuple[str, Facts]]:
+        """Nodes, and the hosts of an external etcd."""
+        yield from self.nodes()
+        for host in self.inventory.group(ETCD):
+            if host in self.facts:
+                yield host, self.facts[host]
+
+    def keeps_etcd(self, host: str) -> bool:
+        """A member of etcd is, or will be, on the host."""
+        members = self.inventory.group(ETCD) if self.inventory.external_etcd else self.inventory.control_planes
+        return host in members
+
+    def works(self, host: str) -> bool:
+        """What the host is for is there already."""
+        listening = self.facts.get(host, {}).get("listening") or ()
+        return self.state(host) == "complete" or (
+            host in self.inventory.group(ETCD) and any(entry["process"] == ETCD for entry in listening)
+        )
 
     def kubernetes(self, host: str) -> Mapping[str, Any]:
         """The Kubernetes section of the host's facts."""

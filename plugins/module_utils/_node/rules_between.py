@@ -19,7 +19,8 @@ def unreachable(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """Hosts of the play that did not answer; a first control plane is not built without one of its members."""
     if not observed.unreachable:
         return
-    missing = [host for host in observed.unreachable if host in observed.inventory.control_planes]
+    needed = (*observed.inventory.control_planes, *observed.inventory.group("etcd"))
+    missing = [host for host in observed.unreachable if host in needed]
     fatal = bool(missing) and not observed.cluster_exists
     message = "Ansible could not reach the host, so nothing will be done there"
     if fatal:
@@ -42,7 +43,7 @@ def identities(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """
     for rule, label, read, fix in IDENTITIES:
         owners: dict[str, list[str]] = {}
-        for host, facts in observed.nodes():
+        for host, facts in observed.machines():
             value = read(observed, host, facts)
             if value:
                 owners.setdefault(value, []).append(host)
@@ -88,7 +89,7 @@ IDENTITIES: tuple[tuple[str, str, Reader, str], ...] = (
 
 def time_offsets(observed: Observed, limits: Thresholds) -> Iterator[Finding]:
     """Each node's offset to the controller is known as an interval; only what cannot be the journey's fault counts."""
-    known = [(host, offset) for host, facts in observed.nodes() if (offset := section(facts, "time").get("offset"))]
+    known = [(host, offset) for host, facts in observed.machines() if (offset := section(facts, "time").get("offset"))]
     ahead: dict[str, float] = {}
     for (one, first), (other, second) in pairs(known):
         apart = max(first[0] - second[1], second[0] - first[1])
@@ -131,7 +132,7 @@ def paths(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     A peer that this run has not seen (--limit) may be down, and a node can join without it:
     that is a warning, as long as some other peer can be reached.
     """
-    seen = {host for host, _facts in observed.nodes()}
+    seen = {host for host, _facts in observed.machines()}
     for host, found in observed.reachability.items():
         peers = [entry for entry in found.get("peers", ()) if entry["host"] not in observed.unreachable]
         blocked: dict[tuple[str, str], list[str]] = {}
@@ -201,7 +202,7 @@ def sources(observed: Observed, __: Thresholds) -> Iterator[Finding]:
 
 def unread(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """Sections a rule needs and could not have."""
-    for host, facts in observed.nodes():
+    for host, facts in observed.machines():
         for name, reason in section(facts, "notes").items():
             yield Finding(
                 "nodes.unread",

@@ -116,7 +116,7 @@ def swap(observed: Observed, __: Thresholds) -> Iterator[Finding]:
 
 def own_address(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """The node's address is one it has."""
-    for host, facts in observed.nodes():
+    for host, facts in observed.machines():
         present = [entry["address"] for entry in facts.get("addresses") or ()]
         for text in observed.inventory.node_ips(host):
             if present and as_address(text) not in [as_address(address) for address in present]:
@@ -173,13 +173,14 @@ def vip_network(observed: Observed, __: Thresholds) -> Iterator[Finding]:
 
 def ports(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """Ports are free, or held by what belongs there."""
-    for host, facts in observed.nodes():
+    for host, facts in observed.machines():
         wanted_ports = needed_ports(observed, host)
         expected = KUBERNETES_PROCESSES if observed.state(host) != ABSENT else ()
+        own = "etcd" if host in observed.inventory.group("etcd") else "haproxy"
         seen = {}
         for entry in facts.get("listening") or ():
             user = wanted_ports.get(entry["port"])
-            if entry["protocol"] == "tcp" and user and not _expected(entry, user, expected):
+            if entry["protocol"] == "tcp" and user and not _expected(entry, user, own, expected):
                 seen[entry["port"]] = entry["process"] or "a process that is not visible"
         for port, process in seen.items():
             yield Finding(
@@ -191,9 +192,9 @@ def ports(observed: Observed, __: Thresholds) -> Iterator[Finding]:
             )
 
 
-def _expected(entry: Facts, user: str, processes: tuple[str, ...]) -> bool:
-    """haproxy stands before Kubernetes comes, so an earlier run may have left it on a bare node."""
-    if user == "haproxy" and entry["process"] == user:
+def _expected(entry: Facts, user: str, own: str, processes: tuple[str, ...]) -> bool:
+    """haproxy and an external etcd stand before Kubernetes comes, so an earlier run may have left them."""
+    if user == own and entry["process"] == user:
         return True
     return bool(processes) and entry["process"] in (None, *processes)
 
@@ -201,6 +202,8 @@ def _expected(entry: Facts, user: str, processes: tuple[str, ...]) -> bool:
 def needed_ports(observed: Observed, host: str) -> dict[int, str]:
     """TCP ports by number, with who will listen there."""
     inventory = observed.inventory
+    if host in inventory.group("etcd"):
+        return dict.fromkeys(ETCD_PORTS, "etcd")
     needed = {KUBELET_PORT: "kubelet"}
     if observed.is_control_plane(host):
         needed[as_int(inventory.value("kubeops_api_port"), 6443)] = "kube-apiserver"
@@ -215,14 +218,15 @@ def needed_ports(observed: Observed, host: str) -> dict[int, str]:
 
 def disk(observed: Observed, limits: Thresholds) -> Iterator[Finding]:
     """Enough to begin with; on a node that works already it is a warning."""
-    for host, facts in observed.nodes():
+    nodes = observed.inventory.nodes
+    for host, facts in observed.machines():
         for path, least in limits.disk_free_mib.items():
             free = section(section(facts, "disk"), path).get("free_mib")
-            skipped = path == "/var/lib/etcd" and not observed.is_control_plane(host)
-            if free is not None and free < least and not skipped:
+            needed = observed.keeps_etcd(host) if path == "/var/lib/etcd" else host in nodes
+            if free is not None and free < least and needed:
                 yield Finding(
                     "node.disk",
-                    WARNING if observed.state(host) == COMPLETE else ERROR,
+                    WARNING if observed.works(host) else ERROR,
                     f"{path} has {free} MiB left of the {least} MiB asked for",
                     "make room, or lower it in preflight_disk_free_mib",
                     hosts=(host,),
@@ -253,7 +257,7 @@ def disk_pressure(observed: Observed, __: Thresholds) -> Iterator[Finding]:
 
 def clock(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     """node_prep sets a time service up where there is none."""
-    for host, facts in observed.nodes():
+    for host, facts in observed.machines():
         time = section(facts, "time")
         # A system container has its machine's clock.
         if time.get("synchronized") is False and facts.get("container") is None:
@@ -273,7 +277,7 @@ def architecture(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     if version is None or not isinstance(manifest, Mapping):
         return
     has = bundle_architectures(manifest, version)
-    for host, facts in observed.nodes():
+    for host, facts in observed.machines():
         if has and facts.get("arch") and facts["arch"] not in has:
             yield Finding(
                 "node.architecture",

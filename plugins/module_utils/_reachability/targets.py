@@ -15,13 +15,16 @@ from urllib.parse import urlsplit
 from .._inventory.model import Inventory, as_address, as_int
 
 KUBELET = 10250
-ETCD_PORTS = (2379, 2380)
+ETCD = "etcd"
+ETCD_PORTS = (2379, 2380)  # for clients, for members
 
 
 def targets(inventory: Inventory, host: str) -> dict[str, Any]:
     """Options of the module reachability for one host: peers, names, sources."""
-    peers = [_peer(inventory, peer, ports) for peer in inventory.nodes if (ports := _ports(inventory, host, peer))]
-    return {"peers": peers, "names": list(_names(inventory)), "sources": list(_sources(inventory, host))}
+    others = dict.fromkeys((*inventory.nodes, *inventory.group(ETCD)))
+    peers = [_peer(inventory, peer, ports) for peer in others if (ports := _ports(inventory, host, peer))]
+    names = [] if host in inventory.group(ETCD) else list(_names(inventory))
+    return {"peers": peers, "names": names, "sources": list(_sources(inventory, host))}
 
 
 def _peer(inventory: Inventory, peer: str, ports: tuple[int, ...]) -> dict[str, Any]:
@@ -30,10 +33,15 @@ def _peer(inventory: Inventory, peer: str, ports: tuple[int, ...]) -> dict[str, 
 
 
 def _ports(inventory: Inventory, host: str, peer: str) -> tuple[int, ...]:
-    """What the host needs of the peer: everyone the API, control planes kubelets and, stacked, etcd."""
+    """What the host needs of the peer: everyone the API, control planes kubelets and etcd, members each other."""
+    members = inventory.group(ETCD)
     if host == peer:
         return ()
+    if host in members:
+        return ETCD_PORTS if peer in members else ()
     from_control_plane = host in inventory.control_planes
+    if peer in members:
+        return ETCD_PORTS[:1] if from_control_plane else ()
     ports: tuple[int, ...] = ()
     if peer in inventory.control_planes:
         ports += (as_int(inventory.value("kubeops_api_port"), 6443),)

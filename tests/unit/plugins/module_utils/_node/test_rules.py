@@ -14,13 +14,14 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._node import rules
 from ansible_collections.kubeops.cluster.plugins.module_utils._node.model import Observed, Thresholds
 
 NUMBERS = {"cp1": 11, "cp2": 12, "cp3": 13, "w1": 21}
+ETCD = {"e1": 31, "e2": 32, "e3": 33}
 LIMITS = Thresholds(disk_free_mib={"/var/lib/etcd": 2048, "/var/lib/kubelet": 1024}, tested_os=["debian 12"])
 MANIFEST = {"files": [{"kind": "binary", "name": "kubelet", "version": "v1.36.3", "arch": "amd64"}]}
 
 
 def facts(host: str) -> dict[str, Any]:
     """A bare node with nothing wrong."""
-    number = NUMBERS[host]
+    number = {**NUMBERS, **ETCD}[host]
     address = {"interface": "eth0", "address": f"192.0.2.{number}", "prefix": 24, "mac": f"02:00:00:00:00:{number}"}
     return {
         "hostname": host,
@@ -44,19 +45,21 @@ def facts(host: str) -> dict[str, Any]:
     }
 
 
-def play(**variables: Any) -> dict[str, Any]:
-    """What Observed takes, to be spoilt."""
+def play(*, etcd: bool = False, **variables: Any) -> dict[str, Any]:
+    """What Observed takes, to be spoilt; with an external etcd on hosts of its own where asked for."""
+    numbers = {**NUMBERS, **(ETCD if etcd else {})}
+    groups = {"control_plane": ["cp1", "cp2", "cp3"], "workers": ["w1"], "etcd": list(ETCD) if etcd else []}
     common = {
         "kubeops_version": "1.36.3",
         "kubeops_vip": "192.0.2.100",
         "kubeops_endpoint": "192.0.2.100:8443",
         **variables,
     }
-    hosts = {host: {**common, "kubeops_node_ip": f"192.0.2.{number}"} for host, number in NUMBERS.items()}
+    hosts = {host: {**common, "kubeops_node_ip": f"192.0.2.{number}"} for host, number in numbers.items()}
     return {
-        "inventory": Inventory({"control_plane": ["cp1", "cp2", "cp3"], "workers": ["w1"]}, hosts),
+        "inventory": Inventory(groups, hosts),
         "around": Surroundings(date(2026, 9, 1)),
-        "facts": {host: facts(host) for host in NUMBERS},
+        "facts": {host: facts(host) for host in numbers},
     }
 
 
@@ -366,3 +369,33 @@ def test_paths_to_a_host_that_is_down_are_not_said_twice() -> None:
     peer = {"host": "cp2", "address": "192.0.2.12", "port": 6443, "protocol": "tcp", "result": "filtered"}
     given["reachability"] = {"w1": {"peers": [peer], "names": [], "sources": []}}
     assert found(given) == {("hosts.unreachable", "warning", "cp2")}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (lambda given: None, set()),
+        (listens("e1", 2380, "etcd"), set()),
+        (listens("e1", 2379, "nginx"), {("node.port_taken", "error", "e1")}),
+        (listens("cp1", 2379, "nginx"), set()),
+        (set_on("e2", "disk", {"/var/lib/etcd": {"free_mib": 10}}), {("node.disk", "error", "e2")}),
+        (set_on("e2", "disk", {"/var/lib/kubelet": {"free_mib": 10}}), set()),
+        (set_on("cp2", "disk", {"/var/lib/etcd": {"free_mib": 10}}), set()),
+        (set_on("e3", "time.synchronized", False), {("node.clock", "warning", "e3")}),
+        (set_on("e3", "hostname", "e2"), {("nodes.hostname", "error", "e2"), ("nodes.hostname", "error", "e3")}),
+        (set_on("e3", "cpu_count", 1), set()),
+    ],
+)
+def test_hosts_of_an_external_etcd(
+    spoil: Callable[[dict[str, Any]], None], expected: set[tuple[str, str, str]]
+) -> None:
+    given = play(etcd=True)
+    spoil(given)
+    assert found(given) == expected
+
+
+def test_an_etcd_host_that_is_out_of_reach_is_fatal_before_there_is_a_cluster() -> None:
+    given = play(etcd=True)
+    del given["facts"]["e1"]
+    given["unreachable"] = ("e1",)
+    assert found(given) == {("hosts.unreachable", "error", "e1")}

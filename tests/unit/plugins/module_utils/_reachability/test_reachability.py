@@ -46,6 +46,24 @@ def test_external_etcd_is_a_source_of_control_planes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("cp1", {"cp2": [6443, 10250], "w1": [10250], "e1": [2379], "e2": [2379]}),
+        ("w1", {"cp1": [6443], "cp2": [6443]}),
+        ("e1", {"e2": [2379, 2380]}),
+    ],
+)
+def test_ports_with_etcd_on_hosts_of_its_own(host: str, expected: dict[str, list[int]]) -> None:
+    given = inventory(kubeops_endpoint="api.example.com:8443")
+    with_etcd = Inventory(
+        {**given.groups, "etcd": ["e1", "e2"]},
+        {**given.variables, "e1": {"ansible_host": "192.0.2.41"}, "e2": {"ansible_host": "192.0.2.42"}},
+    )
+    assert ports(with_etcd, host) == expected
+    assert targets(with_etcd, host)["names"] == ([] if host == "e1" else ["api.example.com"])
+
+
+@pytest.mark.parametrize(
     ("variables", "expected"),
     [
         ({}, ["https://pkgs.k8s.io", "registry.k8s.io"]),
