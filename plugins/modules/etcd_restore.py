@@ -25,6 +25,14 @@ extends_documentation_fragment:
   - kubeops.cluster.etcd_programs
   - kubeops.cluster.etcd_unpacking
 options:
+  state:
+    description:
+      - V(restored) restores. etcd has to be stopped.
+      - V(planned) verifies, plans and refuses in the same way, and changes nothing. etcd may still run, so ask every
+        member before the first one is stopped.
+    type: str
+    choices: [restored, planned]
+    default: restored
   snapshot:
     description: The snapshot, a file on this node. The manifest beside it is read where there is one.
     type: path
@@ -50,9 +58,16 @@ options:
     description:
       - How much to raise the revision, so that clients that watch notice that time went back and start over. See
         U(https://github.com/kubernetes/kubernetes/issues/107457). V(0) leaves it.
-      - An C(etcdutl) that cannot do it (before 3.6) restores without, with a warning.
+      - An C(etcdutl) that cannot do it (before 3.6) is refused.
     type: int
     default: 1000000000
+  above_revision:
+    description:
+      - Highest revision that clients may have seen. The restored one is O(bump_revision) above it and above that of the
+        snapshot. The same on every member. Without it, a snapshot that is restored for a second time gets the revision
+        of the first time again.
+    type: int
+    default: 0
   mark_compacted:
     description: Whether all up to the raised revision counts as compacted. Goes with O(bump_revision), never alone.
     type: bool
@@ -79,6 +94,14 @@ EXAMPLES = r"""
       cp2: https://192.0.2.12:2380
       cp3: https://192.0.2.13:2380
     cluster_token: prod
+
+- name: Ask the same before anything is stopped
+  kubeops.cluster.etcd_restore:
+    state: planned
+    snapshot: /var/lib/kubeops/etcd-restore/etcd-prod-20261121T010000Z-daily.db
+    name: cp1
+    initial_cluster:
+      cp1: https://192.0.2.11:2380
 """
 
 RETURN = r"""
@@ -100,10 +123,16 @@ verification:
   description: What was read from the snapshot itself, as RV(kubeops.cluster.etcd_snapshot#module:verification).
   returned: success
   type: dict
-revision_bumped:
-  description: Whether the restored revision is, or would be, O(bump_revision) higher than the snapshot's.
+revision:
+  description: The revision of the restored data. An etcd that was started on it has this one or a higher one.
   returned: success
-  type: bool
+  type: int
+  sample: 1000001304
+cluster_id:
+  description: Id of the restored cluster, a decimal number. An etcd that has another one runs on other data.
+  returned: success
+  type: str
+  sample: "6012025715201963436"
 seconds:
   description: How long the steps took.
   returned: success
@@ -129,12 +158,15 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         initial_cluster=params["initial_cluster"],
         token=params["cluster_token"],
         bump_revision=params["bump_revision"],
+        above_revision=params["above_revision"],
         mark_compacted=params["mark_compacted"],
         expect_sha256=params["expect_sha256"],
         timeout=float(params["timeout"]),
     )
-    source = argspec.source(params, runner)
-    return restore.run(request, source, argspec.unpacker(params, runner), act=not module.check_mode)
+    source, packer = argspec.source(params, runner), argspec.unpacker(params, runner)
+    if params["state"] == "planned":
+        return {**restore.run(request, source, packer, act=False, stopped=False), "changed": False}
+    return restore.run(request, source, packer, act=not module.check_mode)
 
 
 def main() -> None:
@@ -143,12 +175,14 @@ def main() -> None:
         argument_spec={
             **argspec.PROGRAMS,
             **argspec.UNPACKING,
+            "state": {"type": "str", "choices": ["restored", "planned"], "default": "restored"},
             "snapshot": {"type": "path", "required": True},
             "name": {"type": "str", "required": True},
             "initial_cluster": {"type": "dict", "required": True},
             "cluster_token": {"type": "str", "default": "etcd-cluster", "no_log": False},
             "data_dir": {"type": "path", "default": "/var/lib/etcd"},
             "bump_revision": {"type": "int", "default": 1_000_000_000},
+            "above_revision": {"type": "int", "default": 0},
             "mark_compacted": {"type": "bool", "default": True},
             "expect_sha256": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 1800},

@@ -28,6 +28,10 @@ options:
     description: Revision that every member has to have reached.
     type: int
     default: 0
+  cluster_id:
+    description: Id that the cluster has to have, as RV(kubeops.cluster.etcd_restore#module:cluster_id). Empty means any.
+    type: str
+    default: ''
   timeout:
     description: Seconds to wait.
     type: int
@@ -60,7 +64,7 @@ from ..module_utils._etcd import agreement, argspec
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Wait and tell."""
     params = module.params
-    wanted = agreement.Wanted(frozenset(params["members"]), params["revision"])
+    wanted = agreement.Wanted(frozenset(params["members"]), params["revision"], params["cluster_id"])
     return {"changed": False, "cluster": agreement.wait(argspec.gateways(params), wanted, params["timeout"])}
 
 
@@ -70,6 +74,7 @@ def main() -> None:
         **argspec.CONNECTION,
         "members": {"type": "list", "elements": "str", "required": True},
         "revision": {"type": "int", "default": 0},
+        "cluster_id": {"type": "str", "default": ""},
         "timeout": {"type": "int", "default": 300},
     }
     run_module(AnsibleModule(options, supports_check_mode=True), run)

@@ -21,10 +21,11 @@ POLL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """Names of the members, and the revision they have to be past."""
+    """Names of the members, the revision they have to be past, and the cluster's id, empty for any."""
 
     names: frozenset[str]
     revision: int = 0
+    cluster_id: str = ""
 
 
 def missing(wanted: Wanted, members: Sequence[Member], statuses: Sequence[Status]) -> str:
@@ -41,6 +42,9 @@ def missing(wanted: Wanted, members: Sequence[Member], statuses: Sequence[Status
     ):
         if len(values) > 1 or "" in values:
             return f"{label} are {', '.join(sorted(value or 'none' for value in values))}"
+    found = statuses[0].cluster_id
+    if wanted.cluster_id not in ("", found):
+        return f"the cluster's id is {found}, wanted {wanted.cluster_id}: etcd runs on other data"
     ill = [f"{status.member.name}: {', '.join(status.errors)}" for status in statuses if status.errors]
     learners = [member.name for member in members if member.is_learner]
     if ill or learners:

@@ -19,7 +19,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ from .programs import Source
 RESTORE, KEEP_ASIDE, PLACE, FINISH, CLEAN = "restore", "keep_aside", "place", "finish", "clean"
 ETCDUTL = "etcdutl"
 MARK = "restored.json"
+WATCHES = "the revision does not move past the one clients have seen: restart all that watch, API servers first"
 ROOM_FOR_LOG = 128 * 1024 * 1024  # etcd allocates its first segment, 64 MiB, and the next one ahead
 
 
@@ -48,9 +51,14 @@ class Request:
     initial_cluster: Mapping[str, str]
     token: str = "etcd-cluster"
     bump_revision: int = 0
+    above_revision: int = 0
     mark_compacted: bool = True
     expect_sha256: str = ""
     timeout: float = 1800.0
+
+    def bump(self, revision: int) -> int:
+        """By how much a snapshot of this revision is raised: past it, and past what clients have seen since."""
+        return self.bump_revision + max(0, self.above_revision - revision) if self.bump_revision else 0
 
     def identity(self, sha256: str, bump: int) -> str:
         """Tell one restore from another: the same identity gives the same data."""
@@ -108,19 +116,24 @@ class Layout:
         return Path(self.data_dir, MARK)
 
 
-def run(request: Request, source: Source, packer: Packer, *, act: bool) -> dict[str, Any]:
-    """Verify, observe, plan, refuse or act, verify; returns the module's result."""
+def run(request: Request, source: Source, packer: Packer, *, act: bool, stopped: bool = True) -> dict[str, Any]:
+    """Verify, observe, plan, refuse or act, verify; returns the module's result.
+
+    stopped: etcd has to be stopped already. Without, nothing but that is different, and nobody may act.
+    """
     started, layout = clock.monotonic(), Layout(request.data_dir)
     _refuse_unknown_name(request)
-    _refuse_running(layout)
+    if stopped:
+        _refuse_running(layout)
     with source.at_hand([ETCDUTL]) as programs, packed.opened(request.snapshot, packer) as (plain, facts):
         _refuse_other(request, facts)
-        bump, warnings = _bump(request, source.runner, programs[ETCDUTL])
+        _refuse_without_bump(request, source.runner, programs[ETCDUTL])
+        bump = request.bump(facts.revision)
         identity = request.identity(facts.sha256, bump)
         decided = plan(layout, observe(layout, identity))
+        _refuse_without_room(request, facts, decided)
         kept = str(layout.member) + f".{clock.now():%Y%m%dT%H%M%SZ}" if _has(decided, KEEP_ASIDE) else ""
-        if act and decided.changed:
-            _refuse_without_room(request, facts, decided)
+        if act and stopped and decided.changed:
             steps = _Restore(request, layout, source.runner, programs[ETCDUTL], identity, kept)
             steps.carry_out(decided, plain, facts, bump)
             _verify(layout, identity)
@@ -128,10 +141,31 @@ def run(request: Request, source: Source, packer: Packer, *, act: bool) -> dict[
         **decided.as_result(),
         "kept": kept,
         "verification": facts.as_dict(),
-        "revision_bumped": bump > 0,
+        "revision": facts.revision + bump,
+        "cluster_id": cluster_id(request.initial_cluster.values(), request.token),
         "seconds": round(clock.monotonic() - started, 3),
-        "warnings": warnings,
+        "warnings": [WATCHES] * (facts.revision + bump <= request.above_revision),
     }
+
+
+def cluster_id(peer_urls: Iterable[str], token: str) -> str:
+    """Return the id, a decimal number, that a cluster made from this token and one peer URL for each member has (pure).
+
+    https://github.com/etcd-io/etcd/blob/main/server/etcdserver/api/membership/cluster.go, genID, and member.go beside it.
+    """
+    members = sorted(_first_64_bits((url + token).encode()) for url in peer_urls)
+    return str(int.from_bytes(_first_64_bits(b"".join(members)), "big"))
+
+
+def _first_64_bits(text: bytes) -> bytes:
+    return hashlib.new("sha1", text, usedforsecurity=False).digest()[:8]
+
+
+def untouched(data_dir: str) -> dict[str, Any]:
+    """Return the mark of a restore whose data no etcd was started on since; empty where there is none such."""
+    layout = Layout(data_dir)
+    mark = _read_mark(layout.mark)
+    return mark if mark.get("files") == fingerprint(layout.member) else {}
 
 
 def observe(layout: Layout, identity: str) -> Observed:
@@ -208,7 +242,12 @@ class _Restore:
         made = self.layout.partial
         _give_to_owner_of(self.request.data_dir, made)
         _sync_tree(made)
-        mark = {"identity": self.identity, "snapshot": facts.as_dict(), "files": fingerprint(made / "member")}
+        mark = {
+            "identity": self.identity,
+            "snapshot": facts.as_dict(),
+            "above_revision": self.request.above_revision,
+            "files": fingerprint(made / "member"),
+        }
         files.write_atomic(str(made / MARK), json.dumps(mark, indent=2, sort_keys=True) + "\n", mode=0o600)
         self._rename(made, self.layout.ready)
 
@@ -241,9 +280,10 @@ def fingerprint(directory: Path) -> str:
     """Return a hash of names, sizes and times of the files below: another one once etcd has started on them."""
     digest = hashlib.sha256()
     for path in sorted(directory.rglob("*")):
-        if path.is_file():
+        with suppress(FileNotFoundError):  # an etcd that runs removes files of its log
             found = path.stat()
-            digest.update(f"{path.relative_to(directory)} {found.st_size} {found.st_mtime_ns}\n".encode())
+            if stat.S_ISREG(found.st_mode):
+                digest.update(f"{path.relative_to(directory)} {found.st_size} {found.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
@@ -297,13 +337,16 @@ def _refuse_without_room(request: Request, facts: snapshot.Facts, decided: Plan)
         )
 
 
-def _bump(request: Request, runner: Runner, etcdutl: str) -> tuple[int, list[str]]:
-    """How much the revision can be raised, and what to say about it."""
+def _refuse_without_bump(request: Request, runner: Runner, etcdutl: str) -> None:
     if not request.bump_revision:
-        return 0, []
-    if "--bump-revision" in runner.run([etcdutl, "snapshot", "restore", "--help"]).stdout:
-        return request.bump_revision, []
-    return 0, ["this etcdutl cannot raise the revision: restart every client that watches, API servers first"]
+        return
+    if "--bump-revision" not in runner.run([etcdutl, "snapshot", "restore", "--help"]).stdout:
+        raise Refusal(
+            f"{etcdutl} cannot raise the revision, and clients that watch would miss events",
+            seen="it has no --bump-revision, so it is older than 3.6; nothing was touched",
+            fix="name a directory that has a newer one in bin_dir, or set bump_revision to 0 and restart every client",
+            rule="no_bump",
+        )
 
 
 def _verify(layout: Layout, identity: str) -> None:

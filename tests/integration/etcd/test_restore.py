@@ -62,9 +62,12 @@ def test_three_members_from_one_snapshot(
     cluster.put(b"/later", b"is lost")
     running = ansible_module.run("etcd_restore", options(taken, cluster))
     assert running["failed"] and running["rule"] == "etcd_runs", running
+    planned = ansible_module.run("etcd_restore", options(taken, cluster, state="planned"))
+    assert not planned["failed"] and not planned["changed"] and planned["plan"], planned
+    seen = int(cluster.gateway().status()["header"]["revision"]) + 5 * BUMP
     cluster.stop()
     for number in range(3):
-        wanted = options(taken, cluster, number)
+        wanted = options(taken, cluster, number, above_revision=seen)
         predicted = ansible_module.run("etcd_restore", wanted, check=True)
         assert predicted["changed"] and content(wanted["data_dir"]) == ["member"]
         restored = ansible_module.run("etcd_restore", wanted)
@@ -73,14 +76,29 @@ def test_three_members_from_one_snapshot(
         again = ansible_module.run("etcd_restore", wanted)
         assert not again["changed"] and not again["plan"], again
     cluster.start()
-    before = int(single.gateway().status()["header"]["revision"])
     assert {cluster.hash_of(number) for number in range(3)} == {cluster.hash_of(0)}
-    assert int(cluster.gateway().status()["header"]["revision"]) >= before + BUMP
+    status = cluster.gateway().status()
+    assert int(status["header"]["revision"]) == restored["revision"] == seen + BUMP
+    assert status["header"]["cluster_id"] == restored["cluster_id"]
     assert cluster.get(b"/later") is None
     assert cluster.get(b"/registry/configmaps/7") == single.get(b"/registry/configmaps/7")
     cluster.stop()
     started_since = ansible_module.run("etcd_restore", options(taken, cluster), check=True)
     assert started_since["changed"], "data that etcd has worked on is not the snapshot's any more"
+
+
+def test_refused_before_anything_is_stopped(taken: str, tmp_path: Path) -> None:
+    wanted = {**RESTORED, "snapshot": taken, "data_dir": str(tmp_path), "state": "planned"}
+    nowhere = ansible_module.run("etcd_restore", {**wanted, "bin_dir": str(tmp_path)})
+    assert nowhere["failed"] and "etcdutl of etcd is not on this node" in nowhere["msg"], nowhere
+    wanted["bin_dir"] = str(binaries()[-1].parent)
+    other = ansible_module.run("etcd_restore", {**wanted, "expect_sha256": "0" * 64})
+    assert other["rule"] == "another_snapshot"
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "etcdutl").write_text("#!/bin/sh\necho '--skip-hash-check'\n")
+    (old / "etcdutl").chmod(0o755)
+    assert ansible_module.run("etcd_restore", {**wanted, "bin_dir": str(old)})["rule"] == "no_bump"
 
 
 # Python tells an audit hook of whatever changes files or starts programs, before it happens.

@@ -36,3 +36,11 @@ def changed(**other: object) -> list[Status]:
 )
 def test_missing(members: list[Member], statuses: list[Status], why: str) -> None:
     assert missing(ALL, members, statuses) == why
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [("", ""), ("c", ""), ("e", "the cluster's id is c, wanted e: etcd runs on other data")],
+)
+def test_id_of_the_cluster(wanted: str, why: str) -> None:
+    assert missing(replace(ALL, cluster_id=wanted), MEMBERS, GOOD) == why

@@ -51,6 +51,30 @@ def test_command(request_: Request, facts: Facts, bump: int, there: list[str], a
     assert set(there) <= set(words) and not set(absent) & set(words)
 
 
+@pytest.mark.parametrize(
+    ("bump", "above", "revision", "restored"),
+    [
+        (0, 0, 7, 7),
+        (0, 90, 7, 7),
+        (10, 0, 7, 17),
+        (10, 5, 7, 17),
+        (10, 7, 7, 17),
+        (10, 90, 7, 100),  # restored before at 17, and written to since
+    ],
+)
+def test_revision_moves_past_the_snapshot_and_what_clients_have_seen(
+    bump: int, above: int, revision: int, restored: int
+) -> None:
+    assert revision + replace(REQUEST, bump_revision=bump, above_revision=above).bump(revision) == restored
+
+
+def test_id_of_the_cluster_is_of_token_and_peers() -> None:
+    urls = ["https://192.0.2.1:2380", "https://192.0.2.2:2380"]
+    known = restore.cluster_id(urls, "prod")
+    assert known == restore.cluster_id(reversed(urls), "prod")
+    assert known not in (restore.cluster_id(urls, "other"), restore.cluster_id(urls[:1], "prod"))
+
+
 def test_another_restore_has_another_identity() -> None:
     known = {
         REQUEST.identity("ab", 5), REQUEST.identity("ac", 5), REQUEST.identity("ab", 6),
