@@ -15,13 +15,20 @@ author: kubeops.cluster contributors (@kubeops)
 description:
   - An action that runs on the first healthy host of the group C(control_plane), and takes that host's files for right.
   - Brings C(cluster-info), which nodes that join trust, and C(extension-apiserver-authentication), which aggregated API
-    servers trust, to these files. Waits until the controller manager has done so with C(kube-root-ca.crt) in every
-    namespace, which pods trust.
+    servers trust, to these files where they lack what O(stage) asks for. Waits until the controller manager has done so
+    with C(kube-root-ca.crt) in every namespace, which pods trust.
   - During the rotation of a CA, lets Deployments, DaemonSets and StatefulSets replace their pods, once, by an
     annotation of the pod template; a program reads the file when it starts. Pods without a controller are named in a
     warning.
 extends_documentation_fragment: kubeops.cluster.attributes.reads
 options:
+  stage:
+    description:
+      - V(published) asks for the incoming CA, whatever else is published. V(withdrawn) asks for the CAs of the files
+        and no other.
+    type: str
+    choices: [published, withdrawn]
+    default: withdrawn
   restart_workloads:
     description:
       - Whose pods are replaced. V(system) means the namespace C(kube-system). With V(none), see yourself that
@@ -38,6 +45,7 @@ options:
 EXAMPLES = r"""
 - name: Pods trust both CAs
   kubeops.cluster.ca_publish:
+    stage: published
     restart_workloads: all
   run_once: true
 """
@@ -59,7 +67,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ca import publish
+from ..module_utils._ca import publish, report
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.plan import Plan
 from ..module_utils._kubeadm import api, credentials
@@ -69,6 +77,7 @@ def main() -> None:
     """Parse options and run."""
     module = AnsibleModule(
         argument_spec={
+            "stage": {"type": "str", "choices": [report.PUBLISHED, report.WITHDRAWN], "default": report.WITHDRAWN},
             "restart_workloads": {"type": "str", "choices": ["all", "system", "none"], "default": "all"},
             "timeout": {"type": "int", "default": 900},
         },
@@ -80,14 +89,15 @@ def main() -> None:
 def ensure(module: AnsibleModule) -> dict[str, Any]:
     """Publish, then restart: pods read what is published by then."""
     params = module.params
+    rule = publish.Rule(exact=params["stage"] == report.WITHDRAWN)
     with api.admin() as client:
         credentials.require_healthy(client)
-        steps = publish.plan(client, params["restart_workloads"])
+        steps = publish.plan(client, params["restart_workloads"], rule)
         due = [step for step in steps if step.action == "restart"]
         left = publish.unmanaged(client) if due else []
         warnings = [f"pods without a controller keep the CAs they started with: {', '.join(left)}"] if left else []
         if not module.check_mode:
-            publish.publish(client)
+            publish.publish(client, rule)
             publish.restart_workloads(client, due, params["timeout"])
     return Plan(tuple(steps), warnings=tuple(warnings)).as_result()
 

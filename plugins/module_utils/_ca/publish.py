@@ -13,6 +13,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .._core import clock, files
@@ -39,18 +40,36 @@ POLL_SECONDS = 1.0
 _DATA = re.compile(r"^(\s+certificate-authority-data:\s*).*$", re.MULTILINE)
 
 
-def plan(client: ApiClient, restart: str) -> list[Step]:
-    """Return what is published otherwise than this control plane's files say, and workloads that have not read it."""
+@dataclass(frozen=True)
+class Rule:
+    """What a place that publishes CAs has to hold.
+
+    exact: the CAs of the files and no other, as in the end. Otherwise the incoming one among others: nodes that have
+    dropped the old CA, and nodes that have not, agree in that alone.
+    """
+
+    exact: bool
+
+    def wanted(self, path: str) -> frozenset[str]:
+        """Fingerprints that have to be published for the CA of this file."""
+        waiting = "" if self.exact else files.read_text(f"{path[: -len('.crt')]}-next.crt")
+        return prints(waiting or files.read_text(path) or "")
+
+    def broken(self, published: frozenset[str], wanted: frozenset[str]) -> bool:
+        """Tell whether what is published will not do."""
+        return published != wanted if self.exact else not wanted <= published
+
+
+def plan(client: ApiClient, restart: str, rule: Rule) -> list[Step]:
+    """Return what is published otherwise than it has to be, and workloads that have not read it."""
     steps = []
-    wanted = prints(files.read_text(paths.CA_CERT) or "")
-    text = _cluster_info(client)
-    if text and prints(kubeconfig.certificate_authority(text)) != wanted:
+    if _stale_cluster_info(client, rule):
         steps.append(Step("publish", "ConfigMap kube-public/cluster-info", "nodes that join trust what it says"))
-    behind = _namespaces_behind(client, wanted)
+    behind = _namespaces_behind(client, rule)
     if behind:
         reason = f"pods trust what it says; behind in {len(behind)} namespaces"
         steps.append(Step("wait", f"ConfigMaps {ROOT_CA}", reason))
-    if _stale_client_cas(client):
+    if _stale_client_cas(client, rule):
         reason = "aggregated API servers trust what it says"
         steps.append(Step("publish", "ConfigMap kube-system/extension-apiserver-authentication", reason))
     mark = _mark()
@@ -58,16 +77,15 @@ def plan(client: ApiClient, restart: str) -> list[Step]:
     return [*steps, *(Step("restart", path, "its pods read the CAs when they started", {"mark": mark}) for path in due)]
 
 
-def publish(client: ApiClient) -> None:
+def publish(client: ApiClient, rule: Rule) -> None:
     """Bring the ConfigMaps to what the files say, and wait for those that the cluster itself writes."""
-    wanted = prints(files.read_text(paths.CA_CERT) or "")
-    text = _cluster_info(client)
-    if text and prints(kubeconfig.certificate_authority(text)) != wanted:
+    text = _stale_cluster_info(client, rule)
+    if text:
         encoded = base64.b64encode((files.read_text(paths.CA_CERT) or "").encode()).decode("ascii")
         client.patch(CLUSTER_INFO, {"data": {"kubeconfig": _DATA.sub(rf"\g<1>{encoded}", text)}}, MERGE_PATCH)
-    _wait(lambda: _namespaces_behind(client, wanted), f"{ROOT_CA} is behind in")
+    _wait(lambda: _namespaces_behind(client, rule), f"{ROOT_CA} is behind in")
     # Every API server adds its own CAs; none takes away what another one does not have any more.
-    _wait(lambda: _merged(client), "extension-apiserver-authentication is behind in")
+    _wait(lambda: _merged(client, rule), "extension-apiserver-authentication is behind in")
 
 
 def restart_workloads(client: ApiClient, steps: Sequence[Step], timeout: float) -> None:
@@ -145,29 +163,36 @@ def _mark() -> str:
     return _certificates(text)[0].fingerprint[:16] if text else ""
 
 
-def _cluster_info(client: ApiClient) -> str:
+def _stale_cluster_info(client: ApiClient, rule: Rule) -> str:
+    """Its text where that will not do, empty where it will, or where there is none."""
     found = client.get(CLUSTER_INFO)
-    return str((found or {}).get("data", {}).get("kubeconfig", ""))
+    text = str((found or {}).get("data", {}).get("kubeconfig", ""))
+    stale = text and rule.broken(prints(kubeconfig.certificate_authority(text)), rule.wanted(paths.CA_CERT))
+    return text if stale else ""
 
 
-def _namespaces_behind(client: ApiClient, wanted: frozenset[str]) -> list[str]:
+def _namespaces_behind(client: ApiClient, rule: Rule) -> list[str]:
+    wanted = rule.wanted(paths.CA_CERT)
     listed = client.get(f"/api/v1/configmaps?fieldSelector=metadata.name%3D{ROOT_CA}") or {}
     return [
         item["metadata"]["namespace"]
         for item in listed.get("items", [])
-        if prints(item.get("data", {}).get("ca.crt", "")) != wanted
+        if rule.broken(prints(item.get("data", {}).get("ca.crt", "")), wanted)
     ]
 
 
-def _stale_client_cas(client: ApiClient) -> dict[str, str]:
-    """What has to be written, by key: the CAs of the files and no other."""
+def _stale_client_cas(client: ApiClient, rule: Rule) -> dict[str, str]:
+    """What has to be written, by key: the CAs of the files."""
     data = (client.get(AUTHENTICATION) or {}).get("data", {})
-    texts = {key: files.read_text(path) or "" for key, path in CLIENT_CAS.items() if key in data}
-    return {key: text for key, text in texts.items() if prints(data[key]) != prints(text)}
+    return {
+        key: files.read_text(path) or ""
+        for key, path in CLIENT_CAS.items()
+        if key in data and rule.broken(prints(data[key]), rule.wanted(path))
+    }
 
 
-def _merged(client: ApiClient) -> list[str]:
-    stale = _stale_client_cas(client)
+def _merged(client: ApiClient, rule: Rule) -> list[str]:
+    stale = _stale_client_cas(client, rule)
     if stale:
         pems = {
             key: "".join(ssl.DER_cert_to_PEM_cert(one.der) for one in _certificates(text))

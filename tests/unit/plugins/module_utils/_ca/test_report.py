@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._ca import publish, report
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue
 
 PLANES = ("cp1", "cp2")
 
@@ -111,3 +114,33 @@ def test_two_incoming_cas_are_refused() -> None:
 )
 def test_a_rollout_is_over(spec: dict[str, Any], status: dict[str, Any], expected: bool) -> None:
     assert publish.rolled_out({"metadata": {"generation": 3}, "spec": spec, "status": status}) is expected
+
+
+OLD, NEW = "old", "new"
+
+
+@pytest.mark.parametrize(
+    ("exact", "published", "wanted", "broken"),
+    [
+        (False, {OLD}, {NEW}, True),
+        (False, {OLD, NEW}, {NEW}, False),
+        (False, {NEW}, {NEW}, False),
+        (False, set(), {NEW}, True),
+        (True, {OLD, NEW}, {NEW}, True),
+        (True, {NEW}, {NEW}, False),
+        (True, {NEW}, {OLD, NEW}, True),
+    ],
+)
+def test_what_may_be_published(exact: bool, published: set[str], wanted: set[str], broken: bool) -> None:
+    assert publish.Rule(exact).broken(frozenset(published), frozenset(wanted)) is broken
+
+
+def test_until_the_end_the_incoming_ca_is_what_counts(tmp_path: Path) -> None:
+    pems = [issue.make_ca(issue.make_key("ecdsa-p256"), "ca", datetime.now(timezone.utc), timedelta(1)) for _ in "ab"]
+    path = tmp_path / "ca.crt"
+    path.write_bytes(pems[0] + pems[1])
+    both, incoming = publish.prints((pems[0] + pems[1]).decode()), publish.prints(pems[1].decode())
+    assert publish.Rule(exact=False).wanted(str(path)) == both
+    (tmp_path / "ca-next.crt").write_bytes(pems[1])
+    assert publish.Rule(exact=False).wanted(str(path)) == incoming
+    assert publish.Rule(exact=True).wanted(str(path)) == both
