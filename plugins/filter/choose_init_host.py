@@ -12,7 +12,8 @@ version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
   - Looks at C(ansible_facts.kubeops_node.kubernetes) of the control planes.
-  - A cluster is initialised only where every control plane was observed and none belongs to one.
+  - A cluster is initialised only where every control plane was observed and none belongs to one, or where
+    C(kubeadm init) is known to have begun and not ended.
 positional: hostvars
 extends_documentation_fragment: kubeops.cluster.inventory.hosts
 options:

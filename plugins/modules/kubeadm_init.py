@@ -16,7 +16,8 @@ description:
   - Observes from several markers how far Kubernetes is on this node (absent, partial, complete), plans, and runs
     C(kubeadm init) only where there is no cluster yet.
   - A complete control plane is left alone; changed settings are the business of M(kubeops.cluster.kubeadm_reconfigure).
-  - Refuses when the endpoint already answers as some cluster's API.
+  - Refuses when another API server answers at the endpoint, and to reset a node whose etcd has other members, or does
+    not say whether it has.
   - In check mode C(kubeadm init --dry-run) tells what kubeadm itself would say on a bare node.
 extends_documentation_fragment:
   - kubeops.cluster.attributes.changes

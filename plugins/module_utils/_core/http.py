@@ -85,6 +85,16 @@ def request(
         raise KubeopsError(f"no answer from {url}", seen=f"{type(error).__name__}: {error}") from error
 
 
+def peer_certificate(host: str, port: int, timeout: float) -> bytes:
+    """Shake hands as a client without a certificate and return what the server shows, as DER; verifies nothing.
+
+    With TLS 1.3 the server's certificate is seen before it refuses a client that has none. Raises OSError.
+    """
+    context = tls_context(None, None, None, insecure=True)
+    with socket.create_connection((host, port), timeout) as plain, context.wrap_socket(plain) as tls:
+        return tls.getpeercert(binary_form=True) or b""
+
+
 @contextmanager
 def open_stream(
     url: str,

@@ -34,21 +34,24 @@ def choose(order: Sequence[str], observed: Mapping[str, Observed]) -> Choice:
 
     order is the group in inventory order; observed holds ``kubeops_node.kubernetes`` of the
     hosts that could be observed. A cluster is only made where every control plane was seen
-    to have none.
+    to have none, or goes on where kubeadm init is known to have stopped.
     """
     seen = {host: observed[host] for host in order if host in observed}
     complete = [host for host in seen if _is_control_plane(seen[host], state.COMPLETE)]
     if complete:
         return Choice(refusal=_different_clusters(complete, seen) or _none_healthy(complete, seen))
+    unobserved = [host for host in order if host not in seen]
     partial = [host for host in seen if seen[host]["state"] == state.PARTIAL]
     if partial:
-        return _choose_partial(partial, seen)
-    unobserved = [host for host in order if host not in seen]
+        return _choose_partial(partial, seen, unobserved)
     return Choice() if unobserved else Choice(init_host=order[0] if order else "")
 
 
-def _choose_partial(partial: Sequence[str], seen: Mapping[str, Observed]) -> Choice:
-    """Where an init stopped, init goes on; a stopped join means that the cluster is elsewhere."""
+def _choose_partial(partial: Sequence[str], seen: Mapping[str, Observed], unobserved: Sequence[str]) -> Choice:
+    """Where an init stopped, init goes on; otherwise the cluster may be where nobody looked.
+
+    A stopped join means that it is. What else is half there may be a broken member of it.
+    """
     began = [host for host in partial if seen[host]["markers"]["unfinished"] == "init"]
     joined = [host for host in partial if seen[host]["markers"]["unfinished"] == "join"]
     if len(began) == 1:
@@ -58,9 +61,7 @@ def _choose_partial(partial: Sequence[str], seen: Mapping[str, Observed]) -> Cho
             refusal="Two clusters were begun. Seen: kubeadm init did not end on "
             f"{', '.join(began)}. Fix: keep one, and reset the others with kubeops_on_partial=reset and --limit."
         )
-    if joined:
-        return Choice()
-    return Choice(init_host=partial[0])
+    return Choice() if joined or unobserved else Choice(init_host=partial[0])
 
 
 def _is_control_plane(kubernetes: Observed, wanted: str) -> bool:

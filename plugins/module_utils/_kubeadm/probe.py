@@ -115,10 +115,13 @@ def _api_ready(manifests: dict[str, static_pod.StaticPod]) -> bool | None:
 
 
 def _api_url(manifests: dict[str, static_pod.StaticPod], ready: bool | None, kubelet_conf: str) -> str:
-    """The node's own API server where it answers, else the one its kubelet uses."""
+    """The node's own API server where it answers, else the cluster's.
+
+    The kubelet of a control plane uses no other API server than its own, the administrator the endpoint.
+    """
     if ready:
         return static_pod.local_url(manifests["kube-apiserver"])
-    return kubeconfig.server(kubelet_conf)
+    return kubeconfig.server(files.read_text(paths.ADMIN_CONF) or "") or kubeconfig.server(kubelet_conf)
 
 
 def _cluster_markers(kubelet_conf: str, name: str, url: str) -> dict[str, bool | None]:

@@ -6,13 +6,19 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
-from .._core import http
+from .._core import files, http
 from .._core.errors import KubeopsError, Refusal
 from .._core.plan import Plan, Refused
-from . import credentials, plan, state
+from .._etcd.model import Member
+from . import credentials, paths, plan
+
+HTTPS_PORT = 443
+TIMEOUT_SECONDS = 2.0
 
 
 def refuse(refusals: Sequence[Refused]) -> None:
@@ -23,18 +29,19 @@ def refuse(refusals: Sequence[Refused]) -> None:
 
 def require_no_other_cluster(observed: Mapping[str, Any], planned: Plan, endpoint: str) -> None:
     """Raise Refusal when init would make a second cluster, or reset would break one."""
-    if observed["state"] == state.ABSENT and endpoint:
+    if endpoint:
         _require_silent(endpoint)
     if planned.steps[0].action == plan.RESET:
-        _require_alone()
+        require_alone(observed["markers"], _etcd_members())
 
 
 def _require_silent(endpoint: str) -> None:
+    """No API server but this node's own, from an init that stopped late, may answer."""
     try:
-        answer = http.request(f"https://{endpoint}/version", insecure=True, timeout=2.0)
+        answer = http.request(f"https://{endpoint}/version", insecure=True, timeout=TIMEOUT_SECONDS)
     except KubeopsError:
         return
-    if _is_api_server(answer):
+    if _is_api_server(answer) and not _is_own(endpoint):
         raise Refusal(
             "a Kubernetes API already answers at the endpoint, and this node is not part of it",
             seen=f"https://{endpoint}/version answered with HTTP {answer.status}",
@@ -51,15 +58,45 @@ def _is_api_server(answer: http.Response) -> bool:
     return isinstance(body, dict) and ("gitVersion" in body or body.get("kind") == "Status")
 
 
-def _require_alone() -> None:
+def _is_own(endpoint: str) -> bool:
+    """Tell whether the endpoint leads to this node: every API server has a certificate of its own."""
+    own = files.read_text(paths.API_SERVER_CERT)
+    address = urlsplit(f"https://{endpoint}")
+    try:
+        served = http.peer_certificate(address.hostname or "", address.port or HTTPS_PORT, TIMEOUT_SECONDS)
+        return own is not None and served == ssl.PEM_cert_to_DER_cert(own)
+    except (OSError, ValueError):
+        return False
+
+
+def _etcd_members() -> Sequence[Member] | None:
+    """Members that this node's etcd names; None where it does not answer."""
     etcd = credentials.local_etcd()
     if etcd is None:
-        return
+        return None
     try:
-        members = etcd.members()
+        return etcd.members()
     except KubeopsError:
+        return None
+
+
+def require_alone(markers: Mapping[str, Any], members: Sequence[Member] | None) -> None:
+    """Raise Refusal unless this node's etcd is known to have no other members (pure).
+
+    members is None where etcd is silent, as it has to be after a reset that stopped: that one had asked before.
+    """
+    if not markers["etcd_data"]:
         return
-    if len(members) > 1:
+    if members is None and markers["unfinished"] != plan.RESET:
+        raise Refusal(
+            "this node's etcd does not say whether it has other members: resetting it as a first control plane "
+            "could harm their cluster",
+            seen="etcd has data here and does not answer",
+            fix="let it start (container runtime and kubelet running, crictl logs), or go on with "
+            "kubeops_on_partial=resume; where it is known to be the only member, run kubeadm reset on this node",
+            rule="etcd_silent",
+        )
+    if members is not None and len(members) > 1:
         raise Refusal(
             "this node's etcd has other members: resetting it as a first control plane would harm their cluster",
             seen="etcd members: " + ", ".join(member.name or member.id for member in members),

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from .._core import http
 from . import load
 from .estate import Endpoint
 from .model import Certificate, Unreadable
@@ -34,12 +33,9 @@ class Served:
 
 
 def served(endpoint: Endpoint, timeout: float = TIMEOUT) -> Served:
-    """Shake hands as a client without a certificate and return what the server shows.
-
-    With TLS 1.3 the server's certificate is seen before it refuses a client that has none.
-    """
+    """Return the certificate that a server shows."""
     try:
-        der = _certificate_of(endpoint, timeout)
+        der = http.peer_certificate(endpoint.host, endpoint.port, timeout)
     except (OSError, ValueError) as error:
         return Served(endpoint, failure=f"{type(error).__name__}: {error}"[:200])
     try:
@@ -53,12 +49,3 @@ def all_served(endpoints: Iterable[Endpoint], timeout: float = TIMEOUT) -> Mappi
     wanted = list(dict.fromkeys(endpoints))
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
         return dict(zip(wanted, pool.map(lambda endpoint: served(endpoint, timeout), wanted)))
-
-
-def _certificate_of(endpoint: Endpoint, timeout: float) -> bytes:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    address = (endpoint.host, endpoint.port)
-    with socket.create_connection(address, timeout) as plain, context.wrap_socket(plain) as tls:
-        return tls.getpeercert(binary_form=True) or b""

@@ -58,6 +58,13 @@ DONE = node("complete")
             id="a join stopped: the cluster is elsewhere",
         ),
         pytest.param({"cp1": node("partial"), "cp2": BARE, "cp3": BARE}, "cp1", "", id="someone else's leftovers"),
+        pytest.param({"cp2": node("partial")}, "", "", id="--limit to a broken member: never init"),
+        pytest.param({"cp1": BARE, "cp2": node("partial")}, "", "", id="half there, and the third not observed"),
+        pytest.param({"cp2": node("partial", unfinished="reset")}, "", "", id="--limit to a stopped reset"),
+        pytest.param({"cp2": node("partial", unfinished="join")}, "", "", id="--limit to a stopped join"),
+        pytest.param(
+            {"cp2": node("partial", unfinished="init")}, "cp2", "", id="--limit to where init stopped: it goes on"
+        ),
     ],
 )
 def test_choose(observed: dict[str, Any], init_host: str, refusal: str) -> None:
