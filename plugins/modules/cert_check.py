@@ -16,7 +16,7 @@ description:
   - Finds what belongs to the node by its static pods and its kubelet, namely kubeadm's certificates and kubeconfigs,
     the kubelet's client and serving certificates, those of etcd, the front proxy and the service accounts' key pair.
   - For each it says how long it is valid, whether its key, its CA, its usages and its names are right, who can read it,
-    and whether the certificate served is the one on disk.
+    and whether the certificate served is the one on disk. Of a chain or a bundle every certificate counts.
   - Needs no API server and works when everything has expired. What cannot be read is a finding.
 requirements:
   - The Python library C(cryptography) on the node, 36 or newer.
@@ -32,6 +32,14 @@ options:
     description: The same for V(critical).
     type: str
     default: 7d,3%
+  groups:
+    description:
+      - What the host is by the inventory, of V(control_plane), V(workers) and V(etcd). What belongs to that and is not
+        there is a finding. Empty judges what the host itself shows to run.
+    type: list
+    elements: str
+    choices: [control_plane, workers, etcd]
+    default: []
   paths:
     description:
       - Further files, globs and directories. A directory is searched for C(.crt), C(.cer), C(.pem), C(.conf) and
@@ -130,7 +138,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._core import clock
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import KubeopsError
-from ..module_utils._x509 import check, load, policy
+from ..module_utils._x509 import check, load, observe, policy
 
 
 def main() -> None:
@@ -138,6 +146,7 @@ def main() -> None:
     spec = {
         "warning": {"type": "str", "default": "30d,10%"},
         "critical": {"type": "str", "default": "7d,3%"},
+        "groups": {"type": "list", "elements": "str", "choices": list(observe.GROUPS), "default": []},
         "paths": {"type": "list", "elements": "str", "default": []},
         "endpoints": {"type": "list", "elements": "str", "default": []},
         "api_server_names": {"type": "list", "elements": "str", "default": []},

@@ -23,6 +23,11 @@ def running(name: str) -> list[int]:
     return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _comm(entry) == name[:COMM_LENGTH]]
 
 
+def arguments(pid: int) -> list[str]:
+    """Command line of a process; empty where it ended meanwhile."""
+    return [word for word in _read(Path("/proc", str(pid), "cmdline")).split("\0") if word]
+
+
 def started(names: Sequence[str]) -> dict[str, float]:
     """Return when the newest process of each program began, seconds since the epoch; those that run."""
     boot = clock.now().timestamp() - time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -21,7 +21,7 @@ from .served import Served, all_served
 def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Return certificates, verdict, counts, clock_offset and warnings; options are those of cert_check."""
     warning, critical = (policy.threshold(options[name], name) for name in ("warning", "critical"))
-    layout = observe.layout()
+    layout = observe.layout(groups=options["groups"])
     entries = estate(layout, options["api_server_names"])
     found = observe.observe([*entries, *observe.extra_entries(options["paths"], entries)])
     found += observe.missing_manifests(layout)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .._kubeadm.static_pod import StaticPod
@@ -139,6 +139,7 @@ class Layout:
         kubernetes: kubeadm's directory.
         missing: components of this control plane whose manifest is not there; what kubeadm would
             write into it stands in its place.
+        etcd_lacking: this host shall run etcd, and nothing here runs it.
         endpoint_hosts: hosts by which this node's own kubeconfigs reach the API.
     """
 
@@ -149,6 +150,7 @@ class Layout:
     etcd: EtcdSettings | None = None
     kubelet: Kubelet | None = None
     missing: tuple[str, ...] = ()
+    etcd_lacking: bool = False
     endpoint_hosts: tuple[str, ...] = ()
     dns_domain: str = "cluster.local"
 
@@ -167,6 +169,7 @@ def estate(layout: Layout, extra_names: Sequence[str] = ()) -> tuple[Entry, ...]
         entries += _api_server(layout, layout.api_server, extra_names)
         entries += _etcd_client(layout, layout.api_server)
         entries += _kubeconfigs(layout)
+    entries += [_serving(name, pod, endpoint) for name, pod, endpoint in _servers(layout) if _given(pod)]
     if layout.etcd is not None:
         entries += _etcd(layout, layout.etcd)
     if layout.kubelet is not None:
@@ -204,15 +207,34 @@ def kubeadm_etcd(kubernetes: str) -> EtcdSettings:
 
 def served_without_file(layout: Layout) -> tuple[Endpoint, ...]:
     """Return where a component serves a certificate that it made in memory."""
-    found = []
+    return tuple(endpoint for _name, pod, endpoint in _servers(layout) if not _given(pod) and endpoint.port)
+
+
+def _servers(layout: Layout) -> Iterator[tuple[str, StaticPod, Endpoint]]:
+    """The controller manager and the scheduler, and where they serve."""
     for name, pod, port in (
         (CONTROLLER_MANAGER, layout.controller_manager, "10257"),
         (SCHEDULER, layout.scheduler, "10259"),
     ):
-        if pod is not None and not pod.argument("tls-cert-file"):
+        if pod is not None:
             host = _reachable(pod.argument("bind-address", "127.0.0.1"))
-            found.append(Endpoint(host, _port(pod.argument("secure-port", port)), name))
-    return tuple(endpoint for endpoint in found if endpoint.port)
+            yield name, pod, Endpoint(host, _port(pod.argument("secure-port", port)), name)
+
+
+def _given(pod: StaticPod) -> str:
+    """The serving certificate that the operator gave; empty where the component makes one in memory."""
+    return pod.argument("tls-cert-file")
+
+
+def _serving(name: str, pod: StaticPod, endpoint: Endpoint) -> Entry:
+    return Entry(
+        f"{name}-server",
+        _given(pod),
+        key_path=pod.argument("tls-private-key-file"),
+        use=SERVER,
+        readers=(name,),
+        endpoints=(endpoint,) if endpoint.port else (),
+    )
 
 
 def api_server_names(layout: Layout, extra_names: Sequence[str] = ()) -> tuple[str, ...]:

@@ -16,7 +16,9 @@ from typing import Any
 from .._core import simple_yaml
 from .model import ClusterAccess, Kubeconfig, Unreadable, User
 
-OTHER_WAYS = ("token", "tokenFile", "exec", "auth-provider", "username")
+# Of these the first keep their secret in the kubeconfig itself.
+SECRET_WAYS = ("token", "auth-provider", "username")
+OTHER_WAYS = (*SECRET_WAYS, "tokenFile", "exec")
 
 
 def parse(data: bytes) -> Kubeconfig:

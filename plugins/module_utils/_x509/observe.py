@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Mapping, Sequence
+import re
+import socket
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .._core import simple_yaml
+from .._core import processes, simple_yaml
 from .._kubeadm import static_pod
 from .._kubeadm.static_pod import StaticPod
 from . import estate, etcd_unit, kubeconfig, load
@@ -22,6 +24,9 @@ from .read import read
 
 KUBERNETES = "/etc/kubernetes"
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
+KUBELET_CLIENT = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+# Where a kubelet that does not run would get its flags from: kubeadm's file, then the packages' own.
+KUBELET_FLAGS = ("/var/lib/kubelet/kubeadm-flags.env", "/etc/default/kubelet", "/etc/sysconfig/kubelet")
 SUFFIXES = (".crt", ".cer", ".pem", ".conf", ".kubeconfig")
 MAX_FILES = 50_000
 COMPONENTS = (estate.API_SERVER, estate.CONTROLLER_MANAGER, estate.SCHEDULER)
@@ -29,6 +34,10 @@ COMPONENTS = (estate.API_SERVER, estate.CONTROLLER_MANAGER, estate.SCHEDULER)
 CONTROL_PLANE_FILES = ("controller-manager.conf", "scheduler.conf", "pki/apiserver.crt")
 ETCD_FILE = "pki/etcd/server.crt"
 NODE_USER = "system:node:"
+# What a host may be by the inventory.
+CONTROL_PLANE, WORKERS, ETCD = GROUPS = ("control_plane", "workers", "etcd")
+
+_NAME_FLAG = re.compile(r"--hostname-override[=\s]+[\"']?(?P<name>[^\s\"']+)")
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class Found:
         certificates: the leaf first; empty with a problem.
         key: the private key's public part, None where there is none.
         authority: what a kubeconfig trusts.
+        other: how a kubeconfig without any client certificate authenticates (token, exec, ...); empty where not at all.
         problems: (id, text) of everything that could not be read.
     """
 
@@ -50,6 +60,7 @@ class Found:
     key_file: File | None = None
     public: Key | None = None
     authority: tuple[Certificate, ...] = ()
+    other: str = ""
     problems: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -57,14 +68,16 @@ class Found:
         return self.certificates[0] if self.certificates else None
 
 
-def layout(kubernetes: str = KUBERNETES) -> Layout:
+def layout(kubernetes: str = KUBERNETES, groups: Collection[str] = ()) -> Layout:
     """What the node runs, by the static pods, the kubelet's files and the unit of an etcd of its own.
 
     Where a control plane lacks a manifest, its certificates are looked for where kubeadm puts them.
+    groups: what the host is by the inventory, some of GROUPS: that is then looked for, whatever the host shows.
     """
     pods = {name: _pod(f"{kubernetes}/manifests/{name}.yaml") for name in COMPONENTS}
     etcd, unit = _pod(f"{kubernetes}/manifests/etcd.yaml"), etcd_unit.find()
-    expected = _expected(kubernetes, pods, bool(unit))
+    shall_be = CONTROL_PLANE in groups or any(Path(kubernetes, name).exists() for name in CONTROL_PLANE_FILES)
+    expected = _expected(kubernetes, pods, bool(unit)) if shall_be or any(pods.values()) else ()
     settings = EtcdSettings({name: values[-1] for name, values in etcd.arguments.items()}) if etcd else unit
     missing = tuple(name for name in expected if {**pods, "etcd": settings}[name] is None)
     default = estate.kubeadm_api_server(kubernetes, local_etcd="etcd" in expected)
@@ -74,15 +87,23 @@ def layout(kubernetes: str = KUBERNETES) -> Layout:
         controller_manager=pods[estate.CONTROLLER_MANAGER],
         scheduler=pods[estate.SCHEDULER],
         etcd=estate.kubeadm_etcd(kubernetes) if "etcd" in missing else settings,
-        kubelet=_kubelet(kubernetes),
+        kubelet=_kubelet(kubernetes) if _has_kubelet(kubernetes, groups) else None,
         missing=missing,
+        etcd_lacking=ETCD in groups and settings is None,
         endpoint_hosts=_endpoint_hosts(kubernetes),
     )
 
 
 def missing_manifests(layout: Layout) -> list[Found]:
-    """A finding for each manifest that a control plane should have."""
-    return [_missing_manifest(f"{layout.kubernetes}/manifests/{name}.yaml", name) for name in layout.missing]
+    """A finding for each manifest that a control plane should have, and for the unit of an etcd of its own."""
+    found = [_missing_manifest(f"{layout.kubernetes}/manifests/{name}.yaml", name) for name in layout.missing]
+    return [*found, _missing_unit()] if layout.etcd_lacking else found
+
+
+def _missing_unit() -> Found:
+    path = f"{etcd_unit.DIRECTORIES[0]}/etcd.service"
+    problem = ("unit_missing", "this host is in the group etcd, and no unit here runs etcd")
+    return Found(Entry("etcd.service", path, form=MANIFEST), File(path, problem="missing"), problems=(problem,))
 
 
 def _missing_manifest(path: str, component: str) -> Found:
@@ -92,9 +113,7 @@ def _missing_manifest(path: str, component: str) -> Found:
 
 
 def _expected(kubernetes: str, pods: Mapping[str, StaticPod | None], own_etcd: bool) -> tuple[str, ...]:
-    """Components that have to have a manifest here: none where this is no control plane of kubeadm."""
-    if not any(pods.values()) and not any(Path(kubernetes, name).exists() for name in CONTROL_PLANE_FILES):
-        return ()
+    """Components that have to have a manifest on this control plane."""
     api_server = pods[estate.API_SERVER]
     stacked = static_pod.uses_local_etcd(api_server) if api_server else Path(kubernetes, ETCD_FILE).exists()
     return (*COMPONENTS, "etcd") if stacked and not own_etcd else COMPONENTS
@@ -168,6 +187,10 @@ def _add_key(found: Found, data: bytes) -> Found:
 def _kubeconfig(entry: Entry, file: File) -> list[Found]:
     config = kubeconfig.parse(file.data)
     users = [user for user in config.users.values() if user.certificate or user.certificate_file]
+    if not users:
+        # A way that keeps its secret in this file goes first.
+        ways = sorted((user.other for user in config.users.values()), key=kubeconfig.SECRET_WAYS.__contains__)
+        return [Found(entry, file, other=ways[-1] if ways else "")]
     found = []
     for position, user in enumerate(users):
         named = entry if position == 0 else replace(entry, name=f"{entry.name}#{user.name}")
@@ -218,9 +241,13 @@ def _pod(path: str) -> StaticPod | None:
     return None if file.problem else static_pod.parse(file.data.decode("utf-8", "replace"))
 
 
-def _kubelet(kubernetes: str) -> Kubelet | None:
-    if read(f"{kubernetes}/kubelet.conf").problem == "missing":
-        return None
+def _has_kubelet(kubernetes: str, groups: Collection[str]) -> bool:
+    """Whether one belongs here: by the inventory, or by any of its files."""
+    known = (f"{kubernetes}/kubelet.conf", KUBELET_CONFIG, KUBELET_CLIENT)
+    return bool({CONTROL_PLANE, WORKERS}.intersection(groups)) or any(os.path.lexists(path) for path in known)
+
+
+def _kubelet(kubernetes: str) -> Kubelet:
     text = read(KUBELET_CONFIG).data.decode("utf-8", "replace")
     try:
         config = simple_yaml.parse(text)
@@ -231,7 +258,7 @@ def _kubelet(kubernetes: str) -> Kubelet | None:
     authentication = values.get("authentication")
     x509 = authentication.get("x509") if isinstance(authentication, dict) else None
     return Kubelet(
-        node_name=node_name(),
+        node_name=kubelet_name(),
         address=str(values.get("address") or ""),
         port=int(port) if port.isdecimal() else 10250,
         cert_file=str(values.get("tlsCertFile") or ""),
@@ -241,10 +268,27 @@ def _kubelet(kubernetes: str) -> Kubelet | None:
     )
 
 
+def kubelet_name() -> str:
+    """Return the Node's name as the kubelet itself makes it, whatever its certificate says: its flag, else the host's.
+
+    https://kubernetes.io/docs/reference/command-line-tools-reference/kubelet/ (--hostname-override)
+    """
+    running = [" ".join(processes.arguments(pid)) for pid in processes.running(estate.KUBELET)]
+    texts = running or [read(path).data.decode("utf-8", "replace") for path in KUBELET_FLAGS]
+    return hostname_override("\n".join(texts)) or socket.gethostname().strip().lower()
+
+
+def hostname_override(text: str) -> str:
+    """The last --hostname-override of a command line or of files of flags; empty where there is none."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    found = _NAME_FLAG.findall("\n".join(lines))
+    return str(found[-1]).lower() if found else ""
+
+
 def node_name() -> str:
     """Return the Node's name by the kubelet's client certificate; empty where that says none."""
     try:
-        certificate = load.certificates(read("/var/lib/kubelet/pki/kubelet-client-current.pem").data)[0]
+        certificate = load.certificates(read(KUBELET_CLIENT).data)[0]
     except Unreadable:
         return ""
     name = certificate.common_name

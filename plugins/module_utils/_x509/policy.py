@@ -8,13 +8,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from .._core.errors import KubeopsError
 from . import duration
 from .estate import CA, CLIENT, KEY_PAIR, KUBECONFIG, KUBELET, PEER, SERVER, Endpoint
+from .kubeconfig import SECRET_WAYS
 from .load import signed_by
 from .model import CLIENT_AUTH, SERVER_AUTH, Certificate, File
 from .observe import Found
@@ -22,7 +23,10 @@ from .served import Served
 
 OK, WARNING, CRITICAL, EXPIRED, BROKEN = LEVELS = ("ok", "warning", "critical", "expired", "broken")
 
-FIXES = {"manifest_missing": "put the manifest back, or write it with kubeadm init phase control-plane or etcd"}
+FIXES = {
+    "manifest_missing": "put the manifest back, or write it with kubeadm init phase control-plane or etcd",
+    "unit_missing": "run create_cluster, or take the host out of the group",
+}
 # A kubelet that joins writes its own kubeconfig, some time after it began.
 BOOTSTRAP_SECONDS = 600.0
 
@@ -121,16 +125,49 @@ def _reasons(found: Found, standard: Standard) -> Iterator[Reason]:
     yield from _permissions(found)
     yield from _restart(found, standard)
     yield from _key(found)
+    yield from _credentials(found)
     if found.leaf is not None:
         yield from expiry(found.leaf, standard)
+        yield from _rest(found, found.leaf, standard)
         yield from _use(found, found.leaf)
         yield from _names(found, found.leaf)
         yield from _chain(found, found.leaf, standard)
         yield from _serving(found, found.leaf, standard)
 
 
+def _rest(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reason]:
+    """The other certificates of the file. What a bundle of CAs still holds of an old one breaks nothing."""
+    total = len(found.certificates)
+    for number, other in enumerate(found.certificates[1:], 2):
+        for reason in expiry(other, standard):
+            text = f"certificate {number} of {total} in the file, {other.subject}: {reason.message}"
+            level = WARNING if leaf.is_ca else reason.level
+            fix = "take it out of the file" if leaf.is_ca else reason.fix
+            yield replace(reason, level=level, message=text, fix=fix)
+
+
+def _credentials(found: Found) -> Iterator[Reason]:
+    """A component's kubeconfig without any client certificate."""
+    if found.entry.form != KUBECONFIG or found.entry.use != CLIENT or found.certificates or found.problems:
+        return
+    if not found.other:
+        text = "none of its users has a client certificate or other credentials"
+        yield Reason("no_credentials", BROKEN, text, "restore it from a backup, or issue it anew")
+    elif found.entry.required:
+        text = f"it authenticates by {found.other}, of which nothing here tells when it ends"
+        yield Reason("other_credentials", WARNING, text, "see to it that this is wanted")
+
+
+def _is_secret(found: Found) -> bool:
+    """Whether the file itself may hold a private key or a token."""
+    if found.entry.form != KUBECONFIG:
+        return found.key is not None
+    without_secret = not found.certificates and not found.problems and found.other not in SECRET_WAYS
+    return not without_secret
+
+
 def _permissions(found: Found) -> Iterator[Reason]:
-    secret = found.key_file or (found.file if found.key or found.entry.form == KUBECONFIG else None)
+    secret = found.key_file or (found.file if _is_secret(found) else None)
     for file in dict.fromkeys(filter(None, (found.file, found.key_file))):
         if file.problem:
             continue

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.static_pod import StaticPod
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import estate, observe
 
 ARGUMENTS = {
@@ -68,6 +69,73 @@ def test_external_etcd_needs_no_manifest_here(tmp_path: Path) -> None:
     manifest = tmp_path / "manifests" / "kube-apiserver.yaml"
     manifest.write_text(manifest.read_text().replace("127.0.0.1", "192.0.2.9"))
     assert observe.layout(top).missing == ()
+
+
+@pytest.mark.parametrize(
+    ("groups", "found", "missing"),
+    [
+        ((), [], []),
+        (("workers",), ["kubelet.conf", "kubelet-client"], []),
+        (("etcd",), [], ["etcd.service"]),
+        (
+            ("control_plane",),
+            ["apiserver", "kubelet.conf"],
+            ["kube-apiserver.yaml", "kube-controller-manager.yaml", "kube-scheduler.yaml"],
+        ),
+    ],
+    ids=["no host of ours", "a worker", "a host of etcd", "a control plane"],
+)
+def test_what_a_host_shall_be_is_looked_for_where_nothing_is(
+    tmp_path: Path, groups: tuple[str, ...], found: list[str], missing: list[str]
+) -> None:
+    layout = observe.layout(str(tmp_path), groups)
+    rows = {each.entry.name: each for each in observe.observe(estate.estate(layout))}
+    assert {name: rows[name].problems[0][0] for name in found} == dict.fromkeys(found, "missing")
+    assert bool(rows) == bool(found)
+    assert [each.entry.name for each in observe.missing_manifests(layout)] == missing
+
+
+def test_the_certificate_given_to_a_controller_manager_is_its_own_entry() -> None:
+    pod = StaticPod(arguments={"tls-cert-file": ["/s.crt"], "tls-private-key-file": ["/s.key"], "secure-port": ["1"]})
+    layout = estate.Layout(controller_manager=pod, scheduler=StaticPod())
+    entries = {entry.name: entry for entry in estate.estate(layout)}
+    assert list(entries) == ["kube-controller-manager-server"]
+    entry = entries["kube-controller-manager-server"]
+    assert (entry.path, entry.key_path, list(map(str, entry.endpoints))) == ("/s.crt", "/s.key", ["127.0.0.1:1"])
+    assert list(map(str, estate.served_without_file(layout))) == ["127.0.0.1:10259"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("/usr/bin/kubelet --config=/c --hostname-override=Node-1 --v=2", "node-1"),
+        ("/usr/bin/kubelet --hostname-override node-1", "node-1"),
+        ('KUBELET_KUBEADM_ARGS="--hostname-override=a"\nKUBELET_EXTRA_ARGS=--hostname-override=b\n', "b"),
+        ("# --hostname-override=a\nKUBELET_EXTRA_ARGS=\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_name_that_a_kubelet_is_told(text: str, name: str) -> None:
+    assert observe.hostname_override(text) == name
+
+
+def test_the_kubelets_name_is_not_taken_from_its_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observe.socket, "gethostname", lambda: "Node-7")
+    kubelet = observe.layout("/none", ("workers",)).kubelet
+    assert kubelet is not None
+    wanted = {entry.name: entry.wanted_user for entry in estate.estate(estate.Layout(kubelet=kubelet))}
+    assert wanted["kubelet-client"] == "system:node:node-7"
+
+
+@pytest.mark.parametrize(
+    ("user", "other"),
+    [("token: abc", "token"), ("exec: {}", ""), ("username: me", "username"), ("tokenFile: /t", "tokenFile")],
+)
+def test_a_kubeconfig_without_a_certificate_is_still_an_entry(tmp_path: Path, user: str, other: str) -> None:
+    path = tmp_path / "scheduler.conf"
+    path.write_text(f"clusters: []\nusers:\n- name: a\n  user:\n    {user}\n")
+    (found,) = observe.observe([estate.Entry("scheduler.conf", str(path), form=estate.KUBECONFIG, use=estate.CLIENT)])
+    assert (found.certificates, found.other, found.problems) == ((), other, ())
 
 
 def test_a_worker_has_no_control_plane(tmp_path: Path) -> None:

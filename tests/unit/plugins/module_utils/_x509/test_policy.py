@@ -88,6 +88,48 @@ def test_a_defect_has_its_own_reason(change: dict[str, object], reason: tuple[st
     assert ids(replace(SOUND, **change)) == [reason]  # type: ignore[arg-type]
 
 
+def bundle(first: Certificate, second_days: int, of_cas: bool = False) -> Found:
+    second = load.certificates(authority(second_days)[1])[0]
+    bare = replace(ENTRY, wanted_names=(), endpoints=(), authority="")
+    found = replace(SOUND, entry=bare, certificates=(first, second))
+    return replace(found, entry=replace(bare, use="ca"), key=None, key_file=None) if of_cas else found
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (bundle(CERTIFICATE, 300), None),
+        (bundle(CERTIFICATE, 20), ("expires_soon", "warning")),
+        (bundle(CERTIFICATE, 1), ("expired", "expired")),
+        (bundle(CA[0], 1, of_cas=True), ("expired", "warning")),
+    ],
+    ids=["sound", "an intermediate that ends", "an ended intermediate", "an old CA in a bundle"],
+)
+def test_every_certificate_of_a_file_counts(found: Found, reason: tuple[str, str] | None) -> None:
+    by = replace(standard(), now=NOW + timedelta(days=18, hours=12))
+    seen = policy.judge(found, by)
+    assert [(each.id, each.level) for each in seen] == ([reason] if reason else [])
+    assert all("certificate 2 of 2 in the file, CN=kubernetes" in each.message for each in seen)
+
+
+@pytest.mark.parametrize(
+    ("other", "required", "mode", "reasons"),
+    [
+        ("", True, 0o600, [("no_credentials", "broken")]),
+        ("", False, 0o600, [("no_credentials", "broken")]),
+        ("token", True, 0o600, [("other_credentials", "warning")]),
+        ("exec", False, 0o644, []),
+        ("token", False, 0o644, [("world_readable", "critical")]),
+    ],
+    ids=["a component's with nothing", "an admin's with nothing", "a component's token", "a plugin", "open token"],
+)
+def test_a_kubeconfig_without_a_client_certificate(
+    other: str, required: bool, mode: int, reasons: list[tuple[str, str]]
+) -> None:
+    entry = Entry("scheduler.conf", "/c", form="kubeconfig", use="client", authority="ca", required=required)
+    assert ids(Found(entry, File("/c", "/c", mode=mode), other=other)) == reasons
+
+
 @pytest.mark.parametrize(
     ("days", "level"),
     [(300, None), (336, "warning"), (359, "critical"), (366, "expired"), (-10, "broken")],
