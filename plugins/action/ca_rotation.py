@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ..module_utils._ca.model import CLUSTER, MADE, NAMES, PLACES, Place
+from ..module_utils._ca.model import NAMES, OBSERVED, Place, fetched
 from ..plugin_utils.control_plane import GROUP, ControlPlanes
 
 MODULE = "kubeops.cluster.ca_rotation"
@@ -44,13 +44,13 @@ class ActionModule(ActionBase):
         if holder not in variables["hostvars"]:
             return f"holder {holder!r} is no host of the inventory. Fix: name a control plane."
         control_plane = here in variables["groups"].get(GROUP, [])
-        if control_plane and arguments.get("stage") != MADE:
-            return {}  # it has its own since then
-        names = arguments.get("authorities", NAMES) if control_plane else [CLUSTER]
+        stage = str(arguments.get("stage") or OBSERVED)
+        needed = fetched(stage, arguments.get("authorities", NAMES), control_plane=control_plane)
         planes = ControlPlanes(self, variables)
-        found = {place.name: _pair(planes, holder, place, control_plane) for place in PLACES if place.name in names}
+        found = {place.name: _pair(planes, holder, place, control_plane) for place in needed}
         lacking = [name for name, pair in found.items() if not all(pair.values())]
-        if control_plane and lacking:  # it would make CAs of its own
+        # Without them a control plane would make CAs of its own, and a worker would be left behind.
+        if lacking and stage != OBSERVED:
             return (
                 f"{holder} did not hand out the incoming CAs {', '.join(lacking)}. Fix: bring it back, then run again."
             )

@@ -143,7 +143,7 @@ def main() -> None:
     """Parse options and run."""
     module = AnsibleModule(
         argument_spec={
-            "stage": {"type": "str", "choices": ["observed", *model.STAGES], "default": "observed"},
+            "stage": {"type": "str", "choices": [model.OBSERVED, *model.STAGES], "default": model.OBSERVED},
             "authorities": {
                 "type": "list",
                 "elements": "str",
@@ -193,7 +193,7 @@ def _observe(module: AnsibleModule) -> model.Node:
 def _go(module: AnsibleModule, valid_for: Any) -> Plan:
     """Reach a stage after the first."""
     stage = module.params["stage"]
-    if stage == "observed":
+    if stage == model.OBSERVED:
         return Plan()
     planned = plan.plan(stage, _observe(module))
     safety.refuse(planned.refusals)

@@ -8,7 +8,7 @@ https://kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates/
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .._core.errors import Refusal
@@ -18,6 +18,7 @@ from .._x509.model import Certificate
 CLUSTER, ETCD, FRONT_PROXY = "ca", "etcd-ca", "front-proxy-ca"
 NAMES = (CLUSTER, ETCD, FRONT_PROXY)
 
+OBSERVED = "observed"  # no stage: only looked at
 # In this order. A node that is past a stage is left alone by it.
 NOTHING, MADE, TRUSTED, SIGNED, MOVED, DROPPED, FINISHED = (
     "nothing",
@@ -139,6 +140,17 @@ class Node:
         active = {one.name for one in self.authorities.values() if one.incoming is not None}
         due = [leaf.name for leaf in self.leaves if not leaf.moved and leaf.authority in active]
         return [name for name in due if stage == MOVED or name not in KUBELET_LEAVES]
+
+
+def fetched(stage: str, authorities: Collection[str], *, control_plane: bool) -> list[Place]:
+    """Return the incoming CAs that a node needs from their holder at this stage.
+
+    A control plane makes or gets its own when they are made, keys included; a worker has the cluster's, and keeps no
+    copy of what comes.
+    """
+    if control_plane and stage != MADE:
+        return []
+    return [place for place in PLACES if place.name in authorities and (control_plane or place.name == CLUSTER)]
 
 
 def require_one(authority: Authority) -> None:

@@ -23,6 +23,7 @@ WORDS = {
     model.FINISHED: "what only the rotation needed is removed",
 }
 ORDER = tuple(WORDS)
+_LEVELS = (model.NOTHING, *model.STAGES)
 ON_CONTROL_PLANES = (model.MADE, model.SIGNED, model.FINISHED)
 
 
@@ -78,13 +79,12 @@ def _progress(stage: str, results: Mapping[str, Mapping[str, Any]], control_plan
 
 
 def _done(stage: str, result: Mapping[str, Any]) -> bool:
-    levels = (model.NOTHING, *model.STAGES)
-    reached = [levels.index(one["reached"]) for one in result.get("authorities", [])]
+    reached = [_LEVELS.index(one["reached"]) for one in result.get("authorities", [])]
     if not reached or stage == model.FINISHED:
         return not reached
     wanted = model.SIGNED if stage == model.MOVED else stage
     behind = [name for name in result.get("behind", []) if stage == model.MOVED or name not in model.KUBELET_LEAVES]
-    return min(reached) >= levels.index(wanted) and not (stage in (model.SIGNED, model.MOVED) and behind)
+    return min(reached) >= _LEVELS.index(wanted) and not (stage in (model.SIGNED, model.MOVED) and behind)
 
 
 def _refusals(
@@ -92,8 +92,9 @@ def _refusals(
 ) -> list[str]:
     """A node that is not taken along would be cut off when the old CA is dropped."""
     known = {result.get("node_name") for result in results.values()}
+    away = _behind(results)
     unknown = [str(node["name"]) for node in nodes if node["name"] not in known]
-    down = [str(node["name"]) for node in nodes if not node["ready"]]
+    down = [str(node["name"]) for node in nodes if not node["ready"] and node["name"] not in away]
     found = []
     for name in model.NAMES:
         found += _two_incoming(name, results)
@@ -104,6 +105,19 @@ def _refusals(
     if down:
         found.append(f"Nodes are not Ready: {', '.join(down)}. Fix: repair or remove them first.")
     return found
+
+
+def _behind(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Nodes that others are ahead of: the rotation itself may have cut them off, and going on brings them back."""
+    rotated = [result for result in results.values() if result.get("authorities")]
+    furthest = max((_lowest(result) for result in rotated), default=0)
+    signs = _LEVELS.index(model.SIGNED) <= furthest
+    late = [result for result in rotated if _lowest(result) < furthest or (signs and result.get("behind"))]
+    return [str(result["node_name"]) for result in late]
+
+
+def _lowest(result: Mapping[str, Any]) -> int:
+    return min(_LEVELS.index(one["reached"]) for one in result["authorities"])
 
 
 def _two_incoming(name: str, results: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -219,6 +219,24 @@ def test_the_controller_manager_keeps_what_is_not_ours() -> None:
     assert plan.manager_manifest(changed, f"{PKI}/ca.crt") == MANAGER
 
 
+@pytest.mark.parametrize(
+    ("stage", "authorities", "control_plane", "expected"),
+    [
+        (MADE, model.NAMES, True, ["ca", "etcd-ca", "front-proxy-ca"]),
+        (TRUSTED, model.NAMES, True, []),
+        (model.OBSERVED, model.NAMES, True, []),
+        (model.OBSERVED, model.NAMES, False, ["ca"]),
+        (TRUSTED, model.NAMES, False, ["ca"]),
+        (DROPPED, ["etcd-ca"], False, []),
+    ],
+)
+def test_what_a_node_needs_from_the_holder(
+    stage: str, authorities: Sequence[str], control_plane: bool, expected: list[str]
+) -> None:
+    needed = model.fetched(stage, authorities, control_plane=control_plane)
+    assert [place.name for place in needed] == expected
+
+
 def test_a_bundle_of_somebody_else_is_refused() -> None:
     with pytest.raises(Refusal, match="holds 2 CAs"):
         model.require_one(replace(authority(OLD, NEW), incoming=None))

@@ -89,6 +89,40 @@ def test_what_would_cut_a_node_off_is_refused(left_out: list[str], nodes: list[A
     assert report.report({"authorities": []}, results, PLANES, left_out, nodes)["refusals"] == []
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "refused"),
+    [
+        (result("trusted"), result("made", node="w1"), False),
+        (result("signed"), result("made", node="w1"), False),
+        (result("signed"), result("signed", ("kubelet-client",), node="w1"), False),
+        (result("dropped"), result("signed", node="w1"), False),
+        (result("made"), result("made", node="w1"), True),
+        (result("trusted"), result("trusted", ("kubelet-client",), node="w1"), True),
+        (result("dropped"), result("dropped", node="w1"), True),
+        (result("nothing", due=True), {"authorities": [], "behind": [], "node_name": "w1"}, True),
+        (result("trusted"), {"authorities": [], "behind": [], "node_name": "w1"}, True),
+    ],
+    ids=[
+        "not trusting",
+        "cut off",
+        "not moved",
+        "not dropped",
+        "nothing changed",
+        "no cause",
+        "level",
+        "begun nowhere",
+        "no part",
+    ],
+)
+def test_a_node_that_others_are_ahead_of_may_be_away(
+    first: dict[str, Any], second: dict[str, Any], refused: bool
+) -> None:
+    nodes = [{"name": "cp1", "ready": True}, {"name": "w1", "ready": False}]
+    refusals = report.report({"authorities": ["ca"]}, {"cp1": first, "w1": second}, PLANES, [], nodes)["refusals"]
+    assert [refusal for refusal in refusals if "not Ready: w1" in refusal] == refusals
+    assert bool(refusals) is refused
+
+
 def test_two_incoming_cas_are_refused() -> None:
     other = {**result("made"), "authorities": [{**result("made")["authorities"][0], "incoming": "other"}]}
     for results, expected in (({"cp1": result("made"), "cp2": other}, 1), ({"cp1": result("made")}, 0)):
