@@ -14,6 +14,7 @@ KEY = "/root/.ssh/backup_ed25519"
 TAKING = {
     "Take a snapshot, verify it and prove it",
     "Bring snapshot and manifest",
+    "Close them to everybody else",
     "Give them their place",
     "Ship it to the other places",
     "Directory on the controller",
@@ -60,6 +61,8 @@ def test_backup_is_proved_and_shipped_and_the_nodes_take_their_own(cluster: Clus
     manifest = json.loads(next(tmp_path.glob("*.db.json")).read_text())
     assert {"revision", "keys", "hash"} <= set(manifest["proof"]["compared"])
     assert "the healthy follower" in manifest["member"]["reason"]
+
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*.db*")} == {0o600}
 
     shipped = vaulted(cluster)
     took = manifest["member"]["name"]

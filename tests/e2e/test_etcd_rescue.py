@@ -102,7 +102,7 @@ def test_all_data_lost_restored_from_the_shipped_copy(stacked: Cluster, tmp_path
 
 # In the order of the role; a kill in each leaves another half of the work.
 STEPS = (
-    ("Snapshot, its manifest", 1.0),
+    ("Snapshot and its manifest", 1.0),
     ("API servers, controller managers, schedulers", 2.0),
     ("Members of kubeadm's etcd", 2.0),
     ("Restore every member from the same snapshot", 0.7),
