@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mutated certificates, keys, requests and kubeconfigs against their parsers.
+"""Mutated certificates, keys, requests, kubeconfigs and settings of etcd against their parsers.
 
     python -m tests.fuzz [--inputs 1000000] [--seed 0]
 

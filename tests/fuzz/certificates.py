@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, kubeconfig, load
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import etcd_unit, issue, kubeconfig, load
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509.model import Unreadable
 
 HANG_SECONDS = 1.0
@@ -21,6 +21,22 @@ TOKENS = (
     *(b"\x30\x80", b"\x30\x84\xff\xff\xff\xff", b"\x02\x01\x00", b": ", b"- ", b"{", b"[", b'"', b"'", b"|\n", b"&a "),
     *(b"Proc-Type: 4,ENCRYPTED\n\n", b"client-certificate-data: ", b"=" * 8, b" " * 64),
 )
+UNIT = b"""[Service]
+User=etcd
+Environment="ETCD_CERT_FILE=/pki/server.crt" PKI=/pki
+EnvironmentFile=-/etc/etcd/etcd.env
+ExecStart=/usr/bin/etcd --name e1 \\
+  --key-file=${PKI}/server.key --client-cert-auth
+"""
+UNIT_WITH_FILE = b"ExecStart=/usr/bin/etcd --config-file=/etc/etcd/etcd.yaml\n"
+SETTINGS = b"""name: e1
+listen-client-urls: https://192.0.2.1:2379
+client-transport-security:
+  cert-file: /pki/server.crt
+  client-cert-auth: true
+peer-transport-security:
+  cert-file: /pki/peer.crt
+"""
 
 
 @dataclass
@@ -72,7 +88,14 @@ def parsers() -> list[Parser]:
         Parser("key", load.private_key, (*keys, pems[1] + keys[1])),
         Parser("CSR", load.request, (request, _der(request))),
         Parser("kubeconfig", kubeconfig.parse, (_kubeconfig(authority, pems[1], keys[1]),)),
+        Parser("etcd unit", lambda data: _unit(data, data), (UNIT,)),
+        Parser("etcd settings", lambda data: _unit(UNIT_WITH_FILE, data), (SETTINGS,)),
     ]
+
+
+def _unit(unit: bytes, file: bytes) -> object:
+    """What of a unit is read where every file that it names holds this."""
+    return etcd_unit.parse(unit.decode("utf-8", "replace"), lambda _path: file.decode("utf-8", "replace"))
 
 
 def run(inputs: int, seed: int = 0) -> Report:

@@ -115,7 +115,8 @@ def _from_file(text: str) -> dict[str, str]:
     flags = {name: str(value) for name, value in values.items() if isinstance(value, (str, int))}
     for section, prefix in SECTIONS.items():
         block = values.get(section)
-        flags.update({f"{prefix}{name}": str(value) for name, value in (block or {}).items()} if block else {})
+        if isinstance(block, dict):
+            flags.update({f"{prefix}{name}": str(value) for name, value in block.items()})
     return flags
 
 

@@ -68,6 +68,22 @@ def test_a_unit_that_runs_no_etcd(unit: str) -> None:
     assert etcd_unit.parse(unit, lambda path: "") is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "client-transport-security: foo\n",
+        "peer-transport-security:\n- cert-file: /a\n",
+        '{"client-transport-security": [1]}',
+        "[]",
+        "\tx",
+    ],
+)
+def test_a_configuration_file_that_is_not_etcds(text: str) -> None:
+    settings = etcd_unit.parse("ExecStart=/usr/bin/etcd --config-file=/c\n", lambda path: text)
+    assert settings is not None
+    assert settings.flag("cert-file") == settings.flag("peer-cert-file") == ""
+
+
 def test_the_unit_of_a_host_becomes_entries(tmp_path: Path) -> None:
     (tmp_path / "etcd.service").write_text(
         "ExecStart=/usr/bin/etcd --trusted-ca-file=/pki/ca.crt --cert-file=/pki/server.crt --key-file=/pki/server.key "
