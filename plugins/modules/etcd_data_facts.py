@@ -23,6 +23,10 @@ options:
     description: Data directory of etcd. Empty means the host has none.
     type: str
     default: /var/lib/etcd
+  identify:
+    description: Whether to find of which Kubernetes cluster the data is. It takes as long as reading all of it.
+    type: bool
+    default: true
   directory:
     description: Where snapshots are kept.
     type: path
@@ -49,12 +53,13 @@ data:
   description:
     - C(has_data), whether a member's database is there; C(running), whether an etcd has it open; C(kubernetes_uid) of
       the namespace kube-system and C(kubernetes_cas), SHA-256 of the CAs in it; C(revision) and C(raft_index) of a
-      database that is not open; C(damage) where it cannot be read.
+      database that is not open; C(served_revision), the highest that clients can have seen of it; C(damage) where it
+      cannot be read.
   returned: success
   type: dict
   sample: {"damage": "", "has_data": true, "kubernetes_cas": [],
            "kubernetes_uid": "8f14e45f-ceea-467f-a0e6-1c2d3e4f5a6b", "raft_index": 1304,
-           "revision": 1301, "running": false}
+           "revision": 1301, "running": false, "served_revision": 1301}
 kubernetes_cas:
   description: SHA-256 of the certificates in O(ca_file).
   returned: success
@@ -80,7 +85,7 @@ from ..module_utils._etcd import identity, ondisk
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Look."""
     params = module.params
-    data = ondisk.observe(params["data_dir"]) if params["data_dir"] else ondisk.OnDisk(has_data=False)
+    data = _data(params["data_dir"], identify=params["identify"])
     return {
         "changed": False,
         "data": data.as_dict(),
@@ -89,10 +94,15 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     }
 
 
+def _data(data_dir: str, *, identify: bool) -> ondisk.OnDisk:
+    return ondisk.observe(data_dir, identify=identify) if data_dir else ondisk.OnDisk(has_data=False)
+
+
 def main() -> None:
     """Entry point."""
     options = {
         "data_dir": {"type": "str", "default": "/var/lib/etcd"},
+        "identify": {"type": "bool", "default": True},
         "directory": {"type": "path", "default": "/var/lib/kubeops/etcd-snapshots"},
         "ca_file": {"type": "path", "default": "/etc/kubernetes/pki/ca.crt"},
         "cluster_name": {"type": "str", "default": "kubernetes"},

@@ -171,6 +171,13 @@ proof:
   sample: {"canary": {"key": "/registry/namespaces/kube-system", "mod_revision": 5, "size": 350},
            "compared": ["revision", "keys", "hash"], "data_age_seconds": 4.1, "hash": 2311240318, "keys": 1270,
            "restore_seconds": 2.6, "revision": 1301, "version": "3.6.8"}
+origin:
+  description:
+    - C(cluster_name) and C(taken_at) by the manifest or else the file's name, empty where neither tells. The time is in
+      UTC and whole seconds, so that it can be compared with RV(snapshots).
+  returned: state is verified
+  type: dict
+  sample: {"cluster_name": "prod", "taken_at": "2026-11-20T01:00:00+00:00"}
 verification:
   description:
     - What was read from the snapshot itself. C(proven_by) is C(trailer), or C(manifest) where the trailing hash was
@@ -278,6 +285,7 @@ def verified(module: AnsibleModule) -> dict[str, Any]:
         _refuse_other_cluster(path, facts, options)
         _refuse_older(path, facts, options["expect_revision"])
         result = {"changed": False, "snapshot": path, "manifest": manifest, "verification": facts.as_dict()}
+        result["origin"] = keep.origin(path, manifest)
         if options["prove"] and not module.check_mode:
             hashed, source = facts.proven_by == "trailer", argspec.source(options, runner)
             result["proof"] = prove(plain, facts.revision, manifest, source, options["canary"], hashed=hashed)

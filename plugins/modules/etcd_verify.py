@@ -29,7 +29,8 @@ options:
     type: int
     default: 0
   cluster_id:
-    description: Id that the cluster has to have, as RV(kubeops.cluster.etcd_restore#module:cluster_id). Empty means any.
+    description:
+      - Id that the cluster has to have, as RV(kubeops.cluster.etcd_restore#module:cluster_id). Empty means any.
     type: str
     default: ''
   timeout:

@@ -177,6 +177,20 @@ def named(paths: Iterable[str]) -> list[retention.Entry]:
     return sorted(found, key=lambda entry: entry.taken_at)
 
 
+def origin(path: str, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return of which cluster a snapshot is, and when it was taken: by its manifest, or else its name (pure).
+
+    In seconds of UTC, so that the order of the texts is that of the times. What neither tells is empty.
+    """
+    by_name = next(iter(named([path])), None)
+    told = manifest.get("taken_at")
+    taken_at = by_name.taken_at if by_name else datetime.fromisoformat(told) if told else None
+    return {
+        "cluster_name": str(manifest.get("cluster_name") or (by_name.cluster_name if by_name else "")),
+        "taken_at": taken_at.astimezone(timezone.utc).replace(microsecond=0).isoformat() if taken_at else "",
+    }
+
+
 def describe(entry: retention.Entry) -> dict[str, Any]:
     """Return what the directory says of a snapshot, without reading all of it."""
     size = Path(entry.path).stat().st_size

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .._core.errors import KubeopsError
-from . import keep, snapshot
+from . import identity, keep, restore, snapshot
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class OnDisk:
         running: an etcd has it open; what its pages say is not asked for then.
         kubernetes_uid, kubernetes_cas: of which cluster it is, see ``identity``; empty where it is not known.
         revision, raft_index: of the database. The log beside it may hold more.
+        served_revision: the highest that clients can have seen of this data, which is another one after a restore
+            that was not started since.
     """
 
     has_data: bool
@@ -32,6 +34,7 @@ class OnDisk:
     kubernetes_cas: tuple[str, ...] = ()
     revision: int = 0
     raft_index: int = 0
+    served_revision: int = 0
     damage: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -39,19 +42,20 @@ class OnDisk:
         return asdict(self)
 
 
-def observe(data_dir: str) -> OnDisk:
-    """Look into a data directory without changing it."""
+def observe(data_dir: str, *, identify: bool = True) -> OnDisk:
+    """Look into a data directory without changing it; identify: find of which cluster it is, which reads all of it."""
     database = Path(data_dir, "member", "snap", "db")
     if not database.exists():
         return OnDisk(has_data=False)
     try:
-        found = snapshot.identity_of(str(database))
+        found = snapshot.identity_of(str(database)) if identify else identity.Search()
         if is_open(database):
             return OnDisk(True, True, found.uid, found.cas)
-        contents = snapshot.pages(str(database))
+        contents = snapshot.pages(str(database), deep=identify)
     except (KubeopsError, ValueError) as error:
         return OnDisk(has_data=True, damage=str(error))
-    return OnDisk(True, False, found.uid, found.cas, contents.revision, contents.raft_index)
+    served = int(restore.untouched(data_dir).get("above_revision", contents.revision))
+    return OnDisk(True, False, found.uid, found.cas, contents.revision, contents.raft_index, served)
 
 
 def is_open(database: Path) -> bool:

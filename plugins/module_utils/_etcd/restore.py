@@ -149,9 +149,9 @@ def run(request: Request, source: Source, packer: Packer, *, act: bool, stopped:
 
 
 def cluster_id(peer_urls: Iterable[str], token: str) -> str:
-    """Return the id, a decimal number, that a cluster made from this token and one peer URL for each member has (pure).
+    """Return the id, a decimal number, that a cluster made from this token and these peer URLs has (pure).
 
-    https://github.com/etcd-io/etcd/blob/main/server/etcdserver/api/membership/cluster.go, genID, and member.go beside it.
+    genID in https://github.com/etcd-io/etcd/blob/main/server/etcdserver/api/membership/cluster.go, and member.go there.
     """
     members = sorted(_first_64_bits((url + token).encode()) for url in peer_urls)
     return str(int.from_bytes(_first_64_bits(b"".join(members)), "big"))

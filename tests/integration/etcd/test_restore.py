@@ -50,6 +50,12 @@ def options(taken: str, cluster: EtcdCluster, number: int = 0, **more: Any) -> d
     }
 
 
+def served_revision(data_dir: str) -> int:
+    """The highest revision that clients can have seen."""
+    found = ansible_module.run("etcd_data_facts", {"data_dir": data_dir, "identify": False})
+    return int(found["data"]["served_revision"])
+
+
 def content(directory: str) -> list[str]:
     """Names in a data directory, times of day left out."""
     return sorted(path.name.split(".20")[0] for path in Path(directory).iterdir())
@@ -73,6 +79,7 @@ def test_three_members_from_one_snapshot(
         restored = ansible_module.run("etcd_restore", wanted)
         assert restored["changed"] and restored["plan"] == predicted["plan"], restored
         assert Path(restored["kept"], "wal").is_dir()
+        assert served_revision(wanted["data_dir"]) == seen
         again = ansible_module.run("etcd_restore", wanted)
         assert not again["changed"] and not again["plan"], again
     cluster.start()
@@ -83,6 +90,7 @@ def test_three_members_from_one_snapshot(
     assert cluster.get(b"/later") is None
     assert cluster.get(b"/registry/configmaps/7") == single.get(b"/registry/configmaps/7")
     cluster.stop()
+    assert served_revision(wanted["data_dir"]) == seen + BUMP
     started_since = ansible_module.run("etcd_restore", options(taken, cluster), check=True)
     assert started_since["changed"], "data that etcd has worked on is not the snapshot's any more"
 

@@ -25,6 +25,27 @@ def test_cluster_and_class_of_a_name(name: str, told: tuple[str, str] | None) ->
     assert [(entry.cluster_name, entry.schedule) for entry in keep.named([name])] == ([told] if told else [])
 
 
+@pytest.mark.parametrize(
+    ("name", "manifest", "cluster", "taken_at"),
+    [
+        ("etcd-prod-20261121T010000Z-daily.db", {}, "prod", "2026-11-21T01:00:00+00:00"),
+        (
+            "etcd-prod-20261121T010000Z-daily.db",
+            {"cluster_name": "prod", "taken_at": "2026-11-21T01:00:00.123456+00:00"},
+            "prod", "2026-11-21T01:00:00+00:00",
+        ),
+        (
+            "renamed.db", {"cluster_name": "eu", "taken_at": "2026-11-21T02:00:00.900000+01:00"},
+            "eu", "2026-11-21T01:00:00+00:00",
+        ),
+        ("etcd-prod-20261121T010000Z-daily.db", {"cluster_name": "eu"}, "eu", "2026-11-21T01:00:00+00:00"),
+        ("renamed.db", {}, "", ""),
+    ],
+)  # fmt: skip
+def test_origin(name: str, manifest: dict[str, str], cluster: str, taken_at: str) -> None:
+    assert keep.origin(f"/backup/{name}", manifest) == {"cluster_name": cluster, "taken_at": taken_at}
+
+
 def test_of_clusters_that_share_a_place_one_is_looked_at() -> None:
     names = [f"etcd-{cluster}-2026112{day}T010000Z-daily.db" for day in range(3) for cluster in ("a", "a-b", "b")]
     found = retention.of_cluster(keep.named(names), "a")
