@@ -42,13 +42,15 @@ def plan_init(observed: Mapping[str, Any], node_name: str, on_partial: str) -> P
         return _one(INIT, node_name, "no trace of Kubernetes on this node")
     if observed["state"] == state.COMPLETE:
         return _already(observed, node_name, state.CONTROL_PLANE)
-    if observed["markers"]["unfinished"] == JOIN and on_partial != RESET:
+    if on_partial == RESET:
+        return _partial(observed, node_name, INIT, on_partial)
+    if observed["markers"]["unfinished"] == JOIN:
         return _refused(
             "partial_join",
             observed,
             "this node was joining another control plane: finish the join, or kubeops_on_partial=reset",
         )
-    if _only_files(observed):
+    if _only_files(observed, INIT):
         return _one(INIT, node_name, "an earlier kubeadm init stopped before etcd ever started: nothing can be lost")
     return _partial(observed, node_name, INIT, on_partial)
 
@@ -62,14 +64,28 @@ def plan_join(observed: Mapping[str, Any], node_name: str, role: str, on_partial
         return _already(observed, node_name, role)
     if observed["state"] == state.ABSENT:
         return _plan_join_of_bare_node(observed, node_name, on_partial, known)
-    if observed["markers"]["unfinished"] == INIT and on_partial != RESET:
+    if on_partial == RESET:
+        return _partial(observed, node_name, JOIN, on_partial)
+    return _plan_join_without_reset(observed, node_name, on_partial, known)
+
+
+def _plan_join_without_reset(observed: Mapping[str, Any], node_name: str, on_partial: str, known: Known | None) -> Plan:
+    if observed["markers"]["unfinished"] == INIT:
         return _refused(
             "partial_init",
             observed,
             "this node was initialising a cluster of its own: kubeops_on_partial=reset gives that up and joins",
         )
-    if known is not None and not (known.node or known.etcd_member):
+    if known is not None and not (known.node or known.etcd_member) and _only_files(observed, JOIN):
         return _one(JOIN, node_name, "an earlier join stopped before the cluster knew this node: nothing can be lost")
+    if known is not None and not known.etcd_member and observed["markers"]["etcd_data"]:
+        # Its etcd would start as a member that was removed, and end.
+        return _refused(
+            "removed_etcd_member",
+            observed,
+            "kubeops_on_partial=reset empties this node first; its etcd data is kept aside",
+            evidence=f"this node has the data of an etcd member, but etcd lists no member of {node_name}",
+        )
     return _partial(observed, node_name, JOIN, on_partial)
 
 
@@ -149,10 +165,10 @@ def _partial(observed: Mapping[str, Any], node_name: str, action: str, on_partia
     return Plan(plan.steps, (), {"node": node_name, "kubernetes": state.PARTIAL}, plan.after)
 
 
-def _only_files(observed: Mapping[str, Any]) -> bool:
-    """Our own init left certificates, kubeconfigs or manifests, but etcd never wrote a byte."""
+def _only_files(observed: Mapping[str, Any], operation: str) -> bool:
+    """Our own init or join left certificates, kubeconfigs or manifests, but etcd never wrote a byte."""
     markers = observed["markers"]
-    return markers["unfinished"] == INIT and not markers["etcd_data"]
+    return markers["unfinished"] == operation and not markers["etcd_data"]
 
 
 def _refused(

@@ -19,6 +19,10 @@ COMPLETE = observed("complete", "control_plane", "n1")
 INIT_WITH_DATA = observed("partial", "control_plane", unfinished="init", etcd_data=True)
 INIT_FILES = observed("partial", "control_plane", unfinished="init")
 JOIN = observed("partial", "worker", unfinished="join")
+LEFT = observed("partial", "worker")
+JOIN_WITH_DATA = observed("partial", "control_plane", unfinished="join", etcd_data=True)
+TAKEN_OUT = observed("partial", "control_plane", etcd_data=True)
+RESET_STOPPED = observed("partial", "control_plane", unfinished="reset", etcd_data=True)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +33,7 @@ JOIN = observed("partial", "worker", unfinished="join")
         pytest.param(observed("complete", "control_plane", "other"), "fail", [], "other_name", id="other name"),
         pytest.param(observed("complete", "worker", "n1"), "reset", [], "other_role", id="a worker is never reset"),
         pytest.param(INIT_FILES, "fail", ["init"], None, id="files only: safe"),
+        pytest.param(INIT_FILES, "reset", ["reset", "init"], None, id="files only, reset"),
         pytest.param(INIT_WITH_DATA, "fail", [], "partial_node", id="etcd wrote: ask"),
         pytest.param(INIT_WITH_DATA, "resume", ["init"], None, id="resume"),
         pytest.param(INIT_WITH_DATA, "reset", ["reset", "init"], None, id="reset"),
@@ -61,7 +66,22 @@ NODE = Known(node=True, etcd_member=False)
         pytest.param(JOIN, "fail", NODE, [], "partial_node", id="the cluster knows it"),
         pytest.param(JOIN, "resume", NODE, ["join"], None, id="resume"),
         pytest.param(JOIN, "reset", NODE, ["reset", "join"], None, id="reset"),
+        pytest.param(JOIN, "reset", UNKNOWN, ["reset", "join"], None, id="the cluster never knew it, reset"),
         pytest.param(INIT_FILES, "resume", UNKNOWN, [], "partial_init", id="it was initialising"),
+        pytest.param(INIT_FILES, "reset", UNKNOWN, ["reset", "join"], None, id="it was initialising, reset"),
+        pytest.param(LEFT, "fail", UNKNOWN, [], "partial_node", id="of unknown origin"),
+        pytest.param(LEFT, "resume", UNKNOWN, ["join"], None, id="of unknown origin, resume"),
+        pytest.param(LEFT, "reset", UNKNOWN, ["reset", "join"], None, id="of unknown origin, reset"),
+        pytest.param(TAKEN_OUT, "fail", None, [], "partial_node", id="taken out, not asked yet"),
+        pytest.param(TAKEN_OUT, "fail", UNKNOWN, [], "removed_etcd_member", id="taken out by hand"),
+        pytest.param(TAKEN_OUT, "resume", UNKNOWN, [], "removed_etcd_member", id="taken out by hand, resume"),
+        pytest.param(TAKEN_OUT, "resume", NODE, [], "removed_etcd_member", id="its member alone, resume"),
+        pytest.param(TAKEN_OUT, "resume", MEMBER, ["join"], None, id="its Node alone, resume"),
+        pytest.param(TAKEN_OUT, "reset", UNKNOWN, ["reset", "join"], None, id="taken out by hand, reset"),
+        pytest.param(JOIN_WITH_DATA, "fail", UNKNOWN, [], "removed_etcd_member", id="a stopped join, taken out"),
+        pytest.param(JOIN_WITH_DATA, "fail", MEMBER, [], "partial_node", id="a stopped join, known"),
+        pytest.param(RESET_STOPPED, "fail", UNKNOWN, [], "removed_etcd_member", id="a stopped reset"),
+        pytest.param(RESET_STOPPED, "reset", UNKNOWN, ["reset", "join"], None, id="a stopped reset, reset"),
     ],
 )
 def test_join(seen: dict[str, Any], on_partial: str, known: Known | None, actions: list[str], rule: str | None) -> None:
