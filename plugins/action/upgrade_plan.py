@@ -8,24 +8,27 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ..filter.upgrade_order import upgrade_order
 from ..module_utils._core import clock
+from ..module_utils._drain.predict import Accepted
 from ..module_utils._gates.assemble import Seen
 from ..module_utils._gates.gates import Limits
-from ..module_utils._gates.plan import Options, Pace, UpgradePlan, plan
+from ..module_utils._gates.plan import Batches, Options, Pace, UpgradePlan, plan
 from ..module_utils._version.model import component_version
 from ..module_utils._version.releases import KNOWN
-from ..module_utils._version.road import Bundled, Wishes
+from ..module_utils._version.road import Bundled, Hop, Wishes
 from ..module_utils._version.version import KubeVersion
 
 KUBECTL_TIMEOUT = 10
 FACT = "kubeops_upgrade"
+PACE = ("max_unavailable", "canary", "groups")
 
 display = Display()
 
@@ -42,7 +45,9 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         __, given = self.validate_argument_spec(argument_spec=SPEC)
         try:
-            made = plan(observed(task_vars or {}, given["cluster"]), clients(), options(given), clock.now().date())
+            batches = batching(task_vars or {}, given)
+            seen = observed(task_vars or {}, given["cluster"])
+            made = plan(seen, clients(), options(given, batches), clock.now().date())
         except (ValueError, KeyError) as error:
             raise AnsibleActionFail(
                 f"The upgrade cannot be planned. Seen: {error}. Fix: correct that value."
@@ -56,7 +61,13 @@ SPEC: dict[str, Any] = {
     "available": {"type": "list", "elements": "str", "default": []},
     "bundle": {"type": "dict", "default": {}},
     "workers": {"type": "str", "choices": ["every_hop", "last_hop"], "default": "every_hop"},
-    "workers_at_once": {"type": "int", "default": 1},
+    "workers_at_once": {"type": "raw", "default": 1},
+    "max_unavailable": {"type": "raw", "default": 0},
+    "canary": {"type": "int", "default": 0},
+    "groups": {"type": "list", "elements": "dict", "default": []},
+    "drain": {"type": "bool", "default": True},
+    "delete_empty_dir": {"type": "bool", "default": False},
+    "evict_unmanaged": {"type": "bool", "default": False},
     "release_data": {"type": "dict", "default": {}},
     "etcd_upgrade": {"type": "bool", "default": True},
     "end_of_life": {"type": "str", "choices": ["warning", "error"], "default": "warning"},
@@ -69,10 +80,29 @@ SPEC: dict[str, Any] = {
 
 def observed(variables: Mapping[str, Any], cluster: Mapping[str, Any]) -> Seen:
     """Facts of hosts that answered in this play; a fact cache may know older ones, which do not count."""
+    nodes = facts(variables)
+    gone = [host for host in variables["ansible_play_hosts_all"] if host not in variables["ansible_play_hosts"]]
+    return Seen(cluster, {fact["name"]: fact for fact in nodes.values()}, tuple(gone))
+
+
+def facts(variables: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What hosts that answered said of themselves, by host; without those that are no node yet."""
     hosts = [host for host in variables["ansible_play_hosts_all"] if host in variables["ansible_play_hosts"]]
-    facts = [variables["hostvars"][host].get("ansible_facts", {}).get(FACT) for host in hosts]
-    gone = [host for host in variables["ansible_play_hosts_all"] if host not in hosts]
-    return Seen(cluster, {fact["name"]: fact for fact in facts if fact and fact["name"]}, tuple(gone))
+    found = {host: variables["hostvars"][host].get("ansible_facts", {}).get(FACT) for host in hosts}
+    return {host: fact for host, fact in found.items() if fact and fact["name"]}
+
+
+def batching(variables: Mapping[str, Any], given: Mapping[str, Any]) -> Callable[[Hop], Batches]:
+    """Batches of a hop as upgrade_cluster makes them."""
+    nodes = [{"host": host, "name": fact["name"]} for host, fact in facts(variables).items()]
+    control_planes = variables["groups"].get("control_plane", [])
+    pace = {"at_once": given["workers_at_once"], **{name: given[name] for name in PACE}}
+
+    def batches(hop: Hop) -> Batches:
+        drains: Batches = upgrade_order(hop.as_dict(), nodes, control_planes, **pace)["drains"]
+        return drains
+
+    return batches
 
 
 def clients() -> dict[str, str]:
@@ -88,7 +118,7 @@ def clients() -> dict[str, str]:
         return {}  # a kubectl that does not say its version is nobody's skew
 
 
-def options(given: Mapping[str, Any]) -> Options:
+def options(given: Mapping[str, Any], batches: Callable[[Hop], Batches]) -> Options:
     """The module's options; raises ValueError where one is malformed."""
     unexplained = sorted(rule for rule, reason in given["skip"].items() if not str(reason or "").strip())
     if unexplained:
@@ -104,7 +134,8 @@ def options(given: Mapping[str, Any]) -> Options:
         etcd=given["etcd_upgrade"],
     )
     limits = Limits({path: int(mib) for path, mib in given["disk_free_mib"].items()}, given["certificate_hours"] * 3600)
-    return Options(wishes, limits, given["skip"], Pace(), given["workers_at_once"], given["end_of_life"])
+    accepted = Accepted(given["delete_empty_dir"], given["evict_unmanaged"]) if given["drain"] else None
+    return Options(wishes, limits, given["skip"], Pace(), batches, accepted, given["end_of_life"])
 
 
 def bundle_versions(manifest: Mapping[str, Any]) -> list[str]:

@@ -64,12 +64,14 @@ _value:
     - C(control_planes), hosts in order, also those with nothing to do, which come first.
     - C(kubelets), control planes whose kubelet is upgraded, in order.
     - C(batches) of workers, lists of hosts.
+    - C(drains), names of nodes that are drained at the same time, in order, control planes alone and then the batches.
     - C(left_out), names of nodes that have something to do but are not in this run.
   type: dict
   sample:
     control_planes: [cp1, cp2, cp3]
     kubelets: [cp1, cp2, cp3]
     batches: [[w1], [w2, w3]]
+    drains: [[cp1], [cp2], [cp3], [w1], [w2, w3]]
     left_out: []
 """
 
@@ -93,11 +95,15 @@ def upgrade_order(
     kubelets = [hosts[name] for name in hop["kubelets"] if name in hosts]
     workers = [host for host in kubelets if host not in control_planes]
     due = [hosts[name] for name in hop["control_planes"] if name in hosts]
+    alone = [host for host in kubelets if host in control_planes]
     most = size(max_unavailable, len(workers)) if max_unavailable else len(workers)
+    batches = _with_canary(list(_batches(workers, list(groups), at_once, most)), canary)
+    names = {host: name for name, host in hosts.items()}
     return {
         "control_planes": [host for host in hosts.values() if host in control_planes and host not in due] + due,
-        "kubelets": [host for host in kubelets if host in control_planes],
-        "batches": _with_canary(list(_batches(workers, list(groups), at_once, most)), canary),
+        "kubelets": alone,
+        "batches": batches,
+        "drains": [[names[host] for host in batch] for batch in (*([host] for host in alone), *batches)],
         "left_out": [name for name in dict.fromkeys([*hop["control_planes"], *hop["kubelets"]]) if name not in hosts],
     }
 

@@ -39,9 +39,34 @@ options:
     choices: [every_hop, last_hop]
     default: every_hop
   workers_at_once:
-    description: Workers that are drained at the same time, for the estimate.
-    type: int
+    description: Workers of a batch, drained at the same time, as O(kubeops.cluster.upgrade_order#filter:at_once).
+    type: raw
     default: 1
+  max_unavailable:
+    description: As O(kubeops.cluster.upgrade_order#filter:max_unavailable).
+    type: raw
+    default: 0
+  canary:
+    description: As O(kubeops.cluster.upgrade_order#filter:canary).
+    type: int
+    default: 0
+  groups:
+    description: As O(kubeops.cluster.upgrade_order#filter:groups).
+    type: list
+    elements: dict
+    default: []
+  drain:
+    description: Whether nodes are drained. Without it, there is no gate V(gate.drain).
+    type: bool
+    default: true
+  delete_empty_dir:
+    description: As O(kubeops.cluster.node_drain#module:delete_empty_dir).
+    type: bool
+    default: false
+  evict_unmanaged:
+    description: As O(kubeops.cluster.node_drain#module:evict_unmanaged).
+    type: bool
+    default: false
   etcd_upgrade:
     description: Whether kubeadm upgrades a stacked etcd too.
     type: bool

@@ -14,6 +14,8 @@ from typing import Any
 
 from .._core import http
 from .._core.errors import KubeopsError
+from .._drain import facts as drain_facts
+from .._drain.act import BUDGETS
 from .._etcd.choice import Status
 from .._kubeadm import credentials
 from .._kubeadm.api import ApiClient, admin, object_path
@@ -46,6 +48,7 @@ def probe() -> dict[str, Any]:
         pods = pool.submit(_items, api, object_path("pods", ""))
         static = _items(api, STATIC_PODS)
         servers = list(pool.map(lambda pod: _api_server(api, pod), [pod for pod in static if _is_server(pod)]))
+        budgets = _items(api, BUDGETS)
         config = credentials.cluster_configuration(api)
         return {
             "nodes": [node_summary(node) for node in nodes.result()],
@@ -60,6 +63,7 @@ def probe() -> dict[str, Any]:
             "etcd_pinned": pinned(config, "etcd"),
             "coredns_pinned": pinned(config, "dns"),
             "evicted_pods": dict(Counter(_drained(pod) for pod in pods.result() if _drained(pod))),
+            "drain": drain_facts.summary(nodes.result(), pods.result(), budgets),
         }
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .._drain import facts as drain_facts
+from .._drain import predict
 from .._etcd.quorum import quorum
 from .._inventory.finding import ERROR, WARNING, Finding
 from .._version.verdict import SKIPPED, Verdict, verdict
@@ -22,6 +24,7 @@ CERTIFICATES = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kube
 DEPRECATED = "https://kubernetes.io/docs/reference/using-api/deprecation-guide/#locate-use-of-deprecated-apis"
 RECONFIGURE = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-reconfigure/"
 WEBHOOKS = "https://kubernetes.io/releases/version-skew-policy/#supported-component-upgrade-order"
+DRAIN = "https://kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/"
 ADDONS = "https://kubernetes.io/docs/tasks/administer-cluster/coredns/#upgrading-an-existing-cluster-with-kubeadm"
 
 
@@ -60,6 +63,18 @@ def gates(seen: Seen, limits: Limits, target: Minor) -> list[Verdict]:
         verdict("gate.webhooks", "no admission webhook can block the upgrade", WEBHOOKS, _webhooks(seen)),
         verdict("gate.customisations", "kubeadm's addons are as kubeadm made them", ADDONS, _customisations(seen)),
     ]
+
+
+def drain_gate(seen: Seen, batches: Sequence[Sequence[str]], accepted: predict.Accepted) -> Verdict:
+    """The verdict about draining these batches of nodes, as things are now."""
+    found = predict.blockers(drain_facts.seen(seen.cluster["drain"]), batches, accepted)
+    return verdict("gate.drain", "every node can be drained, in batches as they will be", DRAIN, map(_blocker, found))
+
+
+def _blocker(blocker: predict.Blocker) -> Finding:
+    # What may pass is waited for, and judged again, right before the first drain.
+    level = WARNING if blocker.passing else ERROR
+    return Finding("gate.drain", level, blocker.evidence, blocker.fix, (blocker.node,))
 
 
 def without_skipped(verdicts: Sequence[Verdict], skip: Mapping[str, str]) -> list[Verdict]:

@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from .._drain.predict import Accepted
 from .._inventory.finding import ERROR
 from .._version import judge, road
 from .._version.verdict import Verdict
 from .assemble import Seen, observation
-from .gates import Limits, gates, without_skipped
+from .gates import Limits, drain_gate, gates, without_skipped
+
+Batches = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,27 @@ class Pace:
     kubelet: float = 60.0
 
 
+def one_by_one(hop: road.Hop) -> Batches:
+    """Every node is a batch of its own."""
+    return [[name] for name in hop.nodes(road.KUBELETS)]
+
+
 @dataclass(frozen=True)
 class Options:
-    """What the operator asks for. skip: rule or family to the reason why it does not count."""
+    """What the operator asks for.
+
+    Attributes:
+        skip: rule or family to the reason why it does not count.
+        batches: nodes whose kubelet is upgraded at the same time, of one hop.
+        accepted: what a drain may lose; None where nodes are not drained.
+    """
 
     wishes: road.Wishes
     limits: Limits
     skip: Mapping[str, str]
     pace: Pace
-    workers_at_once: int = 1
+    batches: Callable[[road.Hop], Batches] = one_by_one
+    accepted: Accepted | None = None
     end_of_life: str = "warning"
 
 
@@ -67,14 +82,26 @@ def plan(seen: Seen, clients: Mapping[str, str], options: Options, today: date) 
     """Judge everything and find the road. Raises ValueError for a version that is none."""
     observed, wishes = observation(seen, clients), options.wishes
     judged = judge.judge(observed, today, wishes, wishes.catalogue, options.end_of_life)
-    verdicts = [*judged.verdicts, *gates(seen, options.limits, wishes.target.line)]
     found = judged.road or road.Road(wishes.target)
+    verdicts = [
+        *judged.verdicts,
+        *gates(seen, options.limits, wishes.target.line),
+        *_drains(found, seen, options),
+    ]
     return UpgradePlan(
         verdicts=tuple(without_skipped(verdicts, options.skip)),
         road=found,
         disruption=disruption(found, seen, options),
         diffs={name: facts["drift"] for name, facts in seen.nodes.items() if facts["drift"]},
     )
+
+
+def _drains(found: road.Road, seen: Seen, options: Options) -> list[Verdict]:
+    """Of all hops at once: nodes that are drained at several are judged once."""
+    if options.accepted is None:
+        return []
+    batches = dict.fromkeys(tuple(batch) for hop in found.hops for batch in options.batches(hop))
+    return [drain_gate(seen, list(batches), options.accepted)]
 
 
 def disruption(found: road.Road, seen: Seen, options: Options) -> dict[str, Any]:
@@ -84,9 +111,7 @@ def disruption(found: road.Road, seen: Seen, options: Options) -> dict[str, Any]
     """
     servers = sum(len(hop.nodes(road.CONTROL_PLANE)) for hop in found.hops)
     drains = [node for hop in found.hops for node in hop.nodes(road.KUBELETS)]
-    on_control_planes = sum(node in seen.control_planes for node in drains)
-    workers = (len(drains) - on_control_planes) / max(1, options.workers_at_once)
-    kubelets = (on_control_planes + workers) * options.pace.kubelet
+    kubelets = sum(len(options.batches(hop)) for hop in found.hops) * options.pace.kubelet
     return {
         "api_server_restarts": servers,
         "nodes_drained": drains,

@@ -59,7 +59,20 @@ def test_groups_have_their_own_pace_and_never_mix() -> None:
 
 def test_nodes_outside_the_run_are_named() -> None:
     found = upgrade_order(hop(["cp1"], ["cp1", "w1"]), [{"host": "w1", "name": "node-w1"}], CONTROL_PLANES)
-    assert found == {"control_planes": [], "kubelets": [], "batches": [["w1"]], "left_out": ["node-cp1"]}
+    assert (found["control_planes"], found["kubelets"], found["batches"]) == ([], [], [["w1"]])
+    assert found["left_out"] == ["node-cp1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "drains"),
+    [
+        ({}, [["node-cp1"], ["node-cp2"], ["node-w1"], ["node-w2"], ["node-w3"]]),
+        ({"at_once": 2}, [["node-cp1"], ["node-cp2"], ["node-w1", "node-w2"], ["node-w3"]]),
+        ({"at_once": 3, "canary": 1}, [["node-cp1"], ["node-cp2"], ["node-w1"], ["node-w2", "node-w3"]]),
+    ],
+)
+def test_drains_name_nodes_that_are_away_at_the_same_time(options: dict[str, Any], drains: list[list[str]]) -> None:
+    assert order(hop(["cp1"], ["cp1", "cp2", *WORKERS[:3]]), **options)["drains"] == drains
 
 
 @pytest.mark.parametrize("value", ["many", "-1", "x%", ""])

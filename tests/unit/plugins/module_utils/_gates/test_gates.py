@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._drain.predict import Accepted
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates import settings
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.assemble import Seen
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.cluster import deprecated, image_version, pinned
@@ -50,6 +51,7 @@ def healthy_cluster() -> Data:
         "etcd_pinned": False,
         "coredns_pinned": False,
         "evicted_pods": {"w1": 7},
+        "drain": {"nodes": [{"name": name} for name in NODES], "pods": [], "budgets": []},
     }
 
 
@@ -79,7 +81,8 @@ def planned(
     wishes = Wishes(KubeVersion.parse(target))
     limits = Limits({"/": 1024}, 86400.0)
     reasons = {rule.replace("__", "."): reason for rule, reason in skip.items()}
-    return plan(Seen(cluster, nodes, unreachable), {}, Options(wishes, limits, reasons, Pace()), TODAY)
+    options = Options(wishes, limits, reasons, Pace(), accepted=Accepted())
+    return plan(Seen(cluster, nodes, unreachable), {}, options, TODAY)
 
 
 def verdicts(made: UpgradePlan) -> dict[str, str]:
@@ -198,6 +201,31 @@ def removed_gate(cluster: Data, nodes: Data) -> None:
     nodes["cp1"]["gates"] = {"kube-apiserver": {"ServiceTrafficDistribution": True}}
 
 
+WEB = {"namespace": "shop", "owner": "ReplicaSet/web", "labels": {"app": "web"}, "empty_dirs": []}
+
+
+def drains(cluster: Data, allowed: int, healthy: int, desired: int, *pods: Data) -> None:
+    budget = {"namespace": "shop", "name": "web", "selector": {"matchLabels": {"app": "web"}}, "expected": 2}
+    cluster["drain"]["budgets"] = [{**budget, "allowed": allowed, "healthy": healthy, "desired": desired}]
+    cluster["drain"]["pods"] = [{**WEB, **pod} for pod in pods]
+
+
+def unmanaged_pod(cluster: Data, nodes: Data) -> None:
+    drains(cluster, 1, 2, 1, {"name": "alone", "node": "w1", "owner": ""})
+
+
+def empty_dir(cluster: Data, nodes: Data) -> None:
+    drains(cluster, 1, 2, 1, {"name": "web-1", "node": "w1", "empty_dirs": ["cache"]})
+
+
+def budget_never_allows(cluster: Data, nodes: Data) -> None:
+    drains(cluster, 0, 2, 2, {"name": "web-1", "node": "w1"})
+
+
+def budget_does_not_allow_now(cluster: Data, nodes: Data) -> None:
+    drains(cluster, 0, 1, 1, {"name": "web-1", "node": "w1"})
+
+
 FAULTS: list[tuple[Callable[[Data, Data], None], dict[str, str]]] = [
     (not_ready, {"gate.nodes": "error"}),
     (cordoned, {"gate.nodes": "warning"}),
@@ -223,6 +251,10 @@ FAULTS: list[tuple[Callable[[Data, Data], None], dict[str, str]]] = [
     (old_etcd, {"floor.etcd": "error"}),
     (removed_flag, {"removed.flags": "error"}),
     (removed_gate, {"removed.feature_gates": "error"}),
+    (unmanaged_pod, {"gate.drain": "error"}),
+    (empty_dir, {"gate.drain": "error"}),
+    (budget_never_allows, {"gate.drain": "error"}),
+    (budget_does_not_allow_now, {"gate.drain": "warning"}),
 ]
 
 
@@ -250,6 +282,26 @@ def test_a_gate_is_switched_off_with_a_reason_alone_or_with_its_family() -> None
         assert verdicts(made)["gate.disk"] == "skipped"
         assert "Reason: a bigger disk comes tonight" in made.as_dict()["table"]
         assert made.as_dict()["allowed"]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "batches", "status"),
+    [
+        (Accepted(), [["cp1", "w1"]], "error"),
+        (Accepted(), [["cp1"], ["w1"]], "ok"),
+        (None, [["cp1", "w1"]], None),
+    ],
+)
+def test_drains_are_judged_in_their_real_batches(
+    accepted: Accepted | None, batches: list[list[str]], status: str | None
+) -> None:
+    cluster, nodes = everything()
+    drains(cluster, 1, 2, 1, {"name": "web-1", "node": "cp1"}, {"name": "web-2", "node": "w1"})
+    cluster["drain"]["nodes"] = [{"name": "cp1"}, {"name": "w1"}]
+    wishes = Wishes(KubeVersion.parse("1.36.3"))
+    options = Options(wishes, Limits(), {}, Pace(), batches=lambda hop: batches, accepted=accepted)
+    made = plan(Seen(cluster, nodes), {}, options, TODAY)
+    assert {entry.rule: entry.status for entry in made.verdicts}.get("gate.drain") == status
 
 
 def test_an_unreachable_host_refuses() -> None:
