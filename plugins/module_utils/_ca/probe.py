@@ -81,7 +81,7 @@ def _leaves(runner: Runner, authorities: Mapping[str, model.Authority]) -> list[
     return [
         _leaf(each.entry.name, each.entry.path, each.certificate, authorities[each.entry.authority])
         for each in renew.observe(runner).found
-        if each.entry.authority in authorities and each.certificate is not None
+        if each.entry.authority in authorities and each.certificate
     ]
 
 

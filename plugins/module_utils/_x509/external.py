@@ -43,11 +43,11 @@ def external(found: Sequence[Found]) -> list[Found]:
 
 def plan_requests(found: Sequence[Found], wish: renewal.Wish, now: datetime) -> Plan:
     """Return which requests are made, each with its reason; those of CAs with a key here are for the renewal."""
-    planned = renewal.plan(found, {}, wish, now)
-    names = {each.entry.name for each in external(found)}
-    due = [step for step in planned.steps if step.action == renewal.RENEW and step.target in names]
-    refusals = tuple(one for one in planned.refusals if one.rule != "certificate_externally_managed")
-    return Plan(tuple(Step(REQUEST, step.target, step.reason) for step in due), refusals)
+    here = external(found)
+    reasons = renewal.due(here, wish, now)
+    refusals = [refusal for each in here if each.entry.name in reasons for refusal in renewal.unusable(each)]
+    steps = tuple(Step(REQUEST, name, reason) for name, reason in reasons.items())
+    return Plan(steps, (*renewal.unknown(found, wish), *refusals))
 
 
 def request(found: Found) -> bytes:

@@ -222,6 +222,12 @@ def validity(certificate: bytes | x509.Certificate) -> tuple[datetime, datetime]
     return parsed.not_valid_before.replace(tzinfo=UTC), parsed.not_valid_after.replace(tzinfo=UTC)
 
 
+def require_able(ca_cert: bytes, ca_key: bytes, now: datetime) -> None:
+    """Raise Refusal where this CA cannot sign: another key, or it has expired; KubeopsError where it is unreadable."""
+    authority = _certificate(ca_cert, "the CA's certificate")
+    _require_able(authority, _private_key(ca_key), validity(authority)[1], now)
+
+
 def _require_able(authority: x509.Certificate, key: PrivateKey, end: datetime, now: datetime) -> None:
     if not _same_public(key.public_key(), authority.public_key()):
         raise Refusal(

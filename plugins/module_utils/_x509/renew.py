@@ -34,6 +34,7 @@ RECOVERY_TIMEOUT = 300.0
 RESTART_TIMEOUT = 180.0
 STOP_SECONDS = "30"
 POLL_SECONDS = 0.5
+_EMBEDDED = ("client-certificate-data", "client-key-data")
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _wait_until_served(entry: estate.Entry, endpoint: estate.Endpoint, deadline:
 
 
 def _found(entry: estate.Entry, authority: estate.Entry | None) -> Found:
-    certificate, key = _pair(entry)
+    certificate, key, defect = _pair(entry)
     path = Path(entry.path)
     return Found(
         entry,
@@ -133,17 +134,36 @@ def _found(entry: estate.Entry, authority: estate.Entry | None) -> Found:
         files.read_bytes(authority.path) if authority else None,
         files.read_bytes(authority.key_path) if authority and authority.key_path else None,
         path.stat().st_mtime if path.exists() else 0.0,
+        defect,
     )
 
 
-def _pair(entry: estate.Entry) -> tuple[bytes | None, bytes | None]:
+def _pair(entry: estate.Entry) -> tuple[bytes | None, bytes | None, str]:
+    """Certificate and key, and why its file could not be written anew."""
     if entry.form != estate.KUBECONFIG:
-        return files.read_bytes(entry.path), files.read_bytes(entry.key_path)
-    text = files.read_text(entry.path)
-    if text is None:
-        return None, None
-    pem = kubeconfig.identity(text).pem.encode("ascii")
-    return pem, pem
+        return files.read_bytes(entry.path), files.read_bytes(entry.key_path), ""
+    data = files.read_bytes(entry.path)
+    if data is None:
+        return None, None, ""
+    pem, defect = embedded(data)
+    return pem, pem, defect
+
+
+def embedded(data: bytes) -> tuple[bytes, str]:
+    """Return certificate and key of a kubeconfig, empty where it embeds none, and what is not as kubeadm writes it."""
+    try:
+        text = data.decode("utf-8")
+        pem = kubeconfig.identity(text).pem.encode("ascii")
+    except ValueError:
+        return b"", "it cannot be read"
+    several = [
+        f"{name} stands there {count} times" for name in _EMBEDDED if (count := len(_line(name).findall(text))) != 1
+    ]
+    return pem, "; ".join(several) if pem else ""
+
+
+def _line(name: str) -> re.Pattern[str]:
+    return re.compile(rf"^(\s+{name}:\s*).*$", re.MULTILINE)
 
 
 def _renew(found: Found, valid_for: timedelta, now: datetime) -> None:
@@ -163,9 +183,9 @@ def write(entry: estate.Entry, key: bytes, certificate: bytes) -> None:
 
 def _write_kubeconfig(path: str, key: bytes, certificate: bytes) -> None:
     text = files.read_text(path) or ""
-    for name, pem in (("client-certificate-data", certificate), ("client-key-data", key)):
+    for name, pem in zip(_EMBEDDED, (certificate, key)):
         encoded = base64.b64encode(pem).decode("ascii")
-        text, count = re.subn(rf"^(\s+{name}:\s*).*$", rf"\g<1>{encoded}", text, flags=re.MULTILINE)
+        text, count = _line(name).subn(rf"\g<1>{encoded}", text)
         if count != 1:
             raise KubeopsError(
                 f"{path} is not written as kubeadm writes it",

@@ -12,16 +12,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from .._core.errors import KubeopsError
+from .._core.errors import KubeopsError, Refusal
 from .._core.plan import Plan, Refused, Step
 from .._kubeadm.containers import Container
-from . import duration, issue
+from . import duration, issue, load
 from .estate import Entry
 
 RENEW = "renew"
 RESTART = "restart"
 WAKE = "wake"  # a component between two attempts: the kubelet forgets the wait when it restarts itself
 DUE, ALL = "due", "all"
+FROM_BACKUP = (
+    "put it back from a backup below /var/lib/kubeops/backups, or make it with kubeadm init phase "
+    "certs or kubeconfig and this cluster's configuration"
+)
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,10 @@ class Found:
     """One of kubeadm's certificates as found. Keys are secret.
 
     Attributes:
-        certificate, key: PEM; None where it is missing.
+        certificate, key: PEM; None where it is missing, empty where a kubeconfig embeds none.
         ca_cert, ca_key: of the CA that has to sign it; ca_key is None where the CA is kept elsewhere.
         modified: when its file was written, seconds since the epoch.
+        defect: why its file could not be written anew, empty where it can.
     """
 
     entry: Entry
@@ -40,6 +45,7 @@ class Found:
     ca_cert: bytes | None = None
     ca_key: bytes | None = field(default=None, repr=False)
     modified: float = 0.0
+    defect: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,19 +64,27 @@ def plan(found: Sequence[Found], components: Mapping[str, Container], wish: Wish
     read a file before it was written restarts too, so that a run killed between the two is
     taken up.
     """
+    reasons = due(found, wish, now)
+    named = [each for each in found if each.entry.name in reasons]
+    refusals = [refusal for each in named for refusal in unusable(each) or _unsignable(each, now)]
+    steps = [Step(RENEW, name, reason) for name, reason in reasons.items()]
+    steps += restarts(found, components, reasons.keys())
+    return Plan(tuple(steps), (*unknown(found, wish), *refusals))
+
+
+def due(found: Sequence[Found], wish: Wish, now: datetime) -> dict[str, str]:
+    """Return why each certificate is renewed that is, by name."""
     chosen = [each for each in found if not wish.names or each.entry.name in wish.names]
     reasons = {each.entry.name: _why(each, wish, now) for each in chosen}
-    due = [each for each in chosen if reasons[each.entry.name]]
-    refusals = [*_unknown(found, wish), *(refusal for each in due for refusal in _refusals(each))]
-    steps = [Step(RENEW, each.entry.name, reasons[each.entry.name]) for each in due]
-    steps += restarts(found, components, {each.entry.name for each in due})
-    return Plan(tuple(steps), tuple(refusals))
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def _why(found: Found, wish: Wish, now: datetime) -> str:
     if found.certificate is None:
         # admin.conf and super-admin.conf may have been put away on purpose.
         return "missing" if found.entry.required else ""
+    if not (found.certificate or found.defect or found.entry.required):
+        return ""  # their user logs in by other means
     if wish.select == ALL:
         return "all were asked for"
     try:
@@ -104,7 +118,8 @@ def _restart(found: Sequence[Found], name: str, container: Container, renewed: C
     return None
 
 
-def _unknown(found: Sequence[Found], wish: Wish) -> list[Refused]:
+def unknown(found: Sequence[Found], wish: Wish) -> list[Refused]:
+    """Return a refusal for every name that was asked for and is no certificate's."""
     known = [each.entry.name for each in found]
     return [
         Refused(
@@ -118,7 +133,8 @@ def _unknown(found: Sequence[Found], wish: Wish) -> list[Refused]:
     ]
 
 
-def _refusals(found: Found) -> list[Refused]:
+def unusable(found: Found) -> list[Refused]:
+    """Return a refusal where nothing says what the successor shall hold, or its file cannot be written."""
     name, path = found.entry.name, found.entry.path
     if found.certificate is None:
         return [
@@ -126,10 +142,28 @@ def _refusals(found: Found) -> list[Refused]:
                 "certificate_missing",
                 f"{name}: {path} is missing, and nothing says what it shall hold",
                 "",
-                "put it back from a backup below /var/lib/kubeops/backups, or make it with kubeadm init phase "
-                "certs or kubeconfig and this cluster's configuration",
+                FROM_BACKUP,
             )
         ]
+    seen = found.defect or _unreadable(found.certificate)
+    if not seen:
+        return []
+    fix = f"{FROM_BACKUP}; without it the others are renewed by name (renew_certificates_names)"
+    return [Refused("certificate_unreadable", f"{name}: {path}: {seen}", "", fix)]
+
+
+def _unreadable(certificate: bytes) -> str:
+    if not certificate:
+        return "no client certificate is embedded there"
+    try:
+        load.certificates(certificate)
+        return "" if issue.leaf_of(certificate).common_name else "it has no common name"
+    except KubeopsError as error:
+        return error.what
+
+
+def _unsignable(found: Found, now: datetime) -> list[Refused]:
+    name = found.entry.name
     if found.ca_cert is None or found.ca_key is None:
         return [
             Refused(
@@ -139,4 +173,9 @@ def _refusals(found: Found) -> list[Refused]:
                 "let the holder of the CA sign a request, or name a control plane that has the key with --limit",
             )
         ]
+    try:
+        issue.require_able(found.ca_cert, found.ca_key, now)
+    except KubeopsError as error:
+        rule = error.rule if isinstance(error, Refusal) else "ca_unreadable"
+        return [Refused(rule, f"{name}: {error.what}: {error.seen}", "", error.fix or FROM_BACKUP)]
     return []

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.plan import Plan
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.containers import Container
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, renewal
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, renew, renewal
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509.estate import Entry
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
@@ -76,11 +77,21 @@ def test_a_component_between_two_attempts(
     assert steps(renewal.plan((each,), down, renewal.Wish(), NOW)) == expected
 
 
+OTHER_KEY = issue.make_key("ecdsa-p256")
+ENDED = issue.make_ca(CA_KEY, "kubernetes", NOW - 9 * DAY, 8 * DAY)
+
+
 @pytest.mark.parametrize(
     ("each", "rule"),
     [
         (replace(ESTATE[0], certificate=None), "certificate_missing"),
+        (replace(ESTATE[0], certificate=b"text"), "certificate_unreadable"),
+        (replace(ESTATE[1], certificate=b""), "certificate_unreadable"),
+        (replace(ESTATE[1], defect="client-key-data stands there 2 times"), "certificate_unreadable"),
         (replace(ESTATE[0], ca_key=None), "certificate_externally_managed"),
+        (replace(ESTATE[0], ca_key=OTHER_KEY), "ca_key_mismatch"),
+        (replace(ESTATE[0], ca_key=b"text"), "ca_unreadable"),
+        (replace(ESTATE[0], ca_cert=ENDED), "ca_expired"),
     ],
 )
 def test_what_cannot_be_renewed_is_refused_with_the_way_out(each: renewal.Found, rule: str) -> None:
@@ -96,3 +107,39 @@ def test_an_unknown_name_is_refused() -> None:
 def test_an_admin_conf_that_was_put_away_is_no_fault() -> None:
     admin = replace(ESTATE[0], certificate=None, entry=Entry("admin.conf", "/admin.conf", required=False))
     assert renewal.plan((admin,), STARTED, renewal.Wish("all"), NOW) == Plan()
+
+
+def test_an_admin_conf_that_logs_in_by_other_means_is_not_ours() -> None:
+    admin = replace(ESTATE[0], certificate=b"", entry=Entry("admin.conf", "/admin.conf", required=False))
+    assert renewal.plan((admin,), STARTED, renewal.Wish("all"), NOW) == Plan()
+    broken = replace(admin, defect="it cannot be read")
+    assert [refused.rule for refused in renewal.plan((broken,), STARTED, renewal.Wish("all"), NOW).refusals] == [
+        "certificate_unreadable"
+    ]
+
+
+def user(certificate: bytes, key: bytes) -> str:
+    encoded = [base64.b64encode(pem).decode() for pem in (certificate, key)]
+    return f"- name: a\n  user:\n    client-certificate-data: {encoded[0]}\n    client-key-data: {encoded[1]}\n"
+
+
+ONE_USER = user(b"certificate", b"key")
+
+
+@pytest.mark.parametrize(
+    ("text", "pem", "defect"),
+    [
+        (ONE_USER, b"certificate\nkey", ""),
+        ("- name: a\n  user:\n    token: abc\n", b"", ""),
+        ("- name: a\n  user:\n    client-certificate: /a\n    client-key: /b\n", b"", ""),
+        (ONE_USER * 2, b"certificate\nkey", "stands there 2 times"),
+        (user(b"\xff\xfe", b"key"), b"", "cannot be read"),
+        ("    client-certificate-data: A\n    client-key-data: A\n", b"", "cannot be read"),
+        ("\udcff", b"", "cannot be read"),
+    ],
+    ids=["kubeadm's", "token", "files", "two users", "no text", "no base64", "no UTF-8"],
+)
+def test_what_a_kubeconfig_embeds(text: str, pem: bytes, defect: str) -> None:
+    found, seen = renew.embedded(text.encode("utf-8", "surrogateescape"))
+    assert found == pem
+    assert (defect in seen) if defect else (seen == "")
