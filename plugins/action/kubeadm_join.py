@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ..module_utils._kubeadm.plan import NOTHING
 from ..plugin_utils.control_plane import ControlPlanes
 
 MODULE = "kubeops.cluster.kubeadm_join"
@@ -41,7 +42,7 @@ class ActionModule(ActionBase):
         if granted.get("failed"):
             return self._not_granted(observed, granted)
         try:
-            result = self._join(variables, {"known": granted["known"], "credentials": _credentials(request, granted)})
+            result = self._let_in(variables, request, granted)
         finally:
             if not self._task.check_mode:
                 closed = self._control_planes.run(TOKEN_MODULE, {**request, "state": "absent"})[1]
@@ -52,6 +53,18 @@ class ActionModule(ActionBase):
             )
         return result
 
+    def _let_in(self, variables: dict[str, Any], request: dict[str, Any], granted: dict[str, Any]) -> dict[str, Any]:
+        """Join. Whatever may refuse has been asked before the node is stopped, and forgotten by the cluster."""
+        known = {"known": granted["known"]}
+        if request["forget"] != NOTHING and any(granted["known"].values()) and not self._task.check_mode:
+            prepared = self._join(variables, {**known, "prepare": True})
+            if prepared.get("failed") or not prepared.get("changed"):
+                return prepared
+            forgotten = self._control_planes.run(TOKEN_MODULE, {**request, "state": "forgotten"})[1]
+            if forgotten.get("failed"):
+                return {**prepared, **forgotten, "changed": True}
+        return self._join(variables, {**known, "credentials": _credentials(request, granted)})
+
     def _request(self, observed: dict[str, Any]) -> dict[str, Any]:
         arguments = self._task.args
         control_plane = arguments["role"] == "control_plane"
@@ -60,7 +73,7 @@ class ActionModule(ActionBase):
             "certificate_key": secrets.token_hex(CERTIFICATE_KEY_BYTES) if control_plane else "",
             "minutes": arguments.get("token_minutes", 15),
             "node": arguments["node"],
-            "forget": observed.get("forget", "nothing"),
+            "forget": observed.get("forget", NOTHING),
             "encryption_file": arguments.get("encryption_file", ""),
         }
 

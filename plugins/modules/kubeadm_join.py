@@ -21,6 +21,8 @@ description:
   - No secret is in an argument list, a result, a fact or a log. On the nodes the join configuration is a file on tmpfs
     that only root can read, removed afterwards.
   - etcd is asked for quorum before a control plane joins.
+  - With V(resume) and V(reset) of O(on_partial) the cluster has to forget the node first. The kubelet is stopped for
+    that when the cluster has granted the join, not before.
 extends_documentation_fragment:
   - kubeops.cluster.attributes.changes
   - kubeops.cluster.kubeadm.node
@@ -50,6 +52,12 @@ options:
   known:
     description: Set by the action. What the cluster knows of this node, C(node) and C(etcd_member).
     type: dict
+  prepare:
+    description:
+      - Set by the action. Go no further than to make the node ready to be forgotten by the cluster, by recording what
+        begins and stopping the kubelet.
+    type: bool
+    default: false
 seealso:
   - module: kubeops.cluster.kubeadm_init
   - module: kubeops.cluster.kubeadm_token
@@ -114,6 +122,7 @@ def main() -> None:
             "extra": {"type": "dict", "default": {}},
             "credentials": {"type": "dict", "no_log": True},
             "known": {"type": "dict"},
+            "prepare": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -129,20 +138,21 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         planned = plan.plan_join(observed, params["node"]["name"], params["role"], params["on_partial"], known)
         result = {**planned.as_result(), "kubernetes": observed}
         if known is None and plan.needs_cluster(planned):
-            return {**result, **_prepare(module, runner, observed)}
+            return {**result, "needs_control_plane": True, "forget": plan.forget(observed, params["on_partial"])}
         safety.refuse(planned.refusals)
         if module.check_mode or not planned.changed:
+            return result
+        if params["prepare"]:
+            _prepare(runner, params["role"], observed, planned)
             return result
         return {**result, **_act(runner, params, observed, planned)}
 
 
-def _prepare(module: AnsibleModule, runner: Runner, observed: dict[str, Any]) -> dict[str, Any]:
-    """Say what the action must ask a control plane for."""
-    on_partial = module.params["on_partial"]
-    forget = plan.forget(observed, on_partial)
-    if forget != plan.NOTHING and observed["state"] == "partial" and not module.check_mode:
+def _prepare(runner: Runner, role: str, observed: dict[str, Any], planned: Plan) -> None:
+    """Keep the node from registering again. By its files alone it may look complete to the next run: it is recorded."""
+    if plan.leftovers(observed):
+        journal.begin(planned.steps[0].action, role)
         act.stop_kubelet(runner)
-    return {"needs_control_plane": True, "forget": forget}
 
 
 def _act(runner: Runner, params: dict[str, Any], observed: dict[str, Any], planned: Plan) -> dict[str, Any]:

@@ -18,14 +18,16 @@ description:
   - Creates a bootstrap token with the value given and, with O(certificate_key), uploads the control plane certificates
     encrypted with that key.
   - Asks etcd for quorum before a control plane may join, and before an etcd member is removed.
+  - Granting removes nothing. What the cluster shall forget of the node is judged first, so that the node can be stopped
+    when it is known that it may join, and is removed by a call of its own.
 extends_documentation_fragment:
   - kubeops.cluster.attributes.reads
   - kubeops.cluster.kubeadm.node
 options:
   state:
-    description: V(present) grants, V(absent) revokes.
+    description: V(present) grants, V(forgotten) removes what O(forget) says from the cluster, V(absent) revokes.
     type: str
-    choices: [present, absent]
+    choices: [present, forgotten, absent]
     default: present
   token:
     description: Bootstrap token. Six and sixteen characters of a-z0-9 with a dot between.
@@ -41,7 +43,8 @@ options:
     default: 15
   forget:
     description:
-      - What the cluster shall forget of the node first. V(node) deletes its Node object, V(member) its etcd member too.
+      - What the cluster shall forget of the node before it joins. V(node) is its Node object, V(member) its etcd member
+        too. O(state=present) refuses where that member may not be removed now.
     type: str
     choices: [nothing, node, member]
     default: nothing
@@ -51,7 +54,7 @@ options:
     default: ''
 attributes:
   check_mode:
-    details: Reports what the cluster knows of the node and grants nothing.
+    details: Reports what the cluster knows of the node; grants, removes and revokes nothing.
 """
 
 EXAMPLES = r"""
@@ -80,8 +83,8 @@ known:
   returned: when O(state=present)
   type: dict
 forgotten:
-  description: What was removed from the cluster on request.
-  returned: when granted
+  description: What was removed from the cluster.
+  returned: when O(state=forgotten)
   type: list
   elements: str
 """
@@ -100,7 +103,7 @@ def main() -> None:
     """Parse options and run."""
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "forgotten", "absent"], "default": "present"},
             "token": {"type": "str", "required": True, "no_log": True},
             "certificate_key": {"type": "str", "default": "", "no_log": True},
             "minutes": {"type": "int", "default": 15},
@@ -114,13 +117,15 @@ def main() -> None:
 
 
 def ensure(module: AnsibleModule) -> dict[str, Any]:
-    """Grant or revoke with this control plane's admin.conf."""
+    """Grant, forget or revoke with this control plane's admin.conf."""
     with api.admin() as client:
         credentials.require_healthy(client)
         if module.params["state"] == "present":
             return _grant(module, client)
         if module.check_mode:
             return {"changed": False}
+        if module.params["state"] == "forgotten":
+            return _forget(module, client)
         token_id = module.params["token"].partition(".")[0]
         return {"changed": credentials.revoke(client, token_id, bool(module.params["certificate_key"]))}
 
@@ -129,23 +134,30 @@ def _grant(module: AnsibleModule, client: api.ApiClient) -> dict[str, Any]:
     params, node = module.params, argspec.node(module.params["node"])
     control_plane = bool(params["certificate_key"])
     etcd = credentials.local_etcd()
-    members = etcd.members_with_health() if etcd and control_plane else []
+    members = etcd.members_with_health() if etcd and (control_plane or params["forget"] == "member") else []
     known = credentials.known(client, members, node.name, node.address)
+    if params["forget"] == "member":
+        members = credentials.members_without(members, node.name, node.address)
+    if etcd and control_plane:
+        credentials.require_room(members, node.name, node.address)
     if module.check_mode:
         return {"changed": False, "known": known}
-    forgotten = credentials.forget_as_asked(client, etcd, node, params["forget"])
     if etcd and control_plane:
-        credentials.require_room(etcd.members_with_health(), node.name, node.address)
         credentials.upload_certificates(Runner(module), client, params["certificate_key"])
     credentials.grant_token(client, params["token"], credentials.expiry(clock.now(), params["minutes"]))
     return {
         "changed": True,
         "known": known,
-        "forgotten": forgotten,
         "endpoint": credentials.endpoint(client),
         "ca_cert_hashes": credentials.hashes(),
         "encryption_config": files.read_text(params["encryption_file"]) if params["encryption_file"] else None,
     }
+
+
+def _forget(module: AnsibleModule, client: api.ApiClient) -> dict[str, Any]:
+    node, what = argspec.node(module.params["node"]), module.params["forget"]
+    forgotten = credentials.forget_as_asked(client, credentials.local_etcd(), node, what)
+    return {"changed": bool(forgotten), "forgotten": forgotten}
 
 
 if __name__ == "__main__":

@@ -147,6 +147,14 @@ def require_room(members: Sequence[Member], name: str, address: str) -> None:
         )
 
 
+def members_without(members: Sequence[Member], name: str, address: str) -> list[Member]:
+    """Return the members without a node's own; raises Refusal where it may not be removed now."""
+    own = quorum.find(members, name, address)
+    if own:
+        _require_removable(members, own)
+    return [member for member in members if member is not own]
+
+
 def require_spare_member() -> None:
     """Raise Refusal where etcd would not keep its quorum without this node's member."""
     gateway = local_etcd()
