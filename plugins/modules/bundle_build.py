@@ -13,8 +13,9 @@ short_description: Make a bundle directory from the upstreams
 version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
-  - Downloads Kubernetes binaries, crictl and the CNI plugins, each compared with its published SHA-256, pulls the
-    images that each version's kubeadm lists, and writes the manifest.
+  - Downloads Kubernetes binaries, crictl, the CNI plugins, manifests of pod networks and, where asked for, containerd
+    and runc. Each is compared with its published or given SHA-256. Pulls the images that each version's kubeadm lists
+    and that the manifests name, and writes the bundle's manifest.
   - Files that are already there and whole are not fetched again; a killed run is continued by the next one.
   - Images are pulled with C(skopeo), which must be installed when O(images) is true.
 options:
@@ -52,6 +53,44 @@ options:
     description: Base URL of the CNI plugins' releases.
     type: str
     default: https://github.com/containernetworking/plugins/releases/download
+  containerd_version:
+    description: Release of containerd, with its C(v), for nodes whose distribution has none that will do.
+    type: str
+    default: ''
+  runc_version:
+    description: Release of runc, with its C(v). Needed beside O(containerd_version).
+    type: str
+    default: ''
+  containerd_url:
+    description: Base URL of containerd's releases.
+    type: str
+    default: https://github.com/containerd/containerd/releases/download
+  runc_url:
+    description: Base URL of runc's releases.
+    type: str
+    default: https://github.com/opencontainers/runc/releases/download
+  manifests:
+    description: Manifests of pod networks. The images that they name are pulled too, for every node.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What C(kubeops_cni) calls it.
+        type: str
+        required: true
+      version:
+        description: Its release.
+        type: str
+        required: true
+      url:
+        description: Where it is published.
+        type: str
+        required: true
+      sha256:
+        description: What it has to be.
+        type: str
+        required: true
   images:
     description: Whether images are pulled.
     type: bool
@@ -98,34 +137,39 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._bundle.build import Builder, wanted_images
 from ..module_utils._bundle.manifest import NAME, BundleFile
 from ..module_utils._bundle.probe import node_arch
-from ..module_utils._bundle.upstream import Upstreams, downloads, image_path
+from ..module_utils._bundle.upstream import Download, Releases, Upstreams, downloads, image_path, manifest
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.runner import Runner
+
+UPSTREAMS = ("kubernetes", "crictl", "cni", "containerd", "runc")
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Observe, plan, fetch; the manifest is written last, so that it never promises what is not there."""
     params = module.params
     versions = ["v" + version.removeprefix("v") for version in params["kubernetes_versions"]]
-    upstreams = Upstreams(*(params[name].rstrip("/") for name in ("kubernetes_url", "crictl_url", "cni_url")))
+    upstreams = Upstreams(*(params[f"{name}_url"].rstrip("/") for name in UPSTREAMS))
+    releases = Releases(versions, *(params[f"{name}_version"] for name in UPSTREAMS[1:]))
+    manifests = [manifest(each["name"], each["version"], each["url"], each["sha256"]) for each in params["manifests"]]
     builder = Builder(Runner(module), Path(params["directory"]), params["archs"], versions)
     files = builder.manifest()
-    wanted = downloads(upstreams, versions, params["archs"], params["crictl_version"], params["cni_version"])
-    plan = builder.plan(wanted, files)
+    plan = builder.plan([*downloads(upstreams, releases, params["archs"]), *manifests], files)
     result = {**plan.as_result(), "manifest": str(builder.directory / NAME)}
     if not module.check_mode:
         for step in plan.steps:
             files[step.target] = builder.download(step.data["download"])
             builder.write_manifest(files)
-        pulled = _pull(builder, files, params["test_images"]) if params["images"] else []
+        pulled = _pull(builder, files, manifests, params["test_images"]) if params["images"] else []
         result["plan"] += pulled
         result["changed"] = bool(result["plan"])
     return result
 
 
-def _pull(builder: Builder, files: dict[str, BundleFile], test_images: list[str]) -> list[dict[str, str]]:
+def _pull(
+    builder: Builder, files: dict[str, BundleFile], manifests: list[Download], test_images: list[str]
+) -> list[dict[str, str]]:
     pulled = []
-    for reference, (role, versions) in wanted_images(builder, files, node_arch(), test_images).items():
+    for reference, (role, versions) in wanted_images(builder, manifests, node_arch(), test_images).items():
         for arch in builder.archs:
             path = image_path(reference, arch)
             known = files.get(path)
@@ -154,6 +198,19 @@ def main() -> None:
             "cni_url": {
                 "type": "str",
                 "default": "https://github.com/containernetworking/plugins/releases/download",
+            },
+            "containerd_version": {"type": "str", "default": ""},
+            "runc_version": {"type": "str", "default": ""},
+            "containerd_url": {
+                "type": "str",
+                "default": "https://github.com/containerd/containerd/releases/download",
+            },
+            "runc_url": {"type": "str", "default": "https://github.com/opencontainers/runc/releases/download"},
+            "manifests": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": dict.fromkeys(("name", "version", "url", "sha256"), text),
             },
             "images": {"type": "bool", "default": True},
             "test_images": {"type": "list", "elements": "str", "default": []},

@@ -23,6 +23,9 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CRICTL = "crictl/v1.36.0/crictl-v1.36.0-linux-amd64.tar.gz"
+FLANNEL = "flannel/kube-flannel.yml"
+CONTAINERD = "containerd/v2.1.4/containerd-2.1.4-linux-amd64.tar.gz"
+RUNC = "runc/v1.3.0/runc.amd64"
 CNI = "cni/v1.9.0/cni-plugins-linux-amd64-v1.9.0.tgz"
 KUBELET = "kubernetes/v1.36.3/bin/linux/amd64/kubelet"
 
@@ -37,11 +40,14 @@ def archive(**members: bytes) -> bytes:
     return stream.getvalue()
 
 
-def publish(root: Path, path: str, content: bytes) -> None:
+def publish(root: Path, path: str, content: bytes, digests: str = "") -> None:
+    """A file and its digest: beside it, or in a list of its directory that names another file first."""
     target = root / path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
-    target.with_name(target.name + ".sha256").write_text(f"{hashlib.sha256(content).hexdigest()}  {target.name}\n")
+    line = f"{hashlib.sha256(content).hexdigest()}  {target.name}\n"
+    another = f"{'0' * 64}  another\n" if digests else ""
+    target.with_name(digests or f"{target.name}.sha256").write_text(another + line)
 
 
 @dataclass
@@ -59,6 +65,18 @@ class Upstream:
             "bundle_kubernetes_url": f"{self.url}/kubernetes",
             "bundle_crictl_url": f"{self.url}/crictl",
             "bundle_cni_url": f"{self.url}/cni",
+            "bundle_containerd_version": "v2.1.4",
+            "bundle_containerd_url": f"{self.url}/containerd",
+            "bundle_runc_version": "v1.3.0",
+            "bundle_runc_url": f"{self.url}/runc",
+            "bundle_manifests": [
+                {
+                    "name": "flannel",
+                    "version": "v0.28.9",
+                    "url": f"{self.url}/{FLANNEL}",
+                    "sha256": hashlib.sha256(b"kind: DaemonSet\n").hexdigest(),
+                }
+            ],
             "bundle_images": False,
         }
         program = str(Path(sys.executable).with_name("ansible-playbook"))
@@ -77,6 +95,9 @@ def upstream(tmp_path: Path) -> Iterator[Upstream]:
         publish(root, f"kubernetes/v1.36.3/bin/linux/amd64/{name}", name.encode() * 100)
     publish(root, CRICTL, archive(crictl=b"crictl"))
     publish(root, CNI, archive(bridge=b"bridge", portmap=b"portmap"))
+    publish(root, FLANNEL, b"kind: DaemonSet\n")
+    publish(root, CONTAINERD, archive(containerd=b"containerd"), f"{Path(CONTAINERD).name}.sha256sum")
+    publish(root, RUNC, b"runc", "runc.sha256sum")
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(root))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -94,17 +115,21 @@ def test_a_bundle_is_built_once_and_repaired(upstream: Upstream) -> None:
     files = upstream.manifest()
     assert sorted(str(entry["name"]) for entry in files.values()) == [
         "cni-plugins",
+        "containerd",
         "crictl",
+        "flannel",
         "kubeadm",
         "kubectl",
         "kubelet",
+        "runc",
     ]
     for path, entry in files.items():
         content = (upstream.bundle / path).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (entry["size"], entry["sha256"])
     assert (upstream.bundle / "tools/crictl/v1.36.0/amd64/crictl").read_bytes() == b"crictl"
 
-    assert "changed=0" in upstream.build().stdout
+    again = upstream.build()
+    assert again.returncode == 0 and "changed=0" in again.stdout
 
     (upstream.bundle / "kubernetes/v1.36.3/amd64/kubelet").write_bytes(b"damaged")
     repaired = upstream.build("--diff")
@@ -124,3 +149,9 @@ def test_a_version_that_is_not_there_is_named(upstream: Upstream) -> None:
     (upstream.root / KUBELET).unlink()
     done = upstream.build()
     assert done.returncode != 0 and f"{upstream.url}/{KUBELET} cannot be fetched" in done.stdout
+
+
+def test_a_manifest_that_is_not_the_pinned_one_is_refused(upstream: Upstream) -> None:
+    (upstream.root / FLANNEL).write_text("kind: Secret\n")
+    done = upstream.build()
+    assert done.returncode != 0 and f"{upstream.url}/{FLANNEL} is not what its publisher signed off" in done.stdout

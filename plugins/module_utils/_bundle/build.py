@@ -19,7 +19,7 @@ from .._core.files import read_text, sha256, write_atomic
 from .._core.plan import Plan, Step
 from .._core.runner import Runner
 from .manifest import NAME, BundleFile, dump, parse
-from .upstream import Download, image_id, image_path, image_role, member, published_digest
+from .upstream import Download, image_id, image_path, image_role, images_in, member, published_digest
 
 PULL_TIMEOUT = 1800.0
 
@@ -46,19 +46,23 @@ class Builder:
         return Plan(steps=steps, before="", after="".join(f"download {step.target}\n" for step in steps))
 
     def download(self, wanted: Download) -> BundleFile:
-        """Fetch, compare with the published digest, store."""
-        digest = published_digest(self._fetch(wanted.url + ".sha256").decode("ascii", "replace"))
+        """Fetch, compare with the digest that is known or published, store."""
+        digest = wanted.sha256 or self._published(wanted)
         data = self._fetch(wanted.url)
         found = hashlib.sha256(data).hexdigest()
         if found != digest:
             raise KubeopsError(
                 what=f"{wanted.url} is not what its publisher signed off",
-                seen=f"sha256 {found}, published {digest}",
+                seen=f"sha256 {found}, expected {digest}",
                 fix="try again, or look at what stands between this machine and the upstream",
             )
         content = member(data, wanted.member) if wanted.member else data
         self._store(wanted.path, content)
         return wanted.entry(content, hashlib.sha256(content).hexdigest())
+
+    def _published(self, wanted: Download) -> str:
+        text = self._fetch(wanted.digests).decode("ascii", "replace")
+        return published_digest(text, wanted.url.rsplit("/", 1)[-1])
 
     def image_references(self, version: str, kubeadm: str) -> list[str]:
         """Images that this version's kubeadm wants."""
@@ -112,10 +116,12 @@ class Builder:
 
 
 def wanted_images(
-    builder: Builder, files: dict[str, BundleFile], host_arch: str, extra: Sequence[str]
+    builder: Builder, manifests: Sequence[Download], host_arch: str, extra: Sequence[str]
 ) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Role and Kubernetes versions by image reference."""
+    """Role and Kubernetes versions by image reference: what verification, pod networks and kubeadm want."""
     images: dict[str, tuple[str, tuple[str, ...]]] = dict.fromkeys(extra, ("test", ()))
+    for each in manifests:
+        images.update(dict.fromkeys(images_in((builder.directory / each.path).read_text("utf-8")), ("node", ())))
     for version in builder.versions:
         kubeadm = builder.directory / f"kubernetes/{version}/{host_arch}/kubeadm"
         kubeadm.chmod(0o755)

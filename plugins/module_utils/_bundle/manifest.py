@@ -43,7 +43,7 @@ class BundleFile:
     def as_dict(self) -> dict[str, Any]:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         values["kubernetes"] = list(self.kubernetes)
-        return {name: value for name, value in values.items() if value or name == "kubernetes"}
+        return {name: value for name, value in values.items() if value or name not in ("role", "image_id")}
 
 
 def parse(text: str) -> tuple[BundleFile, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from .manifest import BundleFile
 
 BINARIES = ("kubeadm", "kubelet", "kubectl")
+_IMAGE = re.compile(r"^\s*(?:-\s+)?image:\s*['\"]?([^\s'\"#]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,27 @@ class Upstreams:
     kubernetes: str
     crictl: str
     cni_plugins: str
+    containerd: str
+    runc: str
+
+
+@dataclass(frozen=True)
+class Releases:
+    """Versions with their v; containerd and runc "" for none."""
+
+    kubernetes: Sequence[str]
+    crictl: str
+    cni_plugins: str
+    containerd: str = ""
+    runc: str = ""
 
 
 @dataclass(frozen=True)
 class Download:
-    """`member` is the one file wanted out of a gzipped tar, "" for the download itself. The digest is at url.sha256."""
+    """`member` is the one file wanted out of a gzipped tar, "" for the download itself.
+
+    sha256: known beforehand; "" where its publisher has it at `digests`, a file with one line or a line a file.
+    """
 
     url: str
     path: str
@@ -37,43 +55,74 @@ class Download:
     arch: str
     kubernetes: tuple[str, ...] = ()
     member: str = ""
+    sha256: str = ""
+    digests: str = ""
 
     def entry(self, data: bytes, digest: str) -> BundleFile:
         return BundleFile(self.path, self.kind, self.name, self.version, self.arch, self.kubernetes, len(data), digest)
 
 
-def downloads(
-    upstreams: Upstreams, versions: Sequence[str], archs: Sequence[str], crictl: str, cni: str
-) -> tuple[Download, ...]:
-    """Every download; versions with their v."""
-    return tuple(each for arch in archs for each in _for_arch(upstreams, versions, arch, crictl, cni))
+def downloads(upstreams: Upstreams, releases: Releases, archs: Sequence[str]) -> tuple[Download, ...]:
+    """Every program and archive."""
+    return tuple(each for arch in archs for each in _for_arch(upstreams, releases, arch))
 
 
-def _for_arch(upstreams: Upstreams, versions: Sequence[str], arch: str, crictl: str, cni: str) -> Iterator[Download]:
-    for version in versions:
+def _for_arch(upstreams: Upstreams, releases: Releases, arch: str) -> Iterator[Download]:
+    for version in releases.kubernetes:
         for name in BINARIES:
             url = f"{upstreams.kubernetes}/{version}/bin/linux/{arch}/{name}"
             path = f"kubernetes/{version}/{arch}/{name}"
-            yield Download(url, path, "binary", name, version, arch, (version,))
+            yield _published(url, path, "binary", name, version, arch, (version,))
+    crictl, cni = releases.crictl, releases.cni_plugins
     url = f"{upstreams.crictl}/{crictl}/crictl-{crictl}-linux-{arch}.tar.gz"
-    yield Download(url, f"tools/crictl/{crictl}/{arch}/crictl", "tool", "crictl", crictl, arch, member="crictl")
+    yield _published(url, f"tools/crictl/{crictl}/{arch}/crictl", "tool", "crictl", crictl, arch, member="crictl")
     archive = f"cni-plugins-linux-{arch}-{cni}.tgz"
-    yield Download(
-        f"{upstreams.cni_plugins}/{cni}/{archive}",
-        f"cni/{cni}/{arch}/{archive}",
-        "cni_plugins",
-        "cni-plugins",
-        cni,
-        arch,
-    )
+    url = f"{upstreams.cni_plugins}/{cni}/{archive}"
+    yield _published(url, f"cni/{cni}/{arch}/{archive}", "cni_plugins", "cni-plugins", cni, arch)
+    if releases.containerd:
+        version = releases.containerd
+        archive = f"containerd-{version.removeprefix('v')}-linux-{arch}.tar.gz"
+        url = f"{upstreams.containerd}/{version}/{archive}"
+        path = f"runtime/containerd/{version}/{arch}/{archive}"
+        yield Download(url, path, "runtime", "containerd", version, arch, digests=f"{url}.sha256sum")
+    if releases.runc:
+        version = releases.runc
+        url = f"{upstreams.runc}/{version}"
+        path = f"runtime/runc/{version}/{arch}/runc.{arch}"
+        yield Download(f"{url}/runc.{arch}", path, "runtime", "runc", version, arch, digests=f"{url}/runc.sha256sum")
 
 
-def published_digest(text: str) -> str:
-    """sha256 out of a published .sha256 file, which holds the digest alone or with the file's name behind it."""
-    words = text.split()
-    if not words or len(words[0]) != 64:
-        raise ValueError(f"no sha256 in {text[:80]!r}")
-    return words[0].lower()
+def _published(
+    url: str,
+    path: str,
+    kind: str,
+    name: str,
+    version: str,
+    arch: str,
+    kubernetes: tuple[str, ...] = (),
+    member: str = "",
+) -> Download:
+    return Download(url, path, kind, name, version, arch, kubernetes, member, digests=f"{url}.sha256")
+
+
+def manifest(name: str, version: str, url: str, digest: str) -> Download:
+    """A manifest of a pod network, pinned by its digest."""
+    path = f"manifests/{name}/{version}/{url.rsplit('/', 1)[-1]}"
+    return Download(url, path, "manifest", name, version, "", sha256=digest)
+
+
+def images_in(text: str) -> list[str]:
+    """References of the images that a manifest's containers run."""
+    return sorted(set(_IMAGE.findall(text)))
+
+
+def published_digest(text: str, name: str) -> str:
+    """sha256 of a file out of a published list, or out of one that holds the digest alone."""
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    for words in lines:
+        if len(words[0]) == 64 and (len(lines) == 1 or words[-1].lstrip("*").rsplit("/", 1)[-1] == name):
+            return words[0].lower()
+    raise ValueError(f"no sha256 of {name} in {text[:80]!r}")
 
 
 def image_path(reference: str, arch: str) -> str:

@@ -180,7 +180,23 @@ def test_end_of_life_can_be_an_error() -> None:
     ],
 )
 def test_bundle(bundle: Any, version: str, expected: set[tuple[str, str]]) -> None:
-    given = inventory(3, 1, kubeops_package_source="bundle", kubeops_version=version)
+    given = inventory(3, 1, kubeops_package_source="bundle", kubeops_version=version, kubeops_cni="bridge")
+    assert found(given, Surroundings(TODAY, bundle)) == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, {("bundle.network", "error")}),
+        ({"kubeops_cni": "calico"}, set()),
+        ({"kubeops_cni": "bridge"}, set()),
+        ({"kubeops_cni": "none"}, set()),
+        ({"cni_manifest": "/srv/flannel.yml"}, set()),
+    ],
+)
+def test_pod_network_of_a_bundle(variables: dict[str, str], expected: set[tuple[str, str]]) -> None:
+    given = inventory(3, 1, kubeops_package_source="bundle", kubeops_version="1.35.6", **variables)
+    bundle = {"files": [*MANIFEST["files"], {"kind": "manifest", "name": "calico"}]}
     assert found(given, Surroundings(TODAY, bundle)) == expected
 
 
