@@ -42,8 +42,11 @@ options:
     default: []
   paths:
     description:
-      - Further files, globs and directories. A directory is searched for C(.crt), C(.cer), C(.pem), C(.conf) and
-        C(.kubeconfig) without following links.
+      - Further files, globs and directories. What a file is shows its content. A certificate is compared with the key
+        beside it (C(tls.key) of C(tls.crt), C(member-key.pem) of C(member.pem), C(privkey.pem) of C(fullchain.pem));
+        of a key without a certificate only the mode counts.
+      - A directory is searched for C(.crt), C(.cer), C(.pem), C(.key), C(.conf), C(.kubeconfig) and C(.kube/config)
+        without following links. Anything else that a directory or a glob leads to is passed over.
     type: list
     elements: str
     default: []

@@ -12,9 +12,9 @@ from typing import Any
 
 from .._core import processes
 from .._core.errors import KubeopsError
-from . import observe, policy
-from .estate import CA, Endpoint, estate, served_without_file
-from .model import Certificate
+from . import extra, observe, policy
+from .estate import CA, Endpoint, Entry, estate, served_without_file
+from .model import Certificate, File
 from .served import Served, all_served
 
 
@@ -23,8 +23,9 @@ def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     warning, critical = (policy.threshold(options[name], name) for name in ("warning", "critical"))
     layout = observe.layout(groups=options["groups"])
     entries = estate(layout, options["api_server_names"])
-    found = observe.observe([*entries, *observe.extra_entries(options["paths"], entries)])
-    found += observe.missing_manifests(layout)
+    further, unseen = extra.entries(options["paths"], entries)
+    found = observe.observe([*entries, *further]) + observe.missing_manifests(layout)
+    found += [_unseen(options["paths"], unseen)] if unseen else []
     more = (*served_without_file(layout), *_asked(options["endpoints"]))
     ports = [*(endpoint for entry in entries for endpoint in entry.endpoints), *more]
     served = all_served(ports, options["timeout"]) if options["served"] else {}
@@ -38,6 +39,13 @@ def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 def authorities(found: Iterable[observe.Found]) -> dict[str, Sequence[Certificate]]:
     """Every CA of the estate by the name of its entry."""
     return {one.entry.name: one.certificates for one in found if one.entry.use == CA and one.certificates}
+
+
+def _unseen(paths: Sequence[str], count: int) -> observe.Found:
+    """More files than are looked at are a finding: what nobody sees is not ok."""
+    problem = ("too_many_files", f"{count} files were not looked at, {extra.MAX_FILES} were")
+    name = ", ".join(paths)
+    return observe.Found(Entry("paths", name), File(name), problems=(problem,))
 
 
 def summary(result: Mapping[str, Any], level: str) -> str:

@@ -20,6 +20,7 @@ from .._kubeadm.static_pod import StaticPod
 # Entry.form
 CERTIFICATE = "certificate"
 KUBECONFIG = "kubeconfig"
+KEY = "key"  # a private key alone: nothing of it counts but who can read it
 MANIFEST = "manifest"  # of a static pod, where it is missing
 KEY_PAIR = "key_pair"  # private and public key without a certificate: service accounts
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import socket
@@ -18,7 +17,7 @@ from .._core import processes, simple_yaml
 from .._kubeadm import static_pod
 from .._kubeadm.static_pod import StaticPod
 from . import estate, etcd_unit, kubeconfig, load
-from .estate import KEY_PAIR, KUBECONFIG, MANIFEST, Endpoint, Entry, EtcdSettings, Kubelet, Layout
+from .estate import KEY, KEY_PAIR, KUBECONFIG, MANIFEST, Endpoint, Entry, EtcdSettings, Kubelet, Layout
 from .model import Certificate, File, Key, Unreadable, User
 from .read import read
 
@@ -27,8 +26,6 @@ KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 KUBELET_CLIENT = "/var/lib/kubelet/pki/kubelet-client-current.pem"
 # Where a kubelet that does not run would get its flags from: kubeadm's file, then the packages' own.
 KUBELET_FLAGS = ("/var/lib/kubelet/kubeadm-flags.env", "/etc/default/kubelet", "/etc/sysconfig/kubelet")
-SUFFIXES = (".crt", ".cer", ".pem", ".conf", ".kubeconfig")
-MAX_FILES = 50_000
 COMPONENTS = (estate.API_SERVER, estate.CONTROLLER_MANAGER, estate.SCHEDULER)
 # Any of these makes a node a control plane, whatever became of its manifests. admin.conf is copied to other machines.
 CONTROL_PLANE_FILES = ("controller-manager.conf", "scheduler.conf", "pki/apiserver.crt")
@@ -124,28 +121,6 @@ def observe(entries: Sequence[Entry]) -> list[Found]:
     return [found for entry in entries for found in _observe(entry)]
 
 
-def extra_entries(patterns: Sequence[str], known: Sequence[Entry]) -> list[Entry]:
-    """Entries for files, globs and directories that the operator names; what the estate has already is left out."""
-    taken = {entry.path for entry in known}
-    paths = dict.fromkeys(path for pattern in patterns for path in _expand(pattern))
-    return [_extra(path) for path in list(paths)[:MAX_FILES] if path not in taken]
-
-
-def _extra(path: str) -> Entry:
-    form = KUBECONFIG if path.endswith((".conf", ".kubeconfig", "/.kube/config")) else "certificate"
-    return Entry(path, path, form=form, owners=None, key_required=False)
-
-
-def _expand(pattern: str) -> list[str]:
-    """Directories are searched without following links, so that none leads in a circle."""
-    if Path(pattern).is_dir():
-        found = [os.path.join(top, name) for top, __, names in os.walk(pattern) for name in names]  # noqa: PTH118
-        return sorted(path for path in found if path.endswith(SUFFIXES))
-    if glob.has_magic(pattern):
-        return sorted(glob.glob(pattern))  # noqa: PTH207 - the pattern may be absolute
-    return [pattern]
-
-
 def _observe(entry: Entry) -> list[Found]:
     file = read(entry.path)
     if file.problem == "missing" and not entry.required:
@@ -155,6 +130,8 @@ def _observe(entry: Entry) -> list[Found]:
     try:
         if entry.form == KUBECONFIG:
             return _kubeconfig(entry, file)
+        if entry.form == KEY:
+            return [Found(entry, file)]
         if entry.form == KEY_PAIR:
             return [_with_key(Found(entry, file, public=load.public_key(file.data)))]
         return [_with_key(Found(entry, file, certificates=load.certificates(file.data)))]

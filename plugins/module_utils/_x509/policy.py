@@ -14,7 +14,7 @@ from typing import Any
 
 from .._core.errors import KubeopsError
 from . import duration
-from .estate import CA, CLIENT, KEY_PAIR, KUBECONFIG, KUBELET, PEER, SERVER, Endpoint
+from .estate import CA, CLIENT, KEY, KEY_PAIR, KUBECONFIG, KUBELET, PEER, SERVER, Endpoint
 from .kubeconfig import SECRET_WAYS
 from .load import signed_by
 from .model import CLIENT_AUTH, SERVER_AUTH, Certificate, File
@@ -25,6 +25,7 @@ OK, WARNING, CRITICAL, EXPIRED, BROKEN = LEVELS = ("ok", "warning", "critical", 
 
 FIXES = {
     "manifest_missing": "put the manifest back, or write it with kubeadm init phase control-plane or etcd",
+    "too_many_files": "name narrower paths",
     "unit_missing": "run create_cluster, or take the host out of the group",
 }
 # A kubelet that joins writes its own kubeconfig, some time after it began.
@@ -161,7 +162,7 @@ def _credentials(found: Found) -> Iterator[Reason]:
 def _is_secret(found: Found) -> bool:
     """Whether the file itself may hold a private key or a token."""
     if found.entry.form != KUBECONFIG:
-        return found.key is not None
+        return found.key is not None or found.entry.form == KEY
     without_secret = not found.certificates and not found.problems and found.other not in SECRET_WAYS
     return not without_secret
 
