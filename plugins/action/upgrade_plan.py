@@ -20,7 +20,7 @@ from ..module_utils._core import clock
 from ..module_utils._drain.predict import Accepted
 from ..module_utils._gates.assemble import Seen
 from ..module_utils._gates.gates import Limits
-from ..module_utils._gates.plan import Batches, Options, Pace, UpgradePlan, plan
+from ..module_utils._gates.plan import Batches, Options, Pace, UpgradePlan, plan, plan_without_cluster
 from ..module_utils._version.model import component_version
 from ..module_utils._version.releases import KNOWN
 from ..module_utils._version.road import Bundled, Hop, Wishes
@@ -45,9 +45,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         __, given = self.validate_argument_spec(argument_spec=SPEC)
         try:
-            batches = batching(task_vars or {}, given)
-            seen = observed(task_vars or {}, given["cluster"])
-            made = plan(seen, clients(), options(given, batches), clock.now().date())
+            made = planned(task_vars or {}, given)
         except (ValueError, KeyError) as error:
             raise AnsibleActionFail(
                 f"The upgrade cannot be planned. Seen: {error}. Fix: correct that value."
@@ -57,6 +55,7 @@ class ActionModule(ActionBase):
 
 SPEC: dict[str, Any] = {
     "cluster": {"type": "dict", "required": True},
+    "cluster_error": {"type": "str", "default": ""},
     "target": {"type": "str", "required": True},
     "available": {"type": "list", "elements": "str", "default": []},
     "bundle": {"type": "dict", "default": {}},
@@ -76,6 +75,14 @@ SPEC: dict[str, Any] = {
     "certificate_hours": {"type": "float", "default": 24.0},
     "fail": {"type": "bool", "default": True},
 }
+
+
+def planned(variables: Mapping[str, Any], given: Mapping[str, Any]) -> UpgradePlan:
+    """The plan. Raises ValueError or KeyError where something given is malformed."""
+    seen, wanted = observed(variables, given["cluster"]), options(given, batching(variables, given))
+    if not given["cluster"]:
+        return plan_without_cluster(seen, given["cluster_error"], wanted)
+    return plan(seen, clients(), wanted, clock.now().date())
 
 
 def observed(variables: Mapping[str, Any], cluster: Mapping[str, Any]) -> Seen:

@@ -17,9 +17,16 @@ author:
   - kubeops.cluster contributors (@kubeops)
 options:
   cluster:
-    description: RV(kubeops.cluster.upgrade_cluster_facts#module:cluster).
+    description:
+      - RV(kubeops.cluster.upgrade_cluster_facts#module:cluster).
+      - Where that failed, an empty one. The plan then is a refusal with what nodes say of themselves, expired
+        certificates for instance.
     type: dict
     required: true
+  cluster_error:
+    description: Why O(cluster) is empty.
+    type: str
+    default: ''
   target:
     description: Version wanted, for instance V(1.36.3).
     type: str

@@ -40,22 +40,11 @@ def gates(seen: Seen, limits: Limits, target: Minor) -> list[Verdict]:
     """One verdict for each gate."""
     members = seen.cluster["etcd"]["members"]
     return [
-        verdict("gate.observed", "every node was looked at", KUBEADM_UPGRADE, _observed(seen)),
-        verdict("gate.nodes", "every node is Ready and schedulable", KUBEADM_UPGRADE, _nodes(seen)),
-        verdict("gate.components", "every control plane component is ready", KUBEADM_UPGRADE, _components(seen)),
+        *_node_gates(seen, limits),
         verdict("gate.etcd", "every etcd member answers without errors", ETCD_FAQ, _etcd(seen)),
         verdict("gate.quorum", "etcd keeps its quorum while one member restarts", ETCD_FAQ, _quorum(members)),
         verdict("gate.learner", "no etcd member is a learner", ETCD_FAQ, _learner(members)),
         verdict("gate.alarm", "etcd has no alarm", ETCD_SPACE, _alarm(members)),
-        verdict(
-            "gate.disk",
-            "there is room for images, and for kubeadm's copy of etcd",
-            KUBEADM_UPGRADE,
-            _disk(seen, limits),
-        ),
-        verdict(
-            "gate.certificates", "no certificate ends during the upgrade", CERTIFICATES, _certificates(seen, limits)
-        ),
         verdict(
             "gate.deprecated_apis", "nobody asks for an API that the target removes", DEPRECATED, _apis(seen, target)
         ),
@@ -63,6 +52,31 @@ def gates(seen: Seen, limits: Limits, target: Minor) -> list[Verdict]:
         verdict("gate.webhooks", "no admission webhook can block the upgrade", WEBHOOKS, _webhooks(seen)),
         verdict("gate.customisations", "kubeadm's addons are as kubeadm made them", ADDONS, _customisations(seen)),
     ]
+
+
+def _node_gates(seen: Seen, limits: Limits) -> list[Verdict]:
+    """Gates that have something to say without the cluster too."""
+    room = "there is room for images, and for kubeadm's copy of etcd"
+    certificates = "no certificate ends during the upgrade"
+    return [
+        verdict("gate.observed", "every node was looked at", KUBEADM_UPGRADE, _observed(seen)),
+        verdict("gate.nodes", "every node is Ready and schedulable", KUBEADM_UPGRADE, _nodes(seen)),
+        verdict("gate.components", "every control plane component is ready", KUBEADM_UPGRADE, _components(seen)),
+        verdict("gate.disk", room, KUBEADM_UPGRADE, _disk(seen, limits)),
+        verdict("gate.certificates", certificates, CERTIFICATES, _certificates(seen, limits)),
+    ]
+
+
+def gates_without_cluster(seen: Seen, limits: Limits) -> list[Verdict]:
+    """What nodes say of themselves, where no control plane answers."""
+    return _node_gates(replace(seen, cluster={"nodes": [], "components": []}), limits)
+
+
+def no_cluster(why: str) -> Verdict:
+    """The verdict that no control plane answers, which cannot be switched off: there is nothing to plan with."""
+    fix = "see what nodes say of themselves above, and bring one control plane back"
+    finding = Finding("cluster", ERROR, why or "no control plane answers", fix, ("cluster",))
+    return verdict("cluster", "a control plane answers", KUBEADM_UPGRADE, [finding])
 
 
 def drain_gate(seen: Seen, batches: Sequence[Sequence[str]], accepted: predict.Accepted) -> Verdict:
@@ -182,7 +196,8 @@ def _certificates(seen: Seen, limits: Limits) -> Iterator[Finding]:
             if row["seconds_left"] < limits.certificate_seconds:
                 left = row["seconds_left"]
                 when = f"expired {_span(-left)} ago" if left < 0 else f"ends in {_span(left)}"
-                fix = "run renew_certificates.yml first"
+                # Nothing that asks the cluster can be relied on with what is over.
+                fix = f"run {'recover' if left < 0 else 'renew'}_certificates.yml first"
                 yield Finding("gate.certificates", ERROR, f"certificate {row['name']} {when}", fix, (name,))
 
 

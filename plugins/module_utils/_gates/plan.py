@@ -15,7 +15,7 @@ from .._inventory.finding import ERROR
 from .._version import judge, road
 from .._version.verdict import Verdict
 from .assemble import Seen, observation
-from .gates import Limits, drain_gate, gates, without_skipped
+from .gates import Limits, drain_gate, gates, gates_without_cluster, no_cluster, without_skipped
 
 Batches = Sequence[Sequence[str]]
 
@@ -94,6 +94,13 @@ def plan(seen: Seen, clients: Mapping[str, str], options: Options, today: date) 
         disruption=disruption(found, seen, options),
         diffs={name: facts["drift"] for name, facts in seen.nodes.items() if facts["drift"]},
     )
+
+
+def plan_without_cluster(seen: Seen, why: str, options: Options) -> UpgradePlan:
+    """A refusal with what nodes say of themselves, expired certificates for instance. why: nothing else is known."""
+    verdicts = without_skipped(gates_without_cluster(seen, options.limits), options.skip)
+    nowhere = road.Road(options.wishes.target)
+    return UpgradePlan((*verdicts, no_cluster(why)), nowhere, disruption(nowhere, seen, options), {})
 
 
 def _drains(found: road.Road, seen: Seen, options: Options) -> list[Verdict]:

@@ -14,7 +14,13 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._gates import sett
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.assemble import Seen
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.cluster import deprecated, image_version, pinned
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.gates import Limits
-from ansible_collections.kubeops.cluster.plugins.module_utils._gates.plan import Options, Pace, UpgradePlan, plan
+from ansible_collections.kubeops.cluster.plugins.module_utils._gates.plan import (
+    Options,
+    Pace,
+    UpgradePlan,
+    plan,
+    plan_without_cluster,
+)
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.webhooks import webhook_summary
 from ansible_collections.kubeops.cluster.plugins.module_utils._version.road import Wishes
 from ansible_collections.kubeops.cluster.plugins.module_utils._version.version import KubeVersion
@@ -267,6 +273,36 @@ def test_each_fault_has_its_gate_with_a_way_out(fault: Callable[[Data, Data], No
     assert made.as_dict()["allowed"] is ("error" not in expected.values())
     for entry in made.verdicts:
         assert all(finding.fix for finding in entry.findings)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (None, {}),
+        (expired, {"gate.certificates": "error"}),
+        (ends_today, {"gate.certificates": "error"}),
+        (api_server_down, {"gate.components": "error"}),
+        (kubelet_down, {"gate.nodes": "error"}),
+        (disk_full, {"gate.disk": "error"}),
+    ],
+)
+def test_without_a_cluster_nodes_say_why(fault: Callable[[Data, Data], None] | None, expected: dict[str, str]) -> None:
+    cluster, nodes = everything()
+    if fault:
+        fault(cluster, nodes)
+    options = Options(Wishes(KubeVersion.parse("1.36.3")), Limits({"/": 1024}), {"cluster": "we know"}, Pace())
+    made = plan_without_cluster(Seen({}, nodes), "cp1: its certificate is over", options)
+    assert verdicts(made) == {**expected, "cluster": "error"}
+    found = made.as_dict()
+    assert not found["allowed"] and found["road"]["hops"] == []
+    assert "cp1: its certificate is over" in found["table"]
+
+
+@pytest.mark.parametrize(("fault", "playbook"), [(expired, "recover_certif"), (ends_today, "renew_certif")])
+def test_the_way_out_of_certificates(fault: Callable[[Data, Data], None], playbook: str) -> None:
+    cluster, nodes = everything()
+    fault(cluster, nodes)
+    assert playbook in planned(cluster, nodes).as_dict()["table"]
 
 
 @pytest.mark.parametrize(("target", "rule"), [("1.35.5", "road"), ("1.39.0", "road")])
