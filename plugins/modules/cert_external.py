@@ -166,9 +166,10 @@ def _install(module: AnsibleModule, runner: Runner) -> dict[str, Any]:
     _refuse_all(planned)
     restarts = renewal.restarts(observed.found, observed.components, {step.target for step in planned.steps})
     whole = Plan((*planned.steps, *restarts))
+    if whole.changed:
+        renew.require_others(renewal.over(observed.found, clock.now()))
     if module.check_mode or not whole.changed:
         return {**whole.as_result(), "backup": "", "served": []}
-    renew.require_others()
     saved = backup.save()
     for each in [each for each in observed.found if each.entry.name in {step.target for step in planned.steps}]:
         external.install(each, signed[each.entry.name])

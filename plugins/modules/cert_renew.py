@@ -134,17 +134,19 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     params, runner = module.params, Runner(module)
     duration.parse(params["valid_for"], "valid_for")
     with journal.exclusive(params["lock_timeout"]):
-        planned = _restore_plan(params["restore"]) if params["restore"] else _plan(runner, params)
+        observed = renew.observe(runner)
+        planned = _restore_plan(params["restore"]) if params["restore"] else _plan(observed, params)
         safety.refuse(planned.refusals)
+        if planned.changed and params["api_required"]:
+            renew.require_others(renewal.over(observed.found, clock.now()))
         if module.check_mode or not planned.changed:
             return {**planned.as_result(), "backup": "", "served": [], "api": {}}
         return {**planned.as_result(), **_act(runner, params, planned)}
 
 
-def _plan(runner: Runner, params: dict[str, Any]) -> Plan:
+def _plan(observed: renew.Observed, params: dict[str, Any]) -> Plan:
     renew_before = duration.parse(params["renew_before"], "renew_before")
     wish = renewal.Wish(params["select"], tuple(params["names"]), renew_before)
-    observed = renew.observe(runner)
     return renewal.plan(observed.found, observed.components, wish, clock.now())
 
 
@@ -155,7 +157,6 @@ def _restore_plan(path: str) -> Plan:
 def _act(runner: Runner, params: dict[str, Any], planned: Plan) -> dict[str, Any]:
     live = params["api_required"]
     permit = renew.require_others if live else _permit
-    permit()
     with watch.watching(kubeconfig.server(files.read_text(paths.ADMIN_CONF) or "")) as seen:
         saved = backup.save()
         _write(runner, params, planned)

@@ -222,6 +222,9 @@ def test_everything_expired_on_every_node(short: Cluster, tmp_path: Path) -> Non
     assert {(node, name) for node in CONTROL_PLANES for name in ("apiserver", "etcd-peer", "admin.conf")} <= over
     assert {(node, "kubelet-client") for node in NODES} <= over
 
+    refused = short.run("--check", playbook="renew_certificates")
+    assert refused.rc != 0 and "recover_certificates" in refused.output, refused.tail()
+
     run = short.run(playbook="recover_certificates")
     print(f"{short.version}: {len(over)} expired, recovered in {run.seconds:.0f} s")
     assert run.rc == 0, run.tail()

@@ -21,7 +21,7 @@ from .._kubeadm import api, containers, credentials, kubeconfig, paths, probe, r
 from .._kubeadm.containers import Container
 from . import estate, issue, keep, load, served
 from . import observe as layouts
-from .renewal import RENEW, RESTART, WAKE, Found
+from .renewal import RENEW, RESTART, WAKE, Found, not_permitted
 
 HEALTH = {
     estate.CONTROLLER_MANAGER: "https://127.0.0.1:10257/healthz",
@@ -82,12 +82,18 @@ def renew(found: Sequence[Found], planned: Plan, valid_for: timedelta) -> None:
             _renew(each, valid_for, clock.now())
 
 
-def require_others() -> None:
-    """Raise Refusal where the others could not do without this control plane for a while."""
-    with api.admin() as client:
-        credentials.require_healthy(client)
-        reconfigure.require_others_ready(client, layouts.node_name())
-    credentials.require_spare_member()
+def require_others(ended: Sequence[str] = ()) -> None:
+    """Raise Refusal where the others could not do without this control plane for a while.
+
+    ended: certificates of this node that are over; they change the way out.
+    """
+    try:
+        with api.admin() as client:
+            credentials.require_healthy(client)
+            reconfigure.require_others_ready(client, layouts.node_name())
+        credentials.require_spare_member()
+    except KubeopsError as error:
+        raise not_permitted(error, ended) from error
 
 
 def restart(runner: Runner, steps: Sequence[Step], before_each: Callable[[], None]) -> None:

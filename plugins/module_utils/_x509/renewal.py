@@ -22,6 +22,8 @@ RENEW = "renew"
 RESTART = "restart"
 WAKE = "wake"  # a component between two attempts: the kubelet forgets the wait when it restarts itself
 DUE, ALL = "due", "all"
+# Refusals that another control plane, or another member of etcd, is the cause of.
+OF_OTHERS = ("control_planes_one_at_a_time", "etcd_quorum")
 FROM_BACKUP = (
     "put it back from a backup below /var/lib/kubeops/backups, or make it with kubeadm init phase "
     "certs or kubeconfig and this cluster's configuration"
@@ -116,6 +118,41 @@ def _restart(found: Sequence[Found], name: str, container: Container, renewed: C
         if not container.running and (new or each.modified > container.began):
             return Step(WAKE, name, f"it is down, and {entry.name} is new since its last attempt")
     return None
+
+
+def over(found: Sequence[Found], now: datetime) -> list[str]:
+    """Return the names of certificates that have ended."""
+    return [each.entry.name for each in found if each.certificate and _left(each.certificate, now) <= timedelta(0)]
+
+
+def _left(certificate: bytes, now: datetime) -> timedelta:
+    """Nothing is known of one that cannot be read; it is refused elsewhere."""
+    try:
+        return issue.validity(certificate)[1] - now
+    except KubeopsError:
+        return timedelta.max
+
+
+def not_permitted(error: KubeopsError, ended: Sequence[str]) -> KubeopsError:
+    """Return why this control plane may not be renewed now, with the way out of its own operator.
+
+    ended: its certificates that are over. Whoever asks the API with them, or asks an API server that serves one,
+    gets no answer.
+    """
+    rule = error.rule if isinstance(error, Refusal) else ""
+    if rule in OF_OTHERS:
+        return error
+    if ended:
+        return Refusal(
+            "certificates of this control plane are over, so neither its API nor the others can be asked",
+            f"{', '.join(ended)}; {error}",
+            "run the playbook recover_certificates, with --limit to this host where the other control planes are well",
+            rule="certificates_over",
+        )
+    if rule == "control_plane_not_healthy":
+        fix = "repair it first: see crictl logs of kube-apiserver, journalctl -u kubelet, and check_certificates"
+        return Refusal(error.what, error.seen, fix, rule=rule)
+    return error
 
 
 def unknown(found: Sequence[Found], wish: Wish) -> list[Refused]:

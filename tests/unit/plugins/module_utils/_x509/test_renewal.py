@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError, Refusal
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.plan import Plan
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.containers import Container
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, renew, renewal
@@ -116,6 +117,34 @@ def test_an_admin_conf_that_logs_in_by_other_means_is_not_ours() -> None:
     assert [refused.rule for refused in renewal.plan((broken,), STARTED, renewal.Wish("all"), NOW).refusals] == [
         "certificate_unreadable"
     ]
+
+
+def test_what_is_over() -> None:
+    estate = (*ESTATE, found("apiserver-etcd-client", 0), replace(ESTATE[0], certificate=b"text"))
+    assert renewal.over(estate, NOW) == ["apiserver-etcd-client"]
+    assert renewal.over(estate, NOW + 50 * DAY) == ["apiserver", "scheduler.conf", "apiserver-etcd-client"]
+
+
+@pytest.mark.parametrize(
+    ("error", "ended", "rule", "way_out"),
+    [
+        (
+            Refusal("down", rule="control_plane_not_healthy"),
+            ["admin.conf"],
+            "certificates_over",
+            "--limit to this host",
+        ),
+        (KubeopsError("401"), ["admin.conf"], "certificates_over", "recover_certificates"),
+        (Refusal("down", rule="control_plane_not_healthy"), [], "control_plane_not_healthy", "repair it first"),
+        (Refusal("cp2", fix="cp2", rule="control_planes_one_at_a_time"), ["a"], "control_planes_one_at_a_time", "cp2"),
+        (Refusal("etcd", fix="etcd", rule="etcd_quorum"), ["a"], "etcd_quorum", "etcd"),
+    ],
+)
+def test_the_way_out_of_a_refused_renewal(error: KubeopsError, ended: list[str], rule: str, way_out: str) -> None:
+    refused = renewal.not_permitted(error, ended)
+    assert isinstance(refused, Refusal)
+    assert (refused.rule, way_out in refused.fix) == (rule, True)
+    assert all(name in refused.seen for name in ended) or rule in renewal.OF_OTHERS
 
 
 def user(certificate: bytes, key: bytes) -> str:
