@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 
-from .cluster import FIVE_NODES, FULL_ONLY, Cluster, Probe
+from .cluster import FIVE_NODES, FULL_ONLY, Cluster, PlaybookRun, Probe
+from .etcd_gateway import STACKED, ask
 
 CONTROL_PLANES = ("cp1", "cp2", "cp3")
 
@@ -67,3 +69,43 @@ def test_a_new_worker_joins_while_the_first_control_plane_is_down(cluster: Clust
     assert run.recap["w3"]["failed"] == run.recap["w3"]["unreachable"] == 0, run.tail()
     assert all(row["changed"] == 0 for host, row in run.recap.items() if host in ("cp1", "w1", "w2"))
     assert cluster.nodes(via="cp2")["w3"]["ready"] == "True"
+
+
+def etcd_members(cluster: Cluster) -> dict[str, str]:
+    """Name -> id."""
+    members = ask(cluster, "cp1", STACKED, "/v3/cluster/member/list", '{"linearizable": true}')["members"]
+    assert isinstance(members, list)
+    return {entry["name"]: entry["ID"] for entry in members}
+
+
+def refused(cluster: Cluster, on_partial: str) -> PlaybookRun:
+    """A run for cp3 that says no, and leaves its kubelet as it was."""
+    run = cluster.run("--limit", "cp3", extra={"kubeops_on_partial": on_partial, "preflight_reachability": False})
+    assert run.rc != 0, run.tail()
+    assert cluster.sh("cp3", "systemctl is-active kubelet", check=False).strip() == "active"
+    return run
+
+
+@FULL_ONLY
+def test_a_control_plane_taken_out_by_hand_joins_its_own_cluster_again(cluster: Cluster) -> None:
+    """Never a cluster of its own, whatever --limit hides; and what cannot be done now stops nothing."""
+    names = list(cluster.nodes())
+    cluster.kubectl("cp1", "delete node cp3")
+    cluster.lab("stop", "--id", cluster.lab_id, "cp2")
+    try:
+        wait_until_answered(endpoint(cluster))
+        assert "etcd member cp3 cannot be removed now" in (run := refused(cluster, "reset")).output, run.tail()
+    finally:
+        cluster.lab("start", "--id", cluster.lab_id, "cp2")
+        wait_until_ready(cluster, "cp2", via="cp1")
+
+    member = json.dumps({"ID": etcd_members(cluster)["cp3"]})
+    ask(cluster, "cp1", STACKED, "/v3/cluster/member/remove", member)
+    for policy in ("fail", "resume"):
+        assert "kubeops_on_partial=reset" in (run := refused(cluster, policy)).output, run.tail()
+
+    run = cluster.run("--limit", "cp3", extra={"kubeops_on_partial": "reset"})
+    assert run.rc == 0, run.tail()
+    assert sorted(etcd_members(cluster)) == list(CONTROL_PLANES)
+    cluster.assert_healthy(names)
+    assert cluster.run().changed_hosts == {}
