@@ -154,7 +154,7 @@ def _request(module: AnsibleModule, runner: Runner) -> dict[str, Any]:
     due = [each for each in found if each.entry.name in {step.target for step in planned.steps}]
     fresh = {each.entry.name for each in due if external.waiting(each) is None}
     requests = {} if module.check_mode else {each.entry.name: external.request(each).decode("ascii") for each in due}
-    steps = Plan(tuple(step for step in planned.steps if step.target in fresh))
+    steps = Plan(tuple(step for step in planned.steps if step.target in fresh), warnings=planned.warnings)
     return {**steps.as_result(), "requests": requests, "backup": "", "served": []}
 
 

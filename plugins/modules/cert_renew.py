@@ -43,7 +43,9 @@ options:
     type: str
     default: 30d
   valid_for:
-    description: How long new certificates are valid. They end with their CA at the latest.
+    description:
+      - How long new certificates are valid, longer than O(renew_before). They end with their CA at the latest; one that
+        ends with it already is renewed only with O(select=all). A CA that ends within O(renew_before) is warned of.
     type: str
     default: 365d
   api_required:
@@ -98,6 +100,7 @@ api:
   type: dict
 """
 
+from datetime import timedelta
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -132,10 +135,10 @@ def main() -> None:
 def ensure(module: AnsibleModule) -> dict[str, Any]:
     """Observe, plan, refuse or act, and look again."""
     params, runner = module.params, Runner(module)
-    duration.parse(params["valid_for"], "valid_for")
+    valid_for = duration.parse(params["valid_for"], "valid_for")
     with journal.exclusive(params["lock_timeout"]):
         observed = renew.observe(runner)
-        planned = _restore_plan(params["restore"]) if params["restore"] else _plan(observed, params)
+        planned = _restore_plan(params["restore"]) if params["restore"] else _plan(observed, params, valid_for)
         safety.refuse(planned.refusals)
         if planned.changed and params["api_required"]:
             renew.require_others(renewal.over(observed.found, clock.now()))
@@ -144,9 +147,9 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         return {**planned.as_result(), **_act(runner, params, planned)}
 
 
-def _plan(observed: renew.Observed, params: dict[str, Any]) -> Plan:
+def _plan(observed: renew.Observed, params: dict[str, Any], valid_for: timedelta) -> Plan:
     renew_before = duration.parse(params["renew_before"], "renew_before")
-    wish = renewal.Wish(params["select"], tuple(params["names"]), renew_before)
+    wish = renewal.Wish(params["select"], tuple(params["names"]), renew_before, valid_for)
     return renewal.plan(observed.found, observed.components, wish, clock.now())
 
 

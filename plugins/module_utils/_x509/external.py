@@ -47,7 +47,8 @@ def plan_requests(found: Sequence[Found], wish: renewal.Wish, now: datetime) -> 
     reasons = renewal.due(here, wish, now)
     refusals = [refusal for each in here if each.entry.name in reasons for refusal in renewal.unusable(each)]
     steps = tuple(Step(REQUEST, name, reason) for name, reason in reasons.items())
-    return Plan(steps, (*renewal.unknown(found, wish), *refusals))
+    warnings = renewal.ending_first(here, wish, now)
+    return Plan(steps, (*renewal.unknown(found, wish), *refusals), warnings=warnings)
 
 
 def request(found: Found) -> bytes:

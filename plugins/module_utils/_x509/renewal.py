@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from .._core.errors import KubeopsError, Refusal
 from .._core.plan import Plan, Refused, Step
@@ -52,11 +52,18 @@ class Found:
 
 @dataclass(frozen=True)
 class Wish:
-    """What the operator asked for: select is ``due`` or ``all``; names narrows it, empty means every name."""
+    """What the operator asked for.
+
+    Attributes:
+        select: ``due`` or ``all``.
+        names: narrows it; empty means every name.
+        valid_for: how long new certificates last; None where somebody else signs them.
+    """
 
     select: str = DUE
     names: tuple[str, ...] = ()
     renew_before: timedelta = timedelta(days=30)
+    valid_for: timedelta | None = None
 
 
 def plan(found: Sequence[Found], components: Mapping[str, Container], wish: Wish, now: datetime) -> Plan:
@@ -71,7 +78,9 @@ def plan(found: Sequence[Found], components: Mapping[str, Container], wish: Wish
     refusals = [refusal for each in named for refusal in unusable(each) or _unsignable(each, now)]
     steps = [Step(RENEW, name, reason) for name, reason in reasons.items()]
     steps += restarts(found, components, reasons.keys())
-    return Plan(tuple(steps), (*unknown(found, wish), *refusals))
+    return Plan(
+        tuple(steps), (*_too_short(wish), *unknown(found, wish), *refusals), warnings=ending_first(found, wish, now)
+    )
 
 
 def due(found: Sequence[Found], wish: Wish, now: datetime) -> dict[str, str]:
@@ -90,12 +99,43 @@ def _why(found: Found, wish: Wish, now: datetime) -> str:
     if wish.select == ALL:
         return "all were asked for"
     try:
-        left = issue.validity(found.certificate)[1] - now
+        end = issue.validity(found.certificate)[1]
     except KubeopsError as error:
         return f"unreadable: {error.what}"
+    left = end - now
     if left <= timedelta(0):
         return f"expired {duration.describe(-left)} ago"
+    if end >= _end_of_ca(found):
+        return ""  # its successor would end with the CA too
     return f"ends in {duration.describe(left)}" if left <= wish.renew_before else ""
+
+
+def ending_first(found: Sequence[Found], wish: Wish, now: datetime) -> tuple[str, ...]:
+    """Return a warning for each CA that ends before what it signs were due again."""
+    ends = {each.entry.authority: _end_of_ca(each) for each in found}
+    return tuple(
+        f"The CA {name} ends in {duration.describe(end - now)}, and so does everything that it signs: renewal cannot "
+        "help. Fix: replace the CA (playbook rotate_ca) while the cluster still works."
+        for name, end in ends.items()
+        if timedelta(0) < end - now <= wish.renew_before
+    )
+
+
+def _end_of_ca(found: Found) -> datetime:
+    """The last moment where nothing is known of it; it is refused elsewhere."""
+    try:
+        return issue.validity(found.ca_cert or b"")[1]
+    except KubeopsError:
+        return datetime.max.replace(tzinfo=timezone.utc)
+
+
+def _too_short(wish: Wish) -> list[Refused]:
+    """What is due again as soon as it is made would be renewed, and its readers restarted, in every run."""
+    if wish.valid_for is None or wish.valid_for > wish.renew_before:
+        return []
+    seen = f"valid for {duration.describe(wish.valid_for)}, due {duration.describe(wish.renew_before)} before the end"
+    fix = "make it longer than renew_certificates_before"
+    return [Refused("valid_for_too_short", seen, "renew_certificates_valid_for", fix)]
 
 
 def restarts(found: Sequence[Found], components: Mapping[str, Container], renewed: Collection[str] = ()) -> list[Step]:

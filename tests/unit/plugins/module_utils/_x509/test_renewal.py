@@ -100,6 +100,30 @@ def test_what_cannot_be_renewed_is_refused_with_the_way_out(each: renewal.Found,
     assert [(refusal.rule, bool(refusal.fix)) for refusal in refusals] == [(rule, True)]
 
 
+def test_a_renewal_that_a_ca_would_cut_short_is_not_repeated() -> None:
+    near = issue.make_ca(CA_KEY, "kubernetes", NOW - DAY, 21 * DAY)
+    wish = renewal.Wish(valid_for=365 * DAY)
+    before = replace(ESTATE[0], ca_cert=near)
+    planned = renewal.plan((before,), STARTED, wish, NOW)
+    assert steps(planned) == [("renew", "apiserver")]
+    assert ["ends in 20 days" in warning for warning in planned.warnings] == [True]
+    after = issue.issue(issue.Leaf("apiserver"), near, CA_KEY, NOW, 365 * DAY, "ecdsa-p256")[1]
+    again = renewal.plan((replace(before, certificate=after),), STARTED, wish, NOW)
+    assert (again.steps, again.refusals, again.warnings) == ((), (), planned.warnings)
+    over = renewal.plan((replace(before, certificate=after),), STARTED, wish, NOW + 21 * DAY)
+    assert [refused.rule for refused in over.refusals] == ["ca_expired"]
+    assert renewal.plan(ESTATE, STARTED, wish, NOW).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("valid_for", "rules"),
+    [(None, []), (31 * DAY, []), (30 * DAY, ["valid_for_too_short"]), (DAY, ["valid_for_too_short"])],
+)
+def test_what_would_be_due_again_at_once_is_refused(valid_for: timedelta | None, rules: list[str]) -> None:
+    planned = renewal.plan(ESTATE, STARTED, renewal.Wish(valid_for=valid_for), NOW)
+    assert [refused.rule for refused in planned.refusals] == rules
+
+
 def test_an_unknown_name_is_refused() -> None:
     refusals = renewal.plan(ESTATE, STARTED, renewal.Wish(names=("api",)), NOW).refusals
     assert [refusal.rule for refusal in refusals] == ["certificate_unknown"]
