@@ -28,6 +28,12 @@ KILLS = int(os.environ.get("KUBEOPS_E2E_KILLS", "1"))
 SEED = int(os.environ.get("KUBEOPS_E2E_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 RUN_SECONDS = float(os.environ.get("KUBEOPS_E2E_UPGRADE_SECONDS", "900"))
 
+# As operators type them: name=value makes each a string.
+STRINGS = (
+    "upgrade_cluster_max_fail=0 upgrade_cluster_soak=1 upgrade_cluster_hops=0 upgrade_cluster_canary=0 "
+    "upgrade_cluster_reboot=false upgrade_cluster_runtime=false upgrade_cluster_drain=true"
+)
+
 WORKLOAD = """
 apiVersion: apps/v1
 kind: Deployment
@@ -135,7 +141,7 @@ def test_one_command_to_the_newest(old: Cluster, tmp_path: Path) -> None:
     probe, replicas = Probe(host, int(port)), Replicas(old)
     before = old.kubectl("cp1", "-n kube-system get pod etcd-cp1 -o jsonpath={.spec.containers[0].image}")
     with probe.running(), in_background(replicas.watch):
-        run = upgrade(old, log=tmp_path / "upgrade.log")
+        run = upgrade(old, "-e", STRINGS, log=tmp_path / "upgrade.log")
     print(f"{start_version()} to {target()} in {run.seconds:.0f} s; {len(probe.failures)} of {probe.requests} failed")
     assert run.rc == 0, run.tail()
     assert probe.failures == [], probe.failures[:10]
