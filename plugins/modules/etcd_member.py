@@ -14,12 +14,15 @@ version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
   - Looks at the members of an etcd cluster and changes one thing, over etcd's HTTPS gateway. No etcdctl is needed.
+    Where the gateway is switched off (C(--enable-grpc-gateway=false)), C(etcdctl) lists members and alarms, alarms are
+    lifted over gRPC, and nothing else can be changed.
   - What would cost the quorum, or leave the cluster without one, is refused with the arithmetic. See
     U(https://etcd.io/docs/v3.6/faq/#what-is-failure-tolerance).
   - It changes the list of members, and starts or stops no etcd. M(kubeops.cluster.etcd_instance) makes a host a member.
 extends_documentation_fragment:
   - kubeops.cluster.attributes.changes
   - kubeops.cluster.etcd
+  - kubeops.cluster.etcd_programs
 options:
   state:
     description:
@@ -115,14 +118,16 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core.edge import run_module
-from ..module_utils._etcd import argspec, change, members
+from ..module_utils._core.runner import Runner
+from ..module_utils._etcd import argspec, change, keep, members
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Observe, plan, refuse or act, observe again."""
     params = module.params
     wanted = members.Wanted(params["state"], params["name"], tuple(params["peer_urls"]), params["free_share"])
-    return change.run(wanted, argspec.gateways(params), float(params["timeout"]), act=not module.check_mode)
+    with keep.reachable(argspec.gateways(params), argspec.source(params, Runner(module))) as endpoints:
+        return change.run(wanted, endpoints, float(params["timeout"]), act=not module.check_mode)
 
 
 def main() -> None:
@@ -130,6 +135,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **argspec.CONNECTION,
+            **argspec.PROGRAMS,
             "state": {"type": "str", "choices": list(members.STATES), "default": "listed"},
             "name": {"type": "str", "default": ""},
             "peer_urls": {"type": "list", "elements": "str", "default": []},

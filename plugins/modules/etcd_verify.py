@@ -14,10 +14,12 @@ version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
   - Waits until the members are those wanted, all answer, have the same cluster id and leader, report no errors, and the
-    hash of all keys at one revision is the same on each.
+    hash of all keys at one revision is the same on each. Alarms are told and not waited for.
+  - Where the gateway is switched off (C(--enable-grpc-gateway=false)), members and their health come from C(etcdctl).
 extends_documentation_fragment:
   - kubeops.cluster.attributes.reads
   - kubeops.cluster.etcd
+  - kubeops.cluster.etcd_programs
 options:
   members:
     description: Names of all members.
@@ -48,10 +50,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 cluster:
-  description: The cluster's id, its leader, the revision and the hash that all members have there.
+  description: The cluster's id, its leader, the revision and the hash that all members have there, and the alarms.
   returned: success
   type: dict
-  sample: {"cluster_id": "6012025715201963436", "hash": 3149283412, "leader": "cp2", "revision": 1000001304}
+  sample: {"alarms": [], "cluster_id": "6012025715201963436", "hash": 3149283412, "leader": "cp2",
+           "revision": 1000001304}
 """
 
 from typing import Any
@@ -59,6 +62,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core.edge import run_module
+from ..module_utils._core.runner import Runner
 from ..module_utils._etcd import agreement, argspec
 
 
@@ -66,13 +70,15 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     """Wait and tell."""
     params = module.params
     wanted = agreement.Wanted(frozenset(params["members"]), params["revision"], params["cluster_id"])
-    return {"changed": False, "cluster": agreement.wait(argspec.gateways(params), wanted, params["timeout"])}
+    source = argspec.source(params, Runner(module))
+    return {"changed": False, "cluster": agreement.wait(argspec.gateways(params), wanted, params["timeout"], source)}
 
 
 def main() -> None:
     """Entry point."""
     options = {
         **argspec.CONNECTION,
+        **argspec.PROGRAMS,
         "members": {"type": "list", "elements": "str", "required": True},
         "revision": {"type": "int", "default": 0},
         "cluster_id": {"type": "str", "default": ""},

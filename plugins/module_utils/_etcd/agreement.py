@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from .._core import clock
 from .._core.errors import KubeopsError
+from . import alarms, keep
 from .choice import Status
-from .gateway import Gateway
+from .gateway import Gateway, first_answer
 from .model import Member
+from .programs import Source
 
 POLL_SECONDS = 1.0
 
@@ -29,7 +32,10 @@ class Wanted:
 
 
 def missing(wanted: Wanted, members: Sequence[Member], statuses: Sequence[Status]) -> str:
-    """Return what is not as wanted (pure), empty where all of it is; hashes are compared elsewhere."""
+    """Return what is not as wanted (pure), empty where all of it is; hashes are compared elsewhere.
+
+    Alarms are no reason: those in a snapshot are restored with it, and waiting lifts none.
+    """
     listed = {member.name for member in members}
     if listed != wanted.names:
         return f"its members are {', '.join(sorted(listed))}; wanted {', '.join(sorted(wanted.names))}"
@@ -45,7 +51,8 @@ def missing(wanted: Wanted, members: Sequence[Member], statuses: Sequence[Status
     found = statuses[0].cluster_id
     if wanted.cluster_id not in ("", found):
         return f"the cluster's id is {found}, wanted {wanted.cluster_id}: etcd runs on other data"
-    ill = [f"{status.member.name}: {', '.join(status.errors)}" for status in statuses if status.errors]
+    errors = {status.member.name: alarms.split(status.errors)[1] for status in statuses}
+    ill = [f"{name}: {', '.join(told)}" for name, told in errors.items() if told]
     learners = [member.name for member in members if member.is_learner]
     if ill or learners:
         return "; ".join(ill + [f"{name} is a learner" for name in learners])
@@ -53,31 +60,34 @@ def missing(wanted: Wanted, members: Sequence[Member], statuses: Sequence[Status
     return f"{', '.join(behind)} not yet at revision {wanted.revision}" if behind else ""
 
 
-def wait(gateways: Sequence[Gateway], wanted: Wanted, timeout: float) -> dict[str, Any]:
-    """Wait until every member says the same; raises KubeopsError with what is missing after timeout seconds."""
+def wait(gateways: Sequence[Gateway], wanted: Wanted, timeout: float, source: Source) -> dict[str, Any]:
+    """Wait until every member says the same; raises KubeopsError with what is missing after timeout seconds.
+
+    source is where etcdctl comes from, which asks where the gateway is switched off.
+    """
     deadline = clock.monotonic() + timeout
-    while True:
-        found, why = _look(gateways, wanted)
-        if not why:
-            return found
-        if clock.monotonic() > deadline:
-            raise KubeopsError(
-                "etcd is not one healthy cluster", seen=why, fix="look at the logs of the members, then run again"
-            )
-        time.sleep(POLL_SECONDS)
+    with ExitStack() as held:
+        while True:
+            try:
+                found, why = _look(gateways, wanted)
+            except KubeopsError as error:
+                found, why = {}, str(error)
+                if error.details.get("gateway") == "off":
+                    gateways = held.enter_context(keep.by_etcdctl(gateways, source))
+            if not why:
+                return found
+            if clock.monotonic() > deadline:
+                raise KubeopsError(
+                    "etcd is not one healthy cluster", seen=why, fix="look at the logs of the members, then run again"
+                )
+            time.sleep(POLL_SECONDS)
 
 
 def _look(gateways: Sequence[Gateway], wanted: Wanted) -> tuple[dict[str, Any], str]:
-    why = "no endpoint answered"
-    for gateway in gateways:
-        try:
-            members = gateway.members()
-            statuses = gateway.statuses(members)
-            why = missing(wanted, members, statuses)
-            return _compared(gateway, statuses) if not why else ({}, why)
-        except KubeopsError as error:  # noqa: PERF203 - one endpoint after the other is the point
-            why = str(error)
-    return {}, why
+    gateway, members = first_answer(gateways)
+    statuses = gateway.statuses(members)
+    why = missing(wanted, members, statuses)
+    return ({}, why) if why else _compared(gateway, statuses)
 
 
 def _compared(gateway: Gateway, statuses: Sequence[Status]) -> tuple[dict[str, Any], str]:
@@ -93,4 +103,5 @@ def _compared(gateway: Gateway, statuses: Sequence[Status]) -> tuple[dict[str, A
         "leader": leader,
         "revision": revision,
         "hash": hashes[first.member.name],
+        "alarms": [alarm.strip() for alarm in alarms.split(first.errors)[0]],
     }, ""

@@ -125,7 +125,7 @@ def _described(seen: Observed, member: Any) -> dict[str, Any]:
         "raft_index": status.raft_index if status else 0,
         "db_size": status.db_size if status else 0,
         "db_size_in_use": status.db_size_in_use if status else 0,
-        "errors": list(status.errors) if status else ["it did not answer"],
+        "errors": list(status.own_errors) if status else ["it did not answer"],
     }
     return {**member.as_dict(), **told}
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core.errors import Refusal
+from . import alarms
 from .model import Member
 from .quorum import quorum
 
@@ -21,6 +22,7 @@ class Status:
     Attributes:
         leader: id of the member it takes for the leader, empty when it knows of none.
         raft_index: last raft entry it applied.
+        errors: as it told them, the alarms of all members among them.
     """
 
     member: Member
@@ -38,6 +40,11 @@ class Status:
     def is_leader(self) -> bool:
         """Whether it leads."""
         return bool(self.leader) and self.leader == self.member.id
+
+    @property
+    def own_errors(self) -> tuple[str, ...]:
+        """What is wrong with it, which the alarm of another member is not."""
+        return alarms.own(self.errors, self.member.id)
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ def choose(members: Sequence[Member], statuses: Sequence[Status], wanted: str = 
     best = max(voters, key=lambda status: (status.raft_index, status.member.name))
     if lost:
         return Choice(best, f"quorum is lost and {best.raft_index} is the highest raft index", lost)
-    followers = [status for status in voters if not status.is_leader and not status.errors]
+    followers = [status for status in voters if not status.is_leader and not status.own_errors]
     if not followers:
         return Choice(best, "no healthy follower answered", lost)
     follower = max(followers, key=lambda status: (status.raft_index, status.member.name))

@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._core import grpc
 from .._core.runner import Runner
 from .gateway import Gateway
 from .model import Member, member_from_json
 
 TIMEOUT_SECONDS = 15.0
+# https://github.com/etcd-io/etcd/blob/main/api/etcdserverpb/rpc.proto, AlarmRequest; no etcdctl lifts one alarm alone.
+ALARM, DEACTIVATE, ALARMS = "/etcdserverpb.Maintenance/Alarm", 2, ("NONE", "NOSPACE", "CORRUPT")
 _COUNT = re.compile(r'"Count" : (\d+)')  # etcdctl counts in no other form
 
 
@@ -34,6 +37,18 @@ class Etcdctl(Gateway):
         """Return this member's status."""
         answer: Mapping[str, Any] = self._json("endpoint", "status")[0]["Status"]
         return answer
+
+    def alarms(self) -> list[tuple[str, str]]:
+        """Return every alarm as a member's id and the alarm's name."""
+        told = self._json("alarm", "list").get("alarms") or []
+        return [(str(entry.get("memberID", "0")), ALARMS[entry.get("alarm", 0)]) for entry in told]
+
+    def disarm(self, member_id: str, alarm: str) -> None:
+        """Lift an alarm of a member."""
+        numbers = ((1, DEACTIVATE), (2, int(member_id)), (3, ALARMS.index(alarm)))
+        asked = b"".join(grpc.with_number(at, value) for at, value in numbers)
+        for __ in grpc.stream(self.url, ALARM, asked, **self._credentials, timeout=TIMEOUT_SECONDS):
+            pass
 
     def keys_at(self, revision: int) -> dict[str, int]:
         """Return how many keys there are at a revision, and their hash."""

@@ -191,12 +191,8 @@ class Gateway:
             return None
 
     def _healthy(self, member: Member) -> bool:
-        if not member.client_urls:
-            return False
-        try:
-            return not replace(self, url=member.client_urls[0]).status().get("errors")
-        except KubeopsError:
-            return False
+        status = self._status_of(member)
+        return status is not None and not status.own_errors
 
     def _post(
         self, path: str, body: Mapping[str, Any] | None = None, timeout: float = TIMEOUT_SECONDS

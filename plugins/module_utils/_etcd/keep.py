@@ -71,6 +71,13 @@ def reachable(gateways: Sequence[Gateway], source: Source) -> Iterator[Sequence[
     if not off:
         yield gateways
         return
+    with by_etcdctl(gateways, source) as endpoints:
+        yield endpoints
+
+
+@contextmanager
+def by_etcdctl(gateways: Sequence[Gateway], source: Source) -> Iterator[Sequence[Gateway]]:
+    """Hand out the same endpoints, asked by etcdctl."""
     with source.at_hand(["etcdctl"]) as programs:
         yield [
             Etcdctl(each.url, each.ca_file, each.cert_file, each.key_file, programs["etcdctl"], source.runner)

@@ -42,7 +42,7 @@ class Observed:
 
     def with_health(self) -> list[Member]:
         """The members, each with whether it answered without errors."""
-        healthy = {status.member.id for status in self.statuses if not status.errors}
+        healthy = {status.member.id for status in self.statuses if not status.own_errors}
         return [replace(member, healthy=member.id in healthy) for member in self.members]
 
     def status(self, member: Member) -> Status | None:
@@ -127,7 +127,7 @@ def _leader(wanted: Wanted, seen: Observed) -> Plan:
     status = seen.status(member)
     if status is not None and status.is_leader:
         return Plan()
-    if member.is_learner or status is None or status.errors:
+    if member.is_learner or status is None or status.own_errors:
         why = "has no vote" if member.is_learner else "is not healthy"
         return _refused("leader", f"{label(member)} {why}", "name", "name a healthy voter")
     leads = next((label(other.member) for other in seen.statuses if other.is_leader), "")

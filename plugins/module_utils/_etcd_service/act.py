@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from .._core import clock
 from .._core.errors import KubeopsError
 from .._core.plan import Plan, Step
+from .._etcd import alarms
 from .._etcd.gateway import Gateway
 from . import birth, plan
 from .daemon import Daemon, set_data_aside
@@ -117,7 +118,8 @@ class Host:
 
     def _leads_or_follows(self) -> bool:
         status = self.cluster.status(self.url)
-        return str(status.get("leader", "0")) != "0" and not status.get("errors")
+        me = str(status.get("header", {}).get("member_id", ""))
+        return str(status.get("leader", "0")) != "0" and not alarms.own(status.get("errors", ()), me)
 
     def _promoted(self) -> bool:
         gateway, _silence = self.cluster.answering()

@@ -206,7 +206,7 @@ def _kube_proxy(api: ApiClient) -> str:
 
 
 def _can_lead(status: Status) -> bool:
-    return not (status.is_leader or status.member.is_learner or status.errors)
+    return not (status.is_leader or status.member.is_learner or status.own_errors)
 
 
 def _wrong_pod(name: str, version: str, pod: Mapping[str, Any] | None) -> str:

@@ -3,17 +3,28 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
 from tests import ansible_module
-from tests.embedded_etcd import EtcdCluster, free_port
+from tests.embedded_etcd import EtcdCluster, binaries, free_port
+
+PROGRAMS = str(binaries()[-1].parent) if binaries() else ""
 
 
 def ask(cluster: EtcdCluster, *, check: bool = False, **options: Any) -> dict[str, Any]:
     """Run etcd_member."""
-    wanted = {"endpoints": [member.url for member in cluster.members], **cluster.authority.options(), **options}
+    where = {"endpoints": [member.url for member in cluster.members], "bin_dir": PROGRAMS}
+    wanted = {**where, **cluster.authority.options(), **options}
     return ansible_module.run("etcd_member", wanted, check=check)
+
+
+def verify(cluster: EtcdCluster) -> dict[str, Any]:
+    """Run etcd_verify."""
+    where = {"endpoints": [cluster.members[0].url], "bin_dir": PROGRAMS, **cluster.authority.options()}
+    wanted = [member.name for member in cluster.members]
+    return ansible_module.run("etcd_verify", {**where, "members": wanted, "timeout": 60})
 
 
 def names(result: dict[str, Any]) -> list[str]:
@@ -52,6 +63,36 @@ def test_a_member_comes_and_goes(make_cluster: Callable[..., EtcdCluster]) -> No
     removed = ask(cluster, state="absent", name="m3")
     assert [member["name"] for member in removed["members"]] == ["m1", "m2"]
     assert not ask(cluster, state="absent", name="m3")["changed"]
+
+
+def test_the_alarm_of_one_member_is_nobody_elses(make_cluster: Callable[..., EtcdCluster]) -> None:
+    cluster = make_cluster(2, more=("--quota-backend-bytes=2000000",))
+    cluster.fill_until_refused()
+    for owner, alarm in cluster.gateway().alarms()[1:]:
+        cluster.gateway().disarm(owner, alarm)
+    listed = ask(cluster)
+    (owner,) = [alarm["member"] for alarm in listed["alarms"]]
+    assert {member["name"]: member["healthy"] for member in listed["members"]} == {
+        name: name != owner for name in ("m1", "m2")
+    }
+    verified = verify(cluster)
+    assert not verified["failed"] and "NOSPACE" in verified["cluster"]["alarms"][0], verified
+
+
+def test_alarms_without_a_gateway(make_cluster: Callable[..., EtcdCluster]) -> None:
+    more = ("--quota-backend-bytes=2000000", "--enable-grpc-gateway=false")
+    cluster = make_cluster(1, wait=False, more=more)
+    verified = verify(cluster)
+    assert verified["cluster"]["leader"] == "m1", verified
+    names = {"ca_file": "cacert", "cert_file": "cert", "key_file": "key"}
+    flags = [f"--{names[option]}={path}" for option, path in cluster.authority.options().items()]
+    for __ in range(30):
+        words = [f"{PROGRAMS}/etcdctl", f"--endpoints={cluster.members[0].url}", *flags, "put", "key", "x" * 10**5]
+        if subprocess.run(words, check=False, capture_output=True).returncode:
+            break
+    assert ask(cluster)["alarms"] == [{"alarm": "NOSPACE", "member": "m1"}]
+    lifted = ask(cluster, state="disarmed")
+    assert lifted["changed"] and lifted["alarms"] == [], lifted
 
 
 def test_an_alarm_is_listed_and_lifted(make_cluster: Callable[..., EtcdCluster]) -> None:

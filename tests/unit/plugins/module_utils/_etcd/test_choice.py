@@ -24,6 +24,9 @@ def status(member: Member, index: int = 10, leader: str = "1", errors: tuple[str
         ([status(A, 12), status(B), status(C, 11)], "", "c", "healthy follower", False),
         ([status(A, 12), status(B), status(C, 11, errors=("NOSPACE",))], "", "b", "healthy follower", False),
         ([status(A), status(B, errors=("NOSPACE",))], "", "b", "no healthy follower", False),
+        # Every member tells the alarm of the leader.
+        ([status(each, 11, errors=("memberID:1 alarm:NOSPACE ",)) for each in MEMBERS], "", "c", "healthy fol", False),
+        ([status(each, 11, errors=("memberID:3 alarm:NOSPACE ",)) for each in MEMBERS], "", "b", "healthy fol", False),
         ([status(A), status(B), status(LEARNER, 99)], "", "b", "healthy follower", False),
         ([status(A), status(B), status(C)], "a", "a", "by name", False),
         ([status(A), status(B), status(C)], "1", "a", "by name", False),

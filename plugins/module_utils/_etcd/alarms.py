@@ -1,0 +1,34 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which alarm is whose (pure).
+
+A member's status lists the alarms of all members, so that one alarm makes none but its owner ill.
+https://github.com/etcd-io/etcd/blob/main/server/etcdserver/api/v3rpc/maintenance.go
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# The text of an AlarmMember of protobuf. Without an id it is of all: nobody knows who is corrupt.
+_ALARM = re.compile(r"(?:memberID:(?P<owner>\d+) +)?alarm:(?P<name>\w+) *")
+
+
+def own(errors: Iterable[str], member_id: str) -> tuple[str, ...]:
+    """Return the errors of a member's status without the alarms of others."""
+    return tuple(error for error in errors if _owner(error) in (None, "", member_id))
+
+
+def split(errors: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the alarms among the errors of a status, and what is none."""
+    told = tuple(errors)
+    alarms = tuple(error for error in told if _owner(error) is not None)
+    return alarms, tuple(error for error in told if error not in alarms)
+
+
+def _owner(error: str) -> str | None:
+    """The id of an alarm's member, empty where it names none; None where this is no alarm."""
+    alarm = _ALARM.fullmatch(error)
+    return (alarm["owner"] or "") if alarm else None

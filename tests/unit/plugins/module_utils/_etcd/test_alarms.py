@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whose an alarm is. The texts are what etcd 3.6.8 says."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import alarms
+
+MINE, THEIRS, NOBODYS = "memberID:7 alarm:NOSPACE ", "memberID:77 alarm:CORRUPT ", "alarm:CORRUPT "
+NO_LEADER = "etcdserver: no leader"
+
+
+@pytest.mark.parametrize(
+    ("errors", "own"),
+    [
+        ((), ()),
+        ((MINE,), (MINE,)),
+        ((THEIRS,), ()),
+        ((THEIRS, MINE), (MINE,)),
+        # etcd that cannot tell who is corrupt raises the alarm without an id: then nobody is known to be well.
+        ((NOBODYS,), (NOBODYS,)),
+        ((NO_LEADER, THEIRS), (NO_LEADER,)),
+        (("alarm: what no version says",), ("alarm: what no version says",)),
+    ],
+)
+def test_own(errors: tuple[str, ...], own: tuple[str, ...]) -> None:
+    assert alarms.own(errors, "7") == own
+
+
+def test_split() -> None:
+    assert alarms.split([NO_LEADER, MINE, NOBODYS]) == ((MINE, NOBODYS), (NO_LEADER,))
