@@ -124,7 +124,7 @@ def _inside(wanted: Wanted, observed: Observed, member: Member) -> Plan:
     if not observed.active:
         steps.append(Step(START, wanted.name, "etcd does not run"))
     elif observed.stale:
-        reason = quorum.why_not_remove(observed.members or (), member.id) if _others(observed, member) else ""
+        reason = quorum.why_not_stop(observed.members or (), member.name) if _others(observed, member) else ""
         if reason:
             return _refused(
                 "etcd_quorum", f"{wanted.name} cannot be restarted: {reason}", "bring the others back first"

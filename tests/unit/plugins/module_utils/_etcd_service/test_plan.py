@@ -60,6 +60,12 @@ def observed(
         (plan.Wanted("e3", "192.0.2.43", replace=True), observed(THREE, data=True, active=True), []),
         # A cluster of one restarts although nobody goes on meanwhile.
         (ME, observed((member(3),), data=True, active=True, stale="settings changed"), ["restart"]),
+        # Two have none to spare, and restart while both are well.
+        (ME, observed((member(1), member(3)), data=True, active=True, stale="settings changed"), ["restart"]),
+        # Three of four voters are left meanwhile.
+        (ME, observed((*THREE, member(4)), data=True, active=True, stale="settings changed"), ["restart"]),
+        # Its own trouble is no reason against its restart.
+        (ME, observed((*TWO, member(3, healthy=False)), data=True, active=True, stale="settings changed"), ["restart"]),
     ],
 )
 def test_steps(wanted: plan.Wanted, found: plan.Observed, actions: list[str]) -> None:
@@ -78,6 +84,8 @@ def test_steps(wanted: plan.Wanted, found: plan.Observed, actions: list[str]) ->
         (observed((member(1), member(2, healthy=False))), None),
         (observed((member(1), member(2, learner=True))), "etcd_quorum"),
         (observed((member(1, healthy=False), member(2), member(3)), data=True, active=True, stale="x"), "etcd_quorum"),
+        # A removal would leave two of three, but away it counts: two of four are no quorum.
+        (observed((*THREE, member(4, healthy=False)), data=True, active=True, stale="x"), "etcd_quorum"),
     ],
 )
 def test_refusals(found: plan.Observed, rule: str | None) -> None:
