@@ -46,7 +46,7 @@ options:
   made_before:
     description:
       - CAs that were made before this moment are due, ISO 8601, for instance V(2026-11-21) or V(2026-11-21T12:00:00Z).
-        Empty means those that end within O(ends_within).
+        Empty means those that end within O(ends_within). The future is refused: new CAs would be due too.
     type: str
     default: ''
   ends_within:
@@ -58,7 +58,7 @@ options:
     type: str
     default: 365d
   ca_valid_for:
-    description: How long a new CA is valid.
+    description: How long a new CA is valid, longer than O(ends_within).
     type: str
     default: 3650d
   key_type:
@@ -169,6 +169,7 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     durations = {name: duration.parse(params[name], name) for name in ("ends_within", "valid_for", "ca_valid_for")}
     due_before = _moment(params["made_before"])
+    model.require_an_end(due_before, durations["ca_valid_for"], durations["ends_within"], clock.now())
     with journal.exclusive(params["lock_timeout"]):
         if params["stage"] == model.MADE:
             planned, saved = _make(module, durations["ca_valid_for"])
@@ -304,7 +305,7 @@ def _moment(text: str) -> datetime | None:
         raise KubeopsError(
             "made_before is no moment", seen=repr(text), fix="write it as 2026-11-21 or 2026-11-21T12:00:00Z"
         ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 if __name__ == "__main__":

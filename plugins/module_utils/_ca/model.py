@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from .._core.errors import Refusal
 from .._kubeadm import paths
+from .._x509 import duration
 from .._x509.model import Certificate
 
 CLUSTER, ETCD, FRONT_PROXY = "ca", "etcd-ca", "front-proxy-ca"
@@ -140,6 +142,26 @@ class Node:
         active = {one.name for one in self.authorities.values() if one.incoming is not None}
         due = [leaf.name for leaf in self.leaves if not leaf.moved and leaf.authority in active]
         return [name for name in due if stage == MOVED or name not in KUBELET_LEAVES]
+
+
+def require_an_end(
+    made_before: datetime | None, ca_valid_for: timedelta, ends_within: timedelta, now: datetime
+) -> None:
+    """Raise Refusal where a CA made now would be due at once: every run would begin another rotation."""
+    if made_before and made_before > now:
+        raise Refusal(
+            "made_before is in the future, so the new CAs would be due too",
+            seen=f"{made_before:%Y-%m-%dT%H:%M:%SZ}, and it is {now:%Y-%m-%dT%H:%M:%SZ}",
+            fix="set rotate_ca_made_before to a moment that has passed; now at the latest",
+            rule="ca_due_again",
+        )
+    if ca_valid_for <= ends_within:
+        raise Refusal(
+            "new CAs would be due as soon as they are made",
+            seen=f"valid for {duration.describe(ca_valid_for)}, due {duration.describe(ends_within)} before the end",
+            fix="make rotate_ca_ca_valid_for longer than rotate_ca_ends_within",
+            rule="ca_due_again",
+        )
 
 
 def fetched(stage: str, authorities: Collection[str], *, control_plane: bool) -> list[Place]:

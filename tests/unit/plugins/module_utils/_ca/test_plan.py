@@ -237,6 +237,30 @@ def test_what_a_node_needs_from_the_holder(
     assert [place.name for place in needed] == expected
 
 
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("made_before", "ca_valid_for", "seen"),
+    [
+        (None, 366 * DAY, ""),
+        (NOW, 366 * DAY, ""),
+        (NOW + timedelta(seconds=1), 3650 * DAY, "it is 2026-11-21T12:00:00Z"),
+        (None, 365 * DAY, "valid for 365 days, due 365 days"),
+        (NOW - DAY, 30 * DAY, "valid for 30 days"),
+    ],
+)
+def test_a_rotation_that_every_run_would_begin_anew_is_refused(
+    made_before: datetime | None, ca_valid_for: timedelta, seen: str
+) -> None:
+    if not seen:
+        model.require_an_end(made_before, ca_valid_for, 365 * DAY, NOW)
+        return
+    with pytest.raises(Refusal, match=seen) as refused:
+        model.require_an_end(made_before, ca_valid_for, 365 * DAY, NOW)
+    assert refused.value.rule == "ca_due_again"
+
+
 def test_a_bundle_of_somebody_else_is_refused() -> None:
     with pytest.raises(Refusal, match="holds 2 CAs"):
         model.require_one(replace(authority(OLD, NEW), incoming=None))
