@@ -13,8 +13,9 @@ short_description: Repair the identity of a kubelet whose client certificate was
 version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
-  - Leaves a kubelet alone whose client certificate is good. Where it ended, is missing, belongs to another node, CA or
+  - Leaves a kubelet alone whose client certificate is good. Where it ended, is missing, or belongs to another CA or
     key, the node gets a new one, C(kubelet.conf) names the file that the kubelet rotates, and the kubelet restarts.
+  - Refuses where the cluster's CA signed the certificate for another node than O(node_name), which would be a new Node.
   - A serving certificate that the kubelet had signed itself and that ended is taken away, so that it makes a new one.
   - An action. The key is made on the node and stays there; a control plane that holds the CA's key signs the request.
     No API server is needed, except for O(wait_ready).

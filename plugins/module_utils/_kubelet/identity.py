@@ -69,7 +69,13 @@ class Wanted:
 
 
 def plan(observed: Observed, wanted: Wanted, now: datetime) -> Plan:
-    """Return the steps in their order; none where the identity is good and the kubelet runs with it."""
+    """Return the steps in their order; none where the identity is good and the kubelet runs with it.
+
+    Refused where the cluster itself gave the node another name, even if that certificate has ended.
+    """
+    other = _other_node(observed, wanted)
+    if other:
+        return Plan(refusals=(_renamed(other, wanted.node_name),))
     steps = []
     reason = _why_issue(observed, wanted, now)
     if reason:
@@ -125,6 +131,28 @@ def _why_issue(observed: Observed, wanted: Wanted, now: datetime) -> str:
     except KubeopsError:
         before = timedelta(0)  # unreadable, as why_due says
     return issuance.why_due(wanted.leaf, pem, pem, wanted.ca_cert, now, before)
+
+
+def _other_node(observed: Observed, wanted: Wanted) -> str:
+    """Name of the Node that the cluster's CA gave this kubelet, empty where it is the one wanted or none."""
+    pem = observed.client or b""
+    try:
+        if not (issue.same_key(pem, pem) and issue.is_issued_by(pem, wanted.ca_cert)):
+            return ""
+        user = issue.leaf_of(pem).common_name
+    except KubeopsError:
+        return ""
+    name = user[len(USER_PREFIX) :] if user.startswith(USER_PREFIX) else ""
+    return "" if name == wanted.node_name else name
+
+
+def _renamed(other: str, name: str) -> Refused:
+    return Refused(
+        "kubelet_of_another_node",
+        f"{paths.KUBELET_CLIENT} is a certificate of the Node {other}, and this host's Node is said to be {name}",
+        "kubeops_node_name",
+        f"set it to {other} for this host; if the file was copied from another machine, move it away and run again",
+    )
 
 
 def _why_write(observed: Observed, config: Kubeconfig | None, wanted: Wanted) -> str:

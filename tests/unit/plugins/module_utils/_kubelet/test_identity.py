@@ -51,7 +51,6 @@ EMBEDDED = identity.document(SERVER, CA).replace(
         (replace(GOOD, client=client(20)), []),
         (replace(GOOD, client=None), ISSUED),
         (replace(GOOD, client=b"nonsense"), ISSUED),
-        (replace(GOOD, client=client(name="w2")), ISSUED),
         (replace(GOOD, client=client(ca=(OTHER_CA, OTHER_KEY))), ISSUED),
         (replace(GOOD, client=PAIR.partition(b"-----BEGIN EC")[0] + issue.make_key(KIND)), ISSUED),
         (replace(GOOD, kubeconfig=EMBEDDED), [identity.WRITE, identity.RESTART]),
@@ -62,7 +61,7 @@ EMBEDDED = identity.document(SERVER, CA).replace(
         (replace(GOOD, healthy=False), [identity.RESTART]),
     ],
     ids=[
-        *("good", "ended", "about to end", "days left", "missing", "unreadable", "of another node", "of another CA"),
+        *("good", "ended", "about to end", "days left", "missing", "unreadable", "of another CA"),
         *("with another key", "embedded", "trusts another CA", "serving ended", "serving good", "killed", "down"),
     ],
 )
@@ -70,6 +69,23 @@ def test_what_is_repaired(observed: identity.Observed, actions: list[str]) -> No
     planned = identity.plan(observed, WANTED, NOW)
     assert [step.action for step in planned.steps] == actions
     assert all(step.reason for step in planned.steps)
+
+
+@pytest.mark.parametrize(
+    ("pem", "rules"),
+    [
+        (client(name="w2"), ["kubelet_of_another_node"]),
+        (client(-1, name="w2.example.com"), ["kubelet_of_another_node"]),
+        (client(name="w2", ca=(OTHER_CA, OTHER_KEY)), []),
+        (client(name="w2").partition(b"-----BEGIN EC")[0] + issue.make_key(KIND), []),
+        (client(), []),
+    ],
+    ids=["good", "ended", "of another CA", "with another key", "this node's"],
+)
+def test_a_node_that_the_cluster_knows_by_another_name_keeps_it(pem: bytes, rules: list[str]) -> None:
+    planned = identity.plan(replace(GOOD, client=pem), WANTED, NOW)
+    assert [refusal.rule for refusal in planned.refusals] == rules
+    assert not (rules and planned.steps)
 
 
 def test_a_kubeconfig_that_is_gone_needs_to_know_where_the_api_is() -> None:
