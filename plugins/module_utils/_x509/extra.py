@@ -79,7 +79,7 @@ def _entry(path: str, *, searched: bool) -> Iterator[Entry]:
 
 def _key_of(path: str) -> str:
     """The file of the key; empty where there is none, or one with a passphrase, which nobody can compare."""
-    for name in key_names(path):
+    for name in filter(os.path.exists, key_names(path)):
         data = read(name).data
         if form_of(name, data) == KEY and data and b"ENCRYPTED" not in data:
             return name
