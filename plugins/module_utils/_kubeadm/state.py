@@ -100,6 +100,17 @@ def classify(markers: Markers) -> NodeState:
     return NodeState(PARTIAL if missing else COMPLETE, role, missing)
 
 
+def goes_on(markers: Mapping[str, Any]) -> bool:
+    """Tell whether the next run goes on by itself: our own init or join stopped before anything could be lost.
+
+    That is before etcd wrote a byte and, in a join, before the kubelet had an identity to register its Node with.
+    """
+    if markers.get("etcd_data") or markers.get("running"):
+        return False
+    began = markers.get("unfinished")
+    return began == "init" or (began == "join" and not markers.get("kubelet_conf"))
+
+
 def from_mapping(markers: Mapping[str, Any]) -> Markers:
     """Rebuild markers from plain data, such as a recorded fact."""
     known = {name: markers[name] for name in Markers.__dataclass_fields__ if name in markers}

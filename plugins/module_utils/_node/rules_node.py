@@ -11,7 +11,7 @@ from ipaddress import ip_interface
 from .._inventory.finding import ERROR, WARNING, Finding, shown
 from .._inventory.model import as_address, as_int, networks_or_none, overlap, parse_endpoint
 from .._inventory.rules_version import bundle_architectures, line, wanted
-from .._kubeadm.state import ABSENT, COMPLETE, PARTIAL, WAY_OUT
+from .._kubeadm.state import ABSENT, COMPLETE, PARTIAL, WAY_OUT, goes_on
 from .._version.releases import (
     CGROUP_V1_REFUSED_SINCE,
     CONTAINERD_2_REQUIRED_SINCE,
@@ -334,10 +334,12 @@ def unfinished(observed: Observed, __: Thresholds) -> Iterator[Finding]:
         if kubernetes.get("markers", {}).get("running"):
             yield Finding("node.busy", ERROR, evidence, "wait until it has ended, then run again", hosts=(host,))
             continue
+        safe = policy == "fail" and goes_on(kubernetes.get("markers", {}))
+        follows = "; nothing can be lost, so this run goes on from there" if safe else f"; will {policy}"
         yield Finding(
             "node.partial",
-            ERROR if policy == "fail" else WARNING,
-            f"Kubernetes was left half installed: {evidence}" + ("" if policy == "fail" else f"; will {policy}"),
+            ERROR if policy == "fail" and not safe else WARNING,
+            f"Kubernetes was left half installed: {evidence}" + (follows if safe or policy != "fail" else ""),
             WAY_OUT,
             hosts=(host,),
             variable="kubeops_on_partial",

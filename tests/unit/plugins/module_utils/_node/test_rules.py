@@ -252,6 +252,24 @@ def test_partial_by_policy(policy: str, level: str) -> None:
     assert found(given) == {("node.partial", level, "w1")}
 
 
+@pytest.mark.parametrize(
+    ("markers", "level"),
+    [
+        ({"unfinished": "init"}, "warning"),
+        ({"unfinished": "init", "etcd_data": True}, "error"),
+        ({"unfinished": "join"}, "warning"),
+        ({"unfinished": "join", "kubelet_conf": True}, "error"),
+        ({"unfinished": "join", "etcd_data": True}, "error"),
+        ({"unfinished": "reset"}, "error"),
+        ({}, "error"),
+    ],
+)
+def test_a_partial_node_with_nothing_to_lose_goes_on(markers: dict[str, Any], level: str) -> None:
+    given = play()
+    given["facts"]["w1"]["kubernetes"].update(state="partial", evidence=["it stopped"], markers=markers)
+    assert found(given) == {("node.partial", level, "w1")}
+
+
 def test_own_eviction_thresholds_are_not_second_guessed() -> None:
     given = play(kubeops_kubelet_config={"evictionHard": {"imagefs.available": "1%"}})
     given["facts"]["w1"]["disk"] = {"/var/lib/containerd": {"free_mib": 14999, "total_mib": 100000}}
