@@ -54,7 +54,7 @@ def observation(seen: Seen, clients: Mapping[str, str]) -> Observation:
         {
             "nodes": [
                 {
-                    **_from_node(seen.nodes.get(node["name"], {})),
+                    **_from_node(seen.nodes.get(node["name"], {}), _proxy_gates(node["name"], cluster)),
                     "name": node["name"],
                     "control_plane": node["name"] in seen.control_planes,
                     "components": _components(node, seen),
@@ -77,7 +77,12 @@ def _external(etcd: Mapping[str, Any]) -> dict[str, str]:
     return {member["name"]: member["version"] for member in etcd["members"] if member["version"]}
 
 
-def _from_node(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _proxy_gates(name: str, cluster: Mapping[str, Any]) -> dict[str, Any]:
+    """kube-proxy reads the same ConfigMap on every node where it runs."""
+    return {KUBE_PROXY: cluster["proxy_gates"]} if name in cluster["kube_proxies"] else {}
+
+
+def _from_node(facts: Mapping[str, Any], proxy_gates: Mapping[str, Any]) -> dict[str, Any]:
     runtime = facts.get("runtime") or {}
     return {
         "runtime": runtime.get("name") or "",
@@ -85,7 +90,7 @@ def _from_node(facts: Mapping[str, Any]) -> dict[str, Any]:
         "cgroup": facts.get("cgroup", 0),
         "cgroup_v1_accepted": facts.get("cgroup_v1_accepted", False),
         "flags": facts.get("flags", {}),
-        "gates": facts.get("gates", {}),
+        "gates": {**facts.get("gates", {}), **proxy_gates},
         "local": facts.get("local", []),
     }
 

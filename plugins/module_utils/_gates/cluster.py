@@ -21,6 +21,7 @@ from .._kubeadm import credentials
 from .._kubeadm.api import ApiClient, admin, object_path
 from .._kubeadm.cluster_probe import STATIC_PODS, component_summary, node_summary
 from .._version.model import component_version
+from .settings import yaml_gates
 from .webhooks import webhook_summary
 
 TIMEOUT_SECONDS = 10.0
@@ -56,6 +57,7 @@ def probe() -> dict[str, Any]:
             "api_servers": {server["node"]: server["version"] for server in servers if server["version"]},
             "deprecated_apis": _merged([api for server in servers for api in server["deprecated"]]),
             "kube_proxies": _proxies(pods.result()),
+            "proxy_gates": _proxy_gates(api),
             "coredns": _coredns(api),
             "customisations": [entry for addon in ADDONS for entry in _customised(api, *addon)],
             "webhooks": _webhooks(api),
@@ -124,6 +126,11 @@ def _proxies(pods: list[dict[str, Any]]) -> dict[str, str]:
     found = [pod for pod in pods if pod["metadata"].get("labels", {}).get("k8s-app") == "kube-proxy"]
     versions = {pod["spec"].get("nodeName", ""): image_version(pod["spec"]["containers"][0]["image"]) for pod in found}
     return {node: version for node, version in versions.items() if version}
+
+
+def _proxy_gates(api: ApiClient) -> dict[str, bool]:
+    found = api.get(object_path("configmaps", "kube-proxy", "kube-system")) or {}
+    return yaml_gates((found.get("data") or {}).get("config.conf", ""))
 
 
 def _coredns(api: ApiClient) -> str:

@@ -39,10 +39,12 @@ def verdicts(
     today: date,
     catalogue: Catalogue = KNOWN,
     end_of_life: str = WARNING,
+    etcd_stays: bool = False,
 ) -> list[Verdict]:
     """One verdict for each rule, about the version wanted on what runs.
 
-    end_of_life is the level (warning or error) of a version without support.
+    end_of_life is the level (warning or error) of a version without support. etcd_stays: a stacked
+    etcd is not upgraded.
     """
     line = target.line
     return [
@@ -58,7 +60,7 @@ def verdicts(
             "removed.flags",
             "no component is given a flag that the target lacks",
             FLAGS_SOURCE,
-            _flags(observed, line, catalogue.removals),
+            _flags(observed, line, catalogue.removals, etcd_stays or observed.etcd_pinned),
         ),
         verdict(
             "removed.feature_gates",
@@ -144,10 +146,10 @@ def _cgroup(observed: Observation, line: Minor) -> Iterator[Finding]:
             yield Finding("floor.cgroup", level, message, fix, (node.name,))
 
 
-def _flags(observed: Observation, line: Minor, removals: Removals) -> Iterator[Finding]:
+def _flags(observed: Observation, line: Minor, removals: Removals, etcd_stays: bool) -> Iterator[Finding]:
     for node in observed.nodes:
         for component, flags in node.flags.items():
-            for flag in flags:
+            for flag in flags if component != ETCD or not etcd_stays else ():
                 yield from _removed("removed.flags", node, component, removals.why_not_flag(component, flag, line))
     if line > removals.known_up_to:
         yield _unknown("removed.flags", line, removals.known_up_to)

@@ -59,7 +59,8 @@ def judge(
     target = wishes.target if wishes else newest
     rules = skew.verdicts(observed, catching_up=wishes is not None and wishes.target == newest)
     if target is not None:
-        rules += floors.verdicts(observed, target, today, catalogue, end_of_life)
+        etcd_stays = wishes is not None and not wishes.etcd
+        rules += floors.verdicts(observed, target, today, catalogue, end_of_life, etcd_stays)
     if wishes is None:
         return Judgement(tuple(rules))
     refused = verdict("road", "there is a legal road to the version wanted", ORDER, road.why_not(observed, wishes))

@@ -6,9 +6,11 @@
 A component does not start with a flag or a feature gate that it does not know, nor with a
 locked feature gate set to the other value. Found by comparing what the components of
 1.33.13, 1.34.9, 1.35.6 and 1.36.3 register; API versions are those whose lifecycle
-(APILifecycleRemoved) ends.
+(APILifecycleRemoved) ends. The API server, the controller manager and the scheduler have lost no flag
+from 1.33 to 1.36; etcd, which comes with 1.34 as 3.6, has lost those of its v2 API and of its proxy.
 https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates-removed/
 https://kubernetes.io/docs/reference/using-api/deprecation-guide/
+https://etcd.io/docs/v3.6/upgrades/upgrade_3_6/
 """
 
 from __future__ import annotations
@@ -142,13 +144,27 @@ LOCKED_GATES: Mapping[str, tuple[Minor, bool]] = {
     ),
 }
 
-# Component -> flag -> first minor that does not know it.
+# Component -> flag -> first minor that does not know it; of etcd, the minor that brings the etcd.
 REMOVED_FLAGS: Mapping[str, Mapping[str, Minor]] = {
     "kubelet": {
         "cloud-config": Minor(1, 34),
         "register-schedulable": Minor(1, 34),
         "pod-infra-container-image": Minor(1, 35),
     },
+    "etcd": dict.fromkeys(
+        (
+            "enable-v2",
+            "experimental-enable-v2v3",
+            "experimental-wait-cluster-ready-timeout",
+            "proxy",
+            "proxy-dial-timeout",
+            "proxy-failure-wait",
+            "proxy-read-timeout",
+            "proxy-refresh-interval",
+            "proxy-write-timeout",
+        ),
+        Minor(1, 34),
+    ),
 }
 
 # kubeadm takes these out of kubeadm-flags.env by itself when it upgrades a node.

@@ -50,6 +50,7 @@ def healthy_cluster() -> Data:
         "api_servers": dict.fromkeys(control_planes, "v1.35.6"),
         "deprecated_apis": [{"group": "", "version": "v1", "resource": "componentstatuses", "removed_release": ""}],
         "kube_proxies": dict.fromkeys(NODES, "1.35.6"),
+        "proxy_gates": {},
         "coredns": "1.13.1",
         "customisations": [],
         "webhooks": [],
@@ -207,6 +208,10 @@ def removed_gate(cluster: Data, nodes: Data) -> None:
     nodes["cp1"]["gates"] = {"kube-apiserver": {"ServiceTrafficDistribution": True}}
 
 
+def removed_gate_of_kube_proxy(cluster: Data, nodes: Data) -> None:
+    cluster["proxy_gates"] = {"ServiceTrafficDistribution": True}
+
+
 WEB = {"namespace": "shop", "owner": "ReplicaSet/web", "labels": {"app": "web"}, "empty_dirs": []}
 
 
@@ -257,6 +262,7 @@ FAULTS: list[tuple[Callable[[Data, Data], None], dict[str, str]]] = [
     (old_etcd, {"floor.etcd": "error"}),
     (removed_flag, {"removed.flags": "error"}),
     (removed_gate, {"removed.feature_gates": "error"}),
+    (removed_gate_of_kube_proxy, {"removed.feature_gates": "error"}),
     (unmanaged_pod, {"gate.drain": "error"}),
     (empty_dir, {"gate.drain": "error"}),
     (budget_never_allows, {"gate.drain": "error"}),

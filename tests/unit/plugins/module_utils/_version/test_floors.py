@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._version import judge
+from ansible_collections.kubeops.cluster.plugins.module_utils._version.model import observation_from_mapping
 from ansible_collections.kubeops.cluster.plugins.module_utils._version.releases import KNOWN
-from ansible_collections.kubeops.cluster.plugins.module_utils._version.version import Minor
+from ansible_collections.kubeops.cluster.plugins.module_utils._version.road import Wishes
+from ansible_collections.kubeops.cluster.plugins.module_utils._version.version import KubeVersion, Minor
 
 TODAY = date(2026, 11, 21)
 SERVER = {"kube-apiserver": "1.35.6"}
@@ -78,10 +80,31 @@ def test_external_etcd(etcd: str, status: str) -> None:
         ("1.36.3", {"flags": {"kubelet": ["cloud-config"]}}, {"removed.flags": "error"}),
         ("1.36.3", {"flags": {"kubelet": ["pod-infra-container-image", "config"]}}, {}),
         ("1.36.3", {"flags": {"kube-apiserver": ["cloud-config"]}}, {}),
+        ("1.36.3", {"flags": {"etcd": ["enable-v2", "data-dir"]}}, {"removed.flags": "error"}),
+        ("1.36.3", {"flags": {"etcd": ["data-dir", "snapshot-count"]}}, {}),
+        ("1.36.3", {"gates": {"kube-proxy": {"TopologyAwareHints": True}}}, {"removed.feature_gates": "error"}),
     ],
 )
 def test_nodes(target: str, node: dict[str, Any], expected: dict[str, str]) -> None:
     assert statuses(target, **node) == expected
+
+
+@pytest.mark.parametrize(
+    ("server", "target", "kept", "status"),
+    [
+        ("1.33.13", "1.34.9", {}, "error"),
+        ("1.33.9", "1.33.13", {}, "ok"),
+        ("1.33.13", "1.34.9", {"etcd_pinned": True}, "ok"),
+        ("1.33.13", "1.34.9", {"etcd": False}, "ok"),
+    ],
+)
+def test_flags_of_etcd_count_where_it_is_upgraded(server: str, target: str, kept: dict[str, bool], status: str) -> None:
+    node = {"name": "cp1", "control_plane": True, "flags": {"etcd": ["experimental-enable-v2v3"]}}
+    node["components"] = {"kube-apiserver": server, "etcd": "3.5.24"}
+    observed = observation_from_mapping({"nodes": [node], "etcd_pinned": kept.get("etcd_pinned", False)})
+    wishes = Wishes(KubeVersion.parse(target), etcd=kept.get("etcd", True))
+    found = judge.judge(observed, TODAY, wishes).verdicts
+    assert {entry.rule: entry.status for entry in found}["removed.flags"] == status
 
 
 def test_a_minor_beyond_the_data_is_a_warning_not_a_crash() -> None:
