@@ -16,7 +16,7 @@ description:
   - Restarts the kubelet where the cluster says that the node still runs another version, and waits until the node is
     Ready with the one wanted. Refuses where another version than the one wanted is installed.
   - A kubelet of another version starts static pods anew. So on a control plane it first sees that every other one is
-    up, and lets another etcd member lead; afterwards it sees that this control plane runs the version and is ready.
+    up, and lets another etcd member lead; in the end it sees that this control plane runs the version and is ready.
   - Installs nothing and drains nothing.
   - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/).
 extends_documentation_fragment:
@@ -26,6 +26,14 @@ options:
     description: Kubernetes version, C(1.36.3) or C(v1.36.3).
     type: str
     required: true
+  state:
+    description:
+      - V(running) is all of it.
+      - Where the node is rebooted, V(prepared) before it does only what has to come first on a control plane, and
+        V(rebooted) afterwards restarts nothing, but waits and looks as V(running) does in the end.
+    type: str
+    choices: [prepared, rebooted, running]
+    default: running
   timeout:
     description: Seconds to wait until the node is Ready.
     type: int
@@ -36,12 +44,17 @@ EXAMPLES = r"""
 - name: Run the new kubelet
   kubeops.cluster.kubelet_upgrade:
     version: 1.36.3
+
+- name: Before this node is rebooted onto it
+  kubeops.cluster.kubelet_upgrade:
+    version: 1.36.3
+    state: prepared
 """
 
 RETURN = r"""
 plan:
   description: The step, with its reason. Empty on a node that is Ready with this version.
-  returned: success
+  returned: state is running
   type: list
   elements: dict
   sample: [{"action": "restart", "target": "kubelet", "reason": "the node runs v1.35.6, v1.36.3 is installed"}]
@@ -65,6 +78,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "version": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": sorted(STATES), "default": "running"},
             "timeout": {"type": "int", "default": 180},
         },
         supports_check_mode=True,
@@ -74,21 +88,39 @@ def main() -> None:
 
 def ensure(module: AnsibleModule) -> dict[str, Any]:
     """Observe, plan, refuse or act, verify."""
-    runner, target = Runner(module), f"v{module.params['version'].lstrip('v')}"
+    target = f"v{module.params['version'].lstrip('v')}"
+    return STATES[module.params["state"]](module, Runner(module), target)
+
+
+def prepared(module: AnsibleModule, _runner: Runner, _target: str) -> dict[str, Any]:
+    """Nothing restarts here, but something is about to."""
+    if not module.check_mode:
+        upgrade_act.prepare(probe.own_node_name())
+    return {"changed": False}
+
+
+def rebooted(module: AnsibleModule, runner: Runner, target: str) -> dict[str, Any]:
+    """The kubelet runs by itself."""
+    if not module.check_mode:
+        _verify(runner, target, module.params["timeout"])
+    return {"changed": False}
+
+
+def running(module: AnsibleModule, runner: Runner, target: str) -> dict[str, Any]:
+    """Restart it where it is another, and see for ourselves in any case."""
     planned = kubelet.plan(target, kubelet.observe(runner), predicting=module.check_mode)
     safety.refuse(planned.refusals)
-    if planned.changed and not module.check_mode:
-        with journal.exclusive(LOCK_TIMEOUT):
-            _restart(runner, target, module.params["timeout"])
+    if not module.check_mode:
+        if planned.changed:
+            _restart(runner)
+        _verify(runner, target, module.params["timeout"])
     return planned.as_result()
 
 
-def _restart(runner: Runner, target: str, timeout: float) -> None:
-    name = probe.own_node_name()
-    upgrade_act.prepare(name)
-    runner.run(["systemctl", "restart", "kubelet"], timeout=120)
-    _verify(runner, target, timeout)
-    upgrade_act.verify(target, name)
+def _restart(runner: Runner) -> None:
+    with journal.exclusive(LOCK_TIMEOUT):
+        upgrade_act.prepare(probe.own_node_name())
+        runner.run(["systemctl", "restart", "kubelet"], timeout=120)
 
 
 def _verify(runner: Runner, target: str, timeout: float) -> None:
@@ -101,7 +133,10 @@ def _verify(runner: Runner, target: str, timeout: float) -> None:
             fix="on the node: journalctl -u kubelet; run the same playbook again once it is repaired",
             details={"evidence": evidence},
         )
+    upgrade_act.verify(target, probe.own_node_name())
 
+
+STATES = {"prepared": prepared, "rebooted": rebooted, "running": running}
 
 if __name__ == "__main__":
     main()
