@@ -54,6 +54,12 @@ options:
     description: Certificates that end sooner are refused.
     type: str
     default: 30d
+  api_required:
+    description:
+      - Whether the API has to answer, and the other control planes to be ready, before certificates are installed. Set
+        it to false on a cluster that is down because they expired, and install on all control planes at once.
+    type: bool
+    default: true
   lock_timeout:
     description: Seconds to wait for another run that still works on this node.
     type: int
@@ -117,6 +123,9 @@ from ..module_utils._kubeadm import argspec, journal, safety
 from ..module_utils._x509 import backup, duration, external, renew, renewal
 
 
+EVERYTHING_OVER = "run again with external_ca_api_required=false, on all control planes where the whole cluster is down"
+
+
 def main() -> None:
     """Parse options and run."""
     module = AnsibleModule(
@@ -127,6 +136,7 @@ def main() -> None:
             "names": {"type": "list", "elements": "str", "default": []},
             "renew_before": {"type": "str", "default": "60d"},
             "valid_for_at_least": {"type": "str", "default": "30d"},
+            "api_required": {"type": "bool", "default": True},
             "lock_timeout": argspec.LOCK_TIMEOUT,
             "signed": {"type": "dict", "default": {}},
         },
@@ -166,16 +176,19 @@ def _install(module: AnsibleModule, runner: Runner) -> dict[str, Any]:
     _refuse_all(planned)
     restarts = renewal.restarts(observed.found, observed.components, {step.target for step in planned.steps})
     whole = Plan((*planned.steps, *restarts))
-    if whole.changed:
-        renew.require_others(renewal.over(observed.found, clock.now()))
+    live = module.params["api_required"]
+    permit = renew.require_others if live else renew.require_nobody
+    if whole.changed and live:
+        renew.require_others(renewal.over(observed.found, clock.now()), EVERYTHING_OVER)
     if module.check_mode or not whole.changed:
         return {**whole.as_result(), "backup": "", "served": []}
     saved = backup.save()
     for each in [each for each in observed.found if each.entry.name in {step.target for step in planned.steps}]:
         external.install(each, signed[each.entry.name])
     now = renew.observe(runner)
-    renew.restart(runner, renewal.restarts(now.found, now.components), renew.require_others)
-    return {**whole.as_result(), "backup": saved, "served": renew.wait_until_served(now.found, renew.SERVED_TIMEOUT)}
+    renew.restart(runner, renewal.restarts(now.found, now.components), permit)
+    served = renew.wait_until_served(now.found, renew.SERVED_TIMEOUT if live else renew.RECOVERY_TIMEOUT)
+    return {**whole.as_result(), "backup": saved, "served": served}
 
 
 def _refuse_all(planned: Plan) -> None:

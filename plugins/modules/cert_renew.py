@@ -159,7 +159,7 @@ def _restore_plan(path: str) -> Plan:
 
 def _act(runner: Runner, params: dict[str, Any], planned: Plan) -> dict[str, Any]:
     live = params["api_required"]
-    permit = renew.require_others if live else _permit
+    permit = renew.require_others if live else renew.require_nobody
     with watch.watching(kubeconfig.server(files.read_text(paths.ADMIN_CONF) or "")) as seen:
         saved = backup.save()
         _write(runner, params, planned)
@@ -181,10 +181,6 @@ def _write(runner: Runner, params: dict[str, Any], planned: Plan) -> None:
         backup.put_back(backup.differing(params["restore"]))
     else:
         renew.renew(renew.observe(runner).found, planned, duration.parse(params["valid_for"], "valid_for"))
-
-
-def _permit() -> None:
-    """In a cluster that is down there is nobody to spare."""
 
 
 if __name__ == "__main__":

@@ -240,7 +240,8 @@ def _require_able(authority: x509.Certificate, key: PrivateKey, end: datetime, n
         raise Refusal(
             "the CA itself has expired",
             seen=f"{authority.subject.rfc4514_string()} ended {end:%Y-%m-%d %H:%M} UTC",
-            fix="rotate the CA (playbook rotate_ca)",
+            fix="replace it by hand, https://kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates/: the "
+            "playbook rotate_ca needs a cluster that works",
             rule="ca_expired",
         )
 

@@ -21,7 +21,7 @@ from .._kubeadm import api, containers, credentials, kubeconfig, paths, probe, r
 from .._kubeadm.containers import Container
 from . import estate, issue, keep, load, served
 from . import observe as layouts
-from .renewal import RENEW, RESTART, WAKE, Found, not_permitted
+from .renewal import RECOVER, RENEW, RESTART, WAKE, Found, not_permitted
 
 HEALTH = {
     estate.CONTROLLER_MANAGER: "https://127.0.0.1:10257/healthz",
@@ -82,10 +82,10 @@ def renew(found: Sequence[Found], planned: Plan, valid_for: timedelta) -> None:
             _renew(each, valid_for, clock.now())
 
 
-def require_others(ended: Sequence[str] = ()) -> None:
+def require_others(ended: Sequence[str] = (), way_out: str = RECOVER) -> None:
     """Raise Refusal where the others could not do without this control plane for a while.
 
-    ended: certificates of this node that are over; they change the way out.
+    ended: certificates of this node that are over; way_out: what to do then.
     """
     try:
         with api.admin() as client:
@@ -93,7 +93,11 @@ def require_others(ended: Sequence[str] = ()) -> None:
             reconfigure.require_others_ready(client, layouts.node_name())
         credentials.require_spare_member()
     except KubeopsError as error:
-        raise not_permitted(error, ended) from error
+        raise not_permitted(error, ended, way_out) from error
+
+
+def require_nobody() -> None:
+    """In a cluster that is down there is nobody to spare."""
 
 
 def restart(runner: Runner, steps: Sequence[Step], before_each: Callable[[], None]) -> None:

@@ -24,6 +24,7 @@ WAKE = "wake"  # a component between two attempts: the kubelet forgets the wait 
 DUE, ALL = "due", "all"
 # Refusals that another control plane, or another member of etcd, is the cause of.
 OF_OTHERS = ("control_planes_one_at_a_time", "etcd_quorum")
+RECOVER = "run the playbook recover_certificates, with --limit to this host where the other control planes are well"
 FROM_BACKUP = (
     "put it back from a backup below /var/lib/kubeops/backups, or make it with kubeadm init phase "
     "certs or kubeconfig and this cluster's configuration"
@@ -173,7 +174,7 @@ def _left(certificate: bytes, now: datetime) -> timedelta:
         return timedelta.max
 
 
-def not_permitted(error: KubeopsError, ended: Sequence[str]) -> KubeopsError:
+def not_permitted(error: KubeopsError, ended: Sequence[str], way_out: str = RECOVER) -> KubeopsError:
     """Return why this control plane may not be renewed now, with the way out of its own operator.
 
     ended: its certificates that are over. Whoever asks the API with them, or asks an API server that serves one,
@@ -186,7 +187,7 @@ def not_permitted(error: KubeopsError, ended: Sequence[str]) -> KubeopsError:
         return Refusal(
             "certificates of this control plane are over, so neither its API nor the others can be asked",
             f"{', '.join(ended)}; {error}",
-            "run the playbook recover_certificates, with --limit to this host where the other control planes are well",
+            way_out,
             rule="certificates_over",
         )
     if rule == "control_plane_not_healthy":
