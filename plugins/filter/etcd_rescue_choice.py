@@ -1,0 +1,99 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Of what every host of an etcd without quorum could save, the newest."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: etcd_rescue_choice
+short_description: The newest data of an etcd that lost its quorum
+version_added: 1.0.0
+author: kubeops.cluster contributors (@kubeops)
+description:
+  - Compares what the hosts saved, from a member that runs or from a disk, by the revision of the keys. Logs of members
+    are beginnings of one another, so that the highest revision has every write of the others.
+  - An etcd that was started on a disk to read it adds entries to its log, so the raft index cannot be compared with
+    that of a member that runs. At the same revision the one that runs is taken.
+options:
+  _input:
+    description:
+      - One entry for each host. C(host) is its name, C(running) and C(salvaged) are results of
+        M(kubeops.cluster.etcd_snapshot) and M(kubeops.cluster.etcd_salvage), and C(disk) is RV(data) of
+        M(kubeops.cluster.etcd_data_facts). All but C(host) may be missing.
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Say which host has the newest data
+  ansible.builtin.debug:
+    msg: "{{ [{'host': 'cp1', 'salvaged': salvaged, 'disk': on_disk.data}] | kubeops.cluster.etcd_rescue_choice }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(host) has the newest data, in the file C(snapshot) of C(revision); all are empty where nothing was saved.
+    - C(failed) names the hosts that have data and saved nothing, each with the reason, and C(ahead) those of them whose
+      disk has a higher revision.
+  type: dict
+  sample:
+    host: cp1
+    snapshot: /var/lib/kubeops/etcd-snapshots/etcd-prod-20261121T010000Z-manual.db
+    revision: 1301
+    failed: {cp2: the database is damaged}
+    ahead: []
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable
+
+
+def etcd_rescue_choice(hosts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The newest, and what could not be read; see RETURN."""
+    looked_at = list(hosts)
+    saved = [found for host in looked_at for found in _saved(host)]
+    best = max(saved, key=lambda found: (found["revision"], found["running"], found["raft_index"]), default={})
+    without = [host for host in looked_at if not _saved(host) and _disk(host).get("has_data")]
+    revision = best.get("revision", 0)
+    return {
+        "host": best.get("host", ""),
+        "snapshot": best.get("snapshot", ""),
+        "revision": revision,
+        "failed": {host["host"]: _reason(host) for host in without},
+        "ahead": [host["host"] for host in without if _disk(host).get("revision", 0) > revision],
+    }
+
+
+def _saved(host: Mapping[str, Any]) -> list[dict[str, Any]]:
+    results = [(source == "running", host.get(source) or {}) for source in ("running", "salvaged")]
+    return [
+        {
+            "host": host["host"],
+            "running": running,
+            "snapshot": result["snapshot"],
+            "revision": int(result["manifest"]["revision"]),
+            "raft_index": int(result["manifest"]["raft_index"]),
+        }
+        for running, result in results
+        if result.get("manifest")
+    ]
+
+
+def _disk(host: Mapping[str, Any]) -> Mapping[str, Any]:
+    return host.get("disk") or {}
+
+
+def _reason(host: Mapping[str, Any]) -> str:
+    said = [(host.get(source) or {}).get("msg") for source in ("salvaged", "running")]
+    return str(next(filter(None, [*said, _disk(host).get("damage")]), "it was not looked at"))
+
+
+class FilterModule:
+    """Ansible's registry of filters."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Filters by name."""
+        return {"etcd_rescue_choice": etcd_rescue_choice}

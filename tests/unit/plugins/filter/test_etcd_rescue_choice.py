@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whose data all members are restored from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.filter.etcd_rescue_choice import etcd_rescue_choice
+
+
+def saved(revision: int, raft_index: int = 100) -> dict[str, Any]:
+    return {"snapshot": f"/s/{revision}.db", "manifest": {"revision": revision, "raft_index": raft_index}}
+
+
+def disk(revision: int, damage: str = "") -> dict[str, Any]:
+    return {"has_data": True, "revision": revision, "damage": damage}
+
+
+FULL = {"failed": True, "msg": "no room"}
+EMPTY = {"host": "c", "disk": {"has_data": False}}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "host", "failed", "ahead"),
+    [
+        pytest.param([{"host": "a", "running": saved(7)}, EMPTY], "a", {}, [], id="one runs, one disk is empty"),
+        pytest.param(
+            [{"host": "a", "running": saved(7, 9)}, {"host": "b", "salvaged": saved(9), "disk": disk(9)}],
+            "b", {}, [], id="a stopped disk is ahead of the one that runs",
+        ),
+        pytest.param(
+            [{"host": "a", "salvaged": saved(7, 104), "disk": disk(7)}, {"host": "b", "running": saved(7, 100)}],
+            "b", {}, [], id="reading a disk adds entries to its log, and no revision",
+        ),
+        pytest.param(
+            [{"host": "a", "salvaged": saved(7, 90)}, {"host": "b", "salvaged": saved(7, 91)}],
+            "b", {}, [], id="the same content on two disks",
+        ),
+        pytest.param(
+            [
+                {"host": "a", "salvaged": {"msg": "no valid page"}, "disk": disk(0, "damaged")},
+                {"host": "b", "salvaged": saved(7), "disk": disk(7)},
+            ],
+            "b", {"a": "no valid page"}, [], id="a damaged disk has no veto",
+        ),
+        pytest.param(
+            [{"host": "a", "salvaged": FULL, "disk": disk(9)}, {"host": "b", "running": saved(7), "disk": disk(0)}],
+            "b", {"a": "no room"}, ["a"], id="a full disk that has more than what was saved",
+        ),
+        pytest.param(
+            [{"host": "a", "salvaged": FULL, "disk": disk(7)}, {"host": "b", "salvaged": saved(7), "disk": disk(7)}],
+            "b", {"a": "no room"}, [], id="a full disk that has no more",
+        ),
+        pytest.param(
+            [{"host": "a", "running": {"msg": "broke off"}, "salvaged": saved(7)}, EMPTY],
+            "a", {}, [], id="it answered, and its disk was read",
+        ),
+        pytest.param(
+            [{"host": "a", "disk": disk(3, "torn")}, EMPTY], "", {"a": "torn"}, ["a"], id="nothing was saved",
+        ),
+    ],
+)  # fmt: skip
+def test_choice(hosts: list[dict[str, Any]], host: str, failed: dict[str, str], ahead: list[str]) -> None:
+    for order in (hosts, hosts[::-1]):
+        chosen = etcd_rescue_choice(order)
+        assert (chosen["host"], chosen["failed"], chosen["ahead"]) == (host, failed, ahead)
+
+
+def test_what_was_saved() -> None:
+    chosen = etcd_rescue_choice([{"host": "a", "running": saved(7)}])
+    assert (chosen["snapshot"], chosen["revision"]) == ("/s/7.db", 7)
