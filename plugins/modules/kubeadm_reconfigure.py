@@ -16,6 +16,9 @@ description:
   - Lets kubeadm generate, in a scratch directory, what it would write on this node now, and compares that with the live
     static pod manifests, the kubelet's files, kubeadm's ConfigMaps and the certificate that the API server serves.
   - Writes only what differs, one component after the other, and waits until each is healthy with the new settings.
+    One that is not gets its old file back. What nodes that join are given, kubeadm's ConfigMaps, is written last.
+  - Restarts nothing while another control plane is not ready, nor etcd's member where etcd would lose its quorum.
+  - Where the API server of this node is down, the files of what is down are compared and replaced without it.
   - Run it on one control plane at a time (C(throttle) set to 1). A run stopped between nodes is taken up by the next,
     because every node is compared by itself.
   - Names taken out of O(cluster.extra_sans) stay in the certificate until it is renewed for another reason.
@@ -69,25 +72,26 @@ kubelet_config_changed:
   type: bool
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core.edge import run_module
-from ..module_utils._core.errors import KubeopsError
+from ..module_utils._core.errors import KubeopsError, Refusal
 from ..module_utils._core.plan import Plan
 from ..module_utils._core.runner import Runner
 from ..module_utils._kubeadm import (
     api,
     argspec,
     config,
-    credentials,
     drift,
     encryption,
     generate,
     journal,
     reconfigure,
     safety,
+    trial,
 )
 
 
@@ -110,12 +114,10 @@ def main() -> None:
 def ensure(module: AnsibleModule) -> dict[str, Any]:
     """Compare, and bring the node to what is wanted with this node to ourselves."""
     with journal.exclusive(module.params["lock_timeout"]):
+        node = argspec.node(module.params["node"])
         if module.params["role"] == "worker":
-            return _worker(module, argspec.node(module.params["node"]))
-        cluster, node = argspec.cluster(module.params["cluster"]), argspec.node(module.params["node"])
-        with api.admin() as client:
-            credentials.require_healthy(client)
-            return _control_plane(module, client, cluster, node)
+            return _worker(module, node)
+        return _control_plane(module, argspec.cluster(module.params["cluster"]), node)
 
 
 def _worker(module: AnsibleModule, node: config.Node) -> dict[str, Any]:
@@ -129,23 +131,45 @@ def _worker(module: AnsibleModule, node: config.Node) -> dict[str, Any]:
     return {**planned.as_result(), "kubelet_config_changed": False}
 
 
-def _control_plane(
-    module: AnsibleModule, client: api.ApiClient, cluster: config.Cluster, node: config.Node
-) -> dict[str, Any]:
+def _control_plane(module: AnsibleModule, cluster: config.Cluster, node: config.Node) -> dict[str, Any]:
+    with api.admin() as client:
+        safety.refuse(drift.refuse_version(cluster.version, reconfigure.own_version()))
+        if cluster.encryption_file:
+            encryption.require(cluster.encryption_file)
+        planned = revived = _revive(module, cluster, node) if trial.api_is_down() else Plan()
+        if not (revived.changed and module.check_mode):
+            planned = _settings(module, client, cluster, node)
+            planned = replace(planned, steps=(*revived.steps, *planned.steps))
+        return {**planned.as_result(), "kubelet_config_changed": drift.changes_kubelet_config(planned)}
+
+
+def _revive(module: AnsibleModule, cluster: config.Cluster, node: config.Node) -> Plan:
+    """Replace what keeps this node's API server down and stands otherwise than wanted, as after a bad setting."""
+    runner = Runner(module)
+    planned = reconfigure.plan_revival(runner, config.init_documents(cluster, node))
+    if not planned.changed:
+        raise Refusal(
+            "the API server of this control plane does not answer, and its files are as the settings want them",
+            seen=f"{api.own_url()}/readyz does not answer with 200",
+            fix="its log names the reason (crictl ps --all, crictl logs): correct that setting, or repair what it "
+            "needs (etcd with quorum, container runtime), then run again",
+            rule="control_plane_not_healthy",
+        )
+    if not module.check_mode:
+        reconfigure.revive(runner, planned)
+    return planned
+
+
+def _settings(module: AnsibleModule, client: api.ApiClient, cluster: config.Cluster, node: config.Node) -> Plan:
     runner, documents = Runner(module), config.init_documents(cluster, node)
     wanted = generate.control_plane(runner, documents, cluster.addons)
     names = reconfigure.wanted_names(cluster, node)
-    live = reconfigure.observe_control_plane(client)
-    safety.refuse(drift.refuse_version(cluster.version, live))
-    planned = drift.plan(wanted, live, names)
+    planned = drift.plan(wanted, reconfigure.observe_control_plane(client), names)
     if planned.changed and not module.check_mode:
-        if cluster.encryption_file:
-            encryption.require(cluster.encryption_file)
-        if any(step.action == drift.MANIFEST for step in planned.steps):
-            reconfigure.require_others_ready(client, node.name)
+        reconfigure.require_others(client, node.name, planned)
         reconfigure.act(runner, planned, documents, client.url)
         _verify(drift.plan(wanted, reconfigure.observe_control_plane(client), names))
-    return {**planned.as_result(), "kubelet_config_changed": drift.changes_kubelet_config(planned)}
+    return planned
 
 
 def _verify(left: Plan) -> None:

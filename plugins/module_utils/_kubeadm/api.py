@@ -26,6 +26,7 @@ TIMEOUT_SECONDS = 10.0
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 NOT_FOUND = 404
+API_SERVER_MANIFEST = f"{paths.MANIFESTS}/kube-apiserver.yaml"
 
 
 @dataclass(frozen=True)
@@ -109,20 +110,24 @@ def admin() -> Iterator[ApiClient]:
     Raises Refusal where this node is no control plane.
     """
     text = files.read_text(paths.ADMIN_CONF)
-    manifest = files.read_text(f"{paths.MANIFESTS}/kube-apiserver.yaml")
-    if text is None or manifest is None:
+    if text is None or files.read_text(API_SERVER_MANIFEST) is None:
         raise Refusal(
             "this node is no control plane",
             seen=f"{paths.ADMIN_CONF} or the manifest of kube-apiserver is missing",
             fix="run this on a host of the group control_plane that is part of the cluster",
             rule="not_a_control_plane",
         )
-    url = static_pod.local_url(static_pod.parse(manifest)) or kubeconfig.server(text)
+    url = own_url() or kubeconfig.server(text)
     Path(paths.RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=paths.RUN, encoding="ascii") as handle:
         handle.write(kubeconfig.identity(text).pem)
         handle.flush()
         yield ApiClient(url, paths.CA_CERT, handle.name)
+
+
+def own_url() -> str:
+    """Return the URL of this node's own API server by its manifest as it stands now; empty where that names none."""
+    return static_pod.local_url(static_pod.parse(files.read_text(API_SERVER_MANIFEST) or ""))
 
 
 def object_path(resource: str, name: str, namespace: str = "", group: str = "") -> str:

@@ -35,14 +35,12 @@ class Live:
         kubelet: text by file name below /var/lib/kubelet.
         config_maps: data by name of the ConfigMap in kube-system.
         served_names: names and addresses in the certificate that the API server serves.
-        version: version of the running control plane.
     """
 
     manifests: Mapping[str, str] = field(default_factory=dict)
     kubelet: Mapping[str, str] = field(default_factory=dict)
     config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     served_names: frozenset[str] = frozenset()
-    version: str = ""
 
 
 # What a worker would do after the control plane uploaded a configuration that a check run has not.
@@ -58,15 +56,26 @@ def plan(wanted: Generated, live: Live, wanted_names: Sequence[str] = ()) -> Pla
     steps: list[Step] = []
     before: dict[str, str] = {}
     after: dict[str, str] = {}
+    # What the cluster hands on to nodes that join comes last: by then it runs here.
     for step, old, new in (
-        *_config_maps(wanted, live),
         *_certificate(live, wanted_names),
         *_manifests(wanted, live),
         *_kubelet(wanted, live),
+        *_config_maps(wanted, live),
     ):
         steps.append(step)
         before[step.target], after[step.target] = old, new
     return Plan(tuple(steps), (), _joined(before), _joined(after))
+
+
+def restarts(planned: Plan) -> bool:
+    """Tell whether something that this node's control plane needs restarts. A certificate is reloaded."""
+    return any(step.action in (MANIFEST, KUBELET) for step in planned.steps)
+
+
+def restarts_etcd(planned: Plan) -> bool:
+    """Tell whether this node's etcd member restarts."""
+    return any(step.action == MANIFEST and step.data["name"] == "etcd" for step in planned.steps)
 
 
 def changes_kubelet_config(planned: Plan) -> bool:
@@ -74,16 +83,16 @@ def changes_kubelet_config(planned: Plan) -> bool:
     return any(step.action == CONFIG_MAP and step.data.get("name") == "kubelet-config" for step in planned.steps)
 
 
-def refuse_version(wanted: str, live: Live) -> tuple[Refused, ...]:
+def refuse_version(wanted: str, version: str) -> tuple[Refused, ...]:
     """Changing the version is an upgrade, which has rules and a playbook of its own."""
-    if not live.version or live.version == wanted:
+    if version in ("", wanted):
         return ()
     return (
         Refused(
             "version_change",
-            f"the control plane of this node runs {live.version}, kubeops_version is {wanted}",
+            f"the control plane of this node runs {version}, kubeops_version is {wanted}",
             "kubeops_version",
-            f"set kubeops_version: {live.version.lstrip('v')}, or upgrade the cluster with the upgrade playbook",
+            f"set kubeops_version: {version.lstrip('v')}, or upgrade the cluster with the upgrade playbook",
         ),
     )
 

@@ -29,6 +29,8 @@ SKIPPED = (
     "kubelet-finalize",
     "show-join-command",
 )
+# These ask the API.
+UPLOADS = ("upload-config", "addon")
 MANIFESTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 KUBELET_FILES = ("config.yaml", "kubeadm-flags.env")
 INSTANCE_FILES = ("instance-config.yaml", "kubeadm-flags.env")
@@ -52,7 +54,15 @@ class Generated:
 
 def control_plane(runner: Runner, documents: Sequence[config.Document], addons: Sequence[str]) -> Generated:
     """Let kubeadm generate a control plane's files in a scratch directory on tmpfs."""
-    skipped = [*SKIPPED, *config.unwanted_addons(addons)]
+    return _init(runner, documents, [*SKIPPED, *config.unwanted_addons(addons)])
+
+
+def without_api(runner: Runner, documents: Sequence[config.Document]) -> Generated:
+    """The same without the ConfigMaps, for which no API server has to answer."""
+    return _init(runner, documents, [*SKIPPED, *UPLOADS])
+
+
+def _init(runner: Runner, documents: Sequence[config.Document], skipped: Sequence[str]) -> Generated:
     with tempfile.TemporaryDirectory(dir=paths.RUN) as scratch, command.config_file(config.dump(documents)) as path:
         # The phases that upload look for it here, to read from the live API; a dry run writes nothing.
         shutil.copy2(paths.ADMIN_CONF, scratch)

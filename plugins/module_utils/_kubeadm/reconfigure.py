@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import socket
 import ssl
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,33 +19,48 @@ from .._core import clock, files
 from .._core.errors import KubeopsError, Refusal
 from .._core.plan import Plan, Step
 from .._core.runner import Runner
-from . import cluster_probe, command, config, containers, drift, generate, kubeconfig, paths, probe, static_pod
+from . import (
+    cluster_probe,
+    command,
+    config,
+    credentials,
+    drift,
+    generate,
+    paths,
+    probe,
+    static_pod,
+    trial,
+)
 from .api import ApiClient, admin, object_path
 
 NAMESPACE = "kube-system"
-HEALTH_TIMEOUT = 300.0
+SERVED_TIMEOUT = 300.0
 PHASE_TIMEOUT = 120.0
 OTHERS_TIMEOUT = 60.0
 POLL_SECONDS = 1.0
 KUBE_PROXY_ANNOTATION = "kubeops.io/config-applied"
-# Health of components on the node: kubeadm's own probes.
-HEALTH = {
-    "etcd": "http://127.0.0.1:2381/readyz",
-    "kube-controller-manager": "https://127.0.0.1:10257/healthz",
-    "kube-scheduler": "https://127.0.0.1:10259/healthz",
-}
 
 
 def observe_control_plane(api: ApiClient) -> drift.Live:
     """Read from node and cluster what kubeadm's settings became."""
+    return replace(
+        _own_files(),
+        config_maps={name: _config_map(api, name) for name in ("kubeadm-config", "kubelet-config", "kube-proxy")},
+        served_names=served_names(api.url),
+    )
+
+
+def _own_files() -> drift.Live:
     manifests = _read(paths.MANIFESTS, {name: f"{name}.yaml" for name in generate.MANIFESTS})
     return drift.Live(
         manifests=manifests,
         kubelet=_read(paths.KUBELET, {name: name for name in generate.KUBELET_FILES}),
-        config_maps={name: _config_map(api, name) for name in ("kubeadm-config", "kubelet-config", "kube-proxy")},
-        served_names=served_names(api.url),
-        version=static_pod.parse(manifests.get("kube-apiserver", "")).version,
     )
+
+
+def own_version() -> str:
+    """Return the version that this node's API server has by its manifest."""
+    return static_pod.parse(files.read_text(f"{paths.MANIFESTS}/kube-apiserver.yaml") or "").version
 
 
 def observe_worker() -> drift.Live:
@@ -94,28 +109,57 @@ def require_others_ready(api: ApiClient, node_name: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
+def require_others(api: ApiClient, node_name: str, planned: Plan) -> None:
+    """Raise Refusal where the cluster could not do without what the plan restarts on this node."""
+    if drift.restarts(planned):
+        require_others_ready(api, node_name)
+    if drift.restarts_etcd(planned):
+        credentials.require_spare_member()
+
+
 def act(runner: Runner, planned: Plan, documents: Sequence[config.Document], url: str) -> None:
     """Carry out the steps in their order, waiting for each component before the next."""
+    for step in planned.steps:
+        if step.action == drift.CERTIFICATE:
+            _renew_certificate(runner, step, documents, url)
+        elif step.action == drift.MANIFEST:
+            _replace_manifest(runner, step)
+    kubelet(runner, planned)
     with command.config_file(config.dump(documents)) as path:
         _config_maps(runner, [step for step in planned.steps if step.action == drift.CONFIG_MAP], path)
-        for step in planned.steps:
-            if step.action == drift.CERTIFICATE:
-                _renew_certificate(runner, step, documents, url)
-            elif step.action == drift.MANIFEST:
-                _replace_manifest(runner, step, url)
-    kubelet(runner, planned)
 
 
 def kubelet(runner: Runner, planned: Plan) -> None:
-    """Write the kubelet's files, restart it, and wait until it is healthy."""
-    steps = [step for step in planned.steps if step.action == drift.KUBELET]
-    if not steps:
-        return
-    for step in steps:
-        files.write_atomic(step.target, step.data["text"], backup=True)
-    runner.run(["systemctl", "restart", "kubelet"], timeout=120)
-    health = kubeconfig.kubelet_health_url(files.read_text(paths.KUBELET_CONFIG) or "")
-    _wait("the kubelet", lambda: probe.healthy(health), runner)
+    """Write the kubelet's files, restart it, and wait until it is healthy; else the files replaced come back."""
+    texts = {step.target: step.data["text"] for step in planned.steps if step.action == drift.KUBELET}
+    if texts:
+        trial.change(runner, trial.kubelet(runner), texts)
+
+
+def plan_revival(runner: Runner, documents: Sequence[config.Document]) -> Plan:
+    """Plan what may bring this node's API server back, without asking any: what is down here and stands otherwise.
+
+    What is down loses nothing by being replaced; what runs is left until the API answers.
+    """
+    wanted, live = generate.without_api(runner, documents), _own_files()
+    broken = {trial.API_SERVER} | (set() if probe.healthy(trial.HEALTH["etcd"]) else {"etcd"})
+    return drift.plan(
+        generate.Generated(
+            manifests={name: text for name, text in wanted.manifests.items() if name in broken},
+            kubelet={} if trial.kubelet_healthy() else wanted.kubelet,
+        ),
+        live,
+    )
+
+
+def revive(runner: Runner, planned: Plan) -> None:
+    """Carry out that plan: the kubelet first, because it starts the others."""
+    kubelet(runner, planned)
+    for step in planned.steps:
+        if step.action == drift.MANIFEST:
+            name = step.data["name"]
+            trial.change(runner, trial.component(runner, name, alone=name == "etcd"), {step.target: step.data["text"]})
+    trial.require_healthy(trial.component(runner, trial.API_SERVER))
 
 
 def _config_maps(runner: Runner, steps: Sequence[Step], path: str) -> None:
@@ -152,29 +196,25 @@ def _renew_certificate(runner: Runner, step: Step, documents: Sequence[config.Do
         for name, mode in (("apiserver.key", 0o600), ("apiserver.crt", 0o644)):
             content = Path(scratch, name).read_bytes()
             files.write_atomic(f"{paths.PKI}/{name}", content, mode=mode, backup=True)
-    _wait("the API server's new certificate", lambda: set(step.data["names"]) <= served_names(url), runner)
+    _wait_until_served(step.data["names"], url)
 
 
-def _replace_manifest(runner: Runner, step: Step, url: str) -> None:
-    name = step.data["name"]
-    before = containers.running(runner, name)
-    files.write_atomic(step.target, step.data["text"], mode=0o600, backup=True)
-    health = f"{url}/readyz" if name == "kube-apiserver" else HEALTH[name]
-    _wait(name, lambda: containers.running(runner, name) not in ("", before) and probe.healthy(health), runner)
-    # Whatever restarted, the node counts as healthy when its API server says so.
-    _wait("kube-apiserver", lambda: probe.healthy(f"{url}/readyz"), runner)
+def _replace_manifest(runner: Runner, step: Step) -> None:
+    name, new = step.data["name"], step.data["text"]
+    old = files.read_text(step.target) or ""
+    # A member that has written in a newer format may not start as an older one.
+    way_back = name != "etcd" or static_pod.parse(old).image == static_pod.parse(new).image
+    trial.change(runner, trial.component(runner, name), {step.target: new}, way_back=way_back)
 
 
-def _wait(what: str, ready: Callable[[], bool], runner: Runner) -> None:
-    deadline = clock.monotonic() + HEALTH_TIMEOUT
-    while not ready():
+def _wait_until_served(names: Collection[str], url: str) -> None:
+    deadline = clock.monotonic() + SERVED_TIMEOUT
+    while not set(names) <= served_names(url):
         if clock.monotonic() > deadline:
-            evidence = command.gather_evidence(runner)
             raise KubeopsError(
-                f"{what} did not become healthy with the new settings within {HEALTH_TIMEOUT:g} s",
-                seen=json.dumps(evidence["dead_container"] or evidence["kubelet_log"]),
-                fix="correct the setting and run again; the files replaced are kept below /var/lib/kubeops/backups",
-                details={"evidence": evidence},
+                f"the API server does not serve its new certificate within {SERVED_TIMEOUT:g} s",
+                seen=f"{url} does not name {', '.join(sorted(set(names) - served_names(url)))}",
+                fix="see its log, then run again; the files replaced are kept below /var/lib/kubeops/backups",
             )
         time.sleep(POLL_SECONDS)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import drift, static_pod
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.drift import Live
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.generate import Generated
@@ -36,25 +37,40 @@ def test_nothing_differs() -> None:
     assert not drift.plan(wanted, live).changed
 
 
-def test_order_is_cluster_certificate_components_kubelet() -> None:
+def test_order_is_certificate_components_kubelet_cluster() -> None:
     wanted = Generated(
         {"kube-scheduler": "s", "kube-apiserver": "a", "etcd": "e"},
         {"config.yaml": "k"},
         {"kubeadm-config": {"ClusterConfiguration": "c"}},
     )
     planned = drift.plan(wanted, Live(served_names=frozenset({"a.example"})), ["b.example", "a.example"])
-    assert [step.action for step in planned.steps] == ["config_map", "certificate", *["manifest"] * 3, "kubelet"]
+    assert [step.action for step in planned.steps] == ["certificate", *["manifest"] * 3, "kubelet", "config_map"]
     assert [step.data["name"] for step in planned.steps if step.action == "manifest"] == [
         "etcd",
         "kube-apiserver",
         "kube-scheduler",
     ]
-    assert planned.steps[1].data["names"] == ["b.example"]
+    assert planned.steps[0].data["names"] == ["b.example"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "restarts", "restarts_etcd"),
+    [
+        (Generated(manifests={"etcd": "e"}), True, True),
+        (Generated(manifests={"kube-scheduler": "s"}), True, False),
+        (Generated(kubelet={"config.yaml": "k"}), True, False),
+        (Generated(config_maps={"kubelet-config": {"kubelet": "k"}}), False, False),
+        (Generated(), False, False),
+    ],
+)
+def test_what_a_plan_restarts(wanted: Generated, restarts: bool, restarts_etcd: bool) -> None:
+    planned = drift.plan(wanted, Live(), ["a.example"])
+    assert (drift.restarts(planned), drift.restarts_etcd(planned)) == (restarts, restarts_etcd)
 
 
 def test_another_version_is_an_upgrade() -> None:
-    assert not drift.refuse_version("v1.36.3", Live(version="v1.36.3"))
-    assert drift.refuse_version("v1.36.4", Live(version="v1.36.3"))[0].rule == "version_change"
+    assert not drift.refuse_version("v1.36.3", "v1.36.3")
+    assert drift.refuse_version("v1.36.4", "v1.36.3")[0].rule == "version_change"
 
 
 def test_static_pod_is_read_without_yaml() -> None:
