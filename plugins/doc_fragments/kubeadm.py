@@ -104,7 +104,8 @@ options:
       encryption_file:
         description:
           - C(EncryptionConfiguration) on the node. Empty means no encryption at rest.
-          - The module makes it with a random key on the first control plane; those that join get a copy.
+          - kubeadm_init makes it with a random key on the first control plane; those that join get a copy.
+            A cluster made without it is not given one later, the file has to be put on every control plane by hand.
         type: path
         default: ''
       external_etcd:

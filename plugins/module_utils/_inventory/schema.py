@@ -172,7 +172,13 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("kubeops_patches", "str", "", "Directory of kubeadm patches, on the controller."),
     Variable("kubeops_kubelet_config", "dict", {}, "Overlay of KubeletConfiguration."),
     Variable("kubeops_kube_proxy_config", "dict", {}, "Overlay of KubeProxyConfiguration."),
-    Variable("kubeops_encryption_at_rest", "bool", False, "Encrypt Secrets in etcd.", same=True),
+    Variable(
+        "kubeops_encryption_at_rest",
+        "bool",
+        False,
+        "Encrypt Secrets in etcd, from the making of the cluster on.",
+        same=True,
+    ),
     Variable(
         "kubeops_audit_policy",
         "str",

@@ -15,7 +15,7 @@ import secrets
 from pathlib import Path
 
 from .._core import files
-from .._core.errors import KubeopsError
+from .._core.errors import KubeopsError, Refusal
 
 KEY_BYTES = 32
 
@@ -59,11 +59,12 @@ def _write(path: str, content: str) -> None:
 
 
 def require(path: str) -> None:
-    """Raise KubeopsError unless the file is on this control plane."""
+    """Raise Refusal unless the file is on this control plane: it is made with the cluster, or by hand."""
     if files.read_bytes(path) is None:
-        raise KubeopsError(
-            "encryption at rest was turned on after the cluster was made, and this node has no key file",
+        raise Refusal(
+            "kubeops_encryption_at_rest was turned on after the cluster was made, and this node has no key file",
             seen=f"{path} is missing",
             fix="put the same EncryptionConfiguration there (0600) on every control plane, then run again: "
             "https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/",
+            rule="encryption_file_missing",
         )
