@@ -17,6 +17,8 @@ description:
     approves that. This approves a node's last request where user, groups, subject, usages, names and addresses are
     those of the inventory and of the Node object, and nothing else.
   - One node after the other. Each kubelet is seen to serve its new certificate before the next one gets its own.
+    A kubelet that asks for nothing, for something else, or does not serve what it got stops no other; the module
+    fails at the end and names it.
   - An action. It runs on whichever control plane answers.
   - See U(https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/).
 requirements:
@@ -75,6 +77,7 @@ nodes:
       request: csr-4nx7k
       approved: csr-4nx7k
       reasons: []
+      failure: ''
       served: {endpoint: "192.0.2.21:10250", serial: 4f1a, not_after: "2027-11-21T10:00:00Z"}
 control_plane:
   description: Inventory name of the control plane that was asked.
@@ -87,7 +90,6 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core.edge import run_module
-from ..module_utils._core.errors import Refusal
 from ..module_utils._kubeadm import credentials
 from ..module_utils._kubeadm.api import admin
 from ..module_utils._kubelet import approve, serving
@@ -123,16 +125,10 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         "changed": any(outcome.approved for outcome in outcomes),
         "nodes": [outcome.as_dict() for outcome in outcomes],
     }
-    refused = [f"{each.node} ({each.request}): {'; '.join(each.reasons)}" for each in outcomes if each.reasons]
-    if refused:
-        raise Refusal(
-            "a kubelet asks for a serving certificate that is not its own by the inventory",
-            seen=" | ".join(refused),
-            fix="correct kubeops_node_ip or kubelet_serving_extra_names of that host, or deny the request with "
-            "kubectl certificate deny and find out who made it",
-            rule="serving_request_differs",
-            details=result,
-        )
+    fault = approve.fault(outcomes)
+    if fault:
+        fault.details.update(result)
+        raise fault
     return result
 
 

@@ -171,6 +171,23 @@ def test_a_request_for_another_name_is_refused(short: Cluster) -> None:
     assert run.rc == 0, run.tail()
 
 
+@FULL_ONLY
+def test_a_silent_kubelet_keeps_no_other_from_its_certificate(short: Cluster) -> None:
+    serving = "/var/lib/kubelet/pki/kubelet-server-current.pem"
+    short.sh("cp2", "systemctl stop kubelet")
+    try:
+        short.sh("w1", f"rm {serving} && systemctl restart kubelet")
+        run = short.run(playbook="approve_kubelet_certificates")
+        assert run.rc != 0, run.tail()
+        assert "1 of 4 kubelets do not serve" in " ".join(run.output.split())
+        assert "cp2: it serves no certificate of the cluster" in " ".join(run.output.split())
+        assert short.sh("w1", f"ls {serving}").strip() == serving
+    finally:
+        short.sh("cp2", "systemctl start kubelet")
+    run = short.run(playbook="approve_kubelet_certificates")
+    assert run.rc == 0, run.tail()
+
+
 FOREIGN_REQUEST = """
 openssl req -new -newkey rsa:2048 -nodes -keyout /dev/null -subj /O=system:nodes/CN=system:node:w1 \
   -addext subjectAltName=DNS:w1,DNS:kubernetes.default 2>/dev/null > /tmp/foreign.csr

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .._core import clock, files
-from .._core.errors import KubeopsError
+from .._core.errors import KubeopsError, Refusal
 from .._kubeadm import paths
 from .._kubeadm.api import MERGE_PATCH, ApiClient, object_path
 from .._x509 import load, served
@@ -37,6 +37,7 @@ class Outcome:
         approved: name of the request approved, empty where none was due.
         request: name of the request looked at.
         reasons: why its newest request was refused; none where it was not.
+        failure: what its kubelet did not do, and the advice; empty where it did.
         served: endpoint, serial and not_after of what its kubelet serves.
     """
 
@@ -44,6 +45,7 @@ class Outcome:
     approved: str = ""
     request: str = ""
     reasons: tuple[str, ...] = ()
+    failure: str = ""
     served: Mapping[str, str] | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -53,31 +55,74 @@ class Outcome:
             "approved": self.approved,
             "request": self.request,
             "reasons": list(self.reasons),
+            "failure": self.failure,
             "served": dict(self.served or {}),
         }
 
 
 def run(api: ApiClient, nodes: Sequence[serving.Wanted], timeout: float, *, act: bool) -> list[Outcome]:
-    """Go through the nodes one after the other; act: False only says what would be approved."""
+    """Go through the nodes one after the other; act: False only says what would be approved.
+
+    What one kubelet does not do is its outcome (see fault), so that the nodes after it get their certificates. That
+    the API does not answer, or that nobody signs, ends the run: it would be the same with the next.
+    """
     return [_node(api, node, timeout, act) for node in nodes]
+
+
+def fault(outcomes: Sequence[Outcome]) -> KubeopsError | None:
+    """What is wrong with the nodes: requests that were refused, then kubelets that did not do their part."""
+    refused = [f"{each.node} ({each.request}): {'; '.join(each.reasons)}" for each in outcomes if each.reasons]
+    failed = [f"{each.node}: {each.failure}" for each in outcomes if each.failure]
+    seen = " | ".join([*refused, *failed])
+    if refused:
+        return Refusal(
+            "a kubelet asks for a serving certificate that is not its own by the inventory",
+            seen=seen,
+            fix="correct kubeops_node_ip or kubelet_serving_extra_names of that host, or deny the request with "
+            "kubectl certificate deny and find out who made it",
+            rule="serving_request_differs",
+        )
+    if failed:
+        others = len(outcomes) - len(failed)
+        return KubeopsError(
+            f"{len(failed)} of {len(outcomes)} kubelets do not serve a certificate of the cluster",
+            seen=seen,
+            fix=f"see to these nodes, then run again; the other {others} are done",
+        )
+    return None
+
+
+def is_lost(node: Mapping[str, Any] | None) -> bool:
+    """Whether the cluster hears nothing of this node's kubelet, so that waiting for it is in vain.
+
+    https://kubernetes.io/docs/reference/node/node-status/#condition
+    """
+    conditions = ((node or {}).get("status") or {}).get("conditions") or []
+    return any(each.get("type") == "Ready" and each.get("status") == "Unknown" for each in conditions)
 
 
 def _node(api: ApiClient, wanted: serving.Wanted, timeout: float, act: bool) -> Outcome:
     node = api.get(object_path("nodes", wanted.name))
     endpoint = _endpoint(wanted, node or {})
-    settled, request = _wait_for_request(api, wanted, endpoint, timeout if act else 0.0)
+    patience = 0.0 if is_lost(node) or not act else timeout
+    settled, request = _wait_for_request(api, wanted, endpoint, patience)
     if request is None:
-        if act and not settled:
-            raise _silent(wanted, timeout)
-        return Outcome(wanted.name, "" if settled else TO_COME, served=_shown(endpoint))
+        return _without_request(wanted, endpoint, settled, _silent(wanted, node, patience) if act else "")
     name = str(request["metadata"]["name"])
     reasons = serving.why_not(request, wanted, node)
     if reasons:
         return Outcome(wanted.name, request=name, reasons=tuple(reasons))
+    failure = ""
     if act:
         _approve(api, name)
-        _wait_until_served(endpoint, _issued(api, name, timeout), timeout)
-    return Outcome(wanted.name, approved=name, request=name, served=_shown(endpoint))
+        failure = _wait_until_served(endpoint, _issued(api, name, timeout), timeout)
+    return Outcome(wanted.name, approved=name, request=name, failure=failure, served=_shown(endpoint))
+
+
+def _without_request(wanted: serving.Wanted, endpoint: Endpoint, settled: bool, silent: str) -> Outcome:
+    """A kubelet that serves what it should, is yet to ask (check mode: silent is empty), or does not ask."""
+    to_come = TO_COME if not settled and not silent else ""
+    return Outcome(wanted.name, to_come, failure="" if settled else silent, served=_shown(endpoint))
 
 
 def _wait_for_request(
@@ -93,12 +138,13 @@ def _wait_for_request(
     return _wait(look, timeout)
 
 
-def _silent(wanted: serving.Wanted, timeout: float) -> KubeopsError:
-    return KubeopsError(
-        f"the kubelet of {wanted.name} serves no certificate of the cluster, and asked for none",
-        seen=f"no request of {wanted.user} within {timeout:g} s",
-        fix="set kubeops_kubelet_serving_certificates and run create_cluster, so that its configuration has "
-        "serverTLSBootstrap; a kubelet whose request was not answered asks again after it restarts",
+def _silent(wanted: serving.Wanted, node: Mapping[str, Any] | None, patience: float) -> str:
+    text = f"it serves no certificate of the cluster, and made no request as {wanted.user}"
+    if is_lost(node):
+        return f"{text}; its kubelet reports nothing (Ready is Unknown): bring the node back"
+    return (
+        f"{text} within {patience:g} s: set kubeops_kubelet_serving_certificates and run create_cluster, so that its "
+        "configuration has serverTLSBootstrap; a kubelet whose request was not answered asks again after it restarts"
     )
 
 
@@ -128,18 +174,20 @@ def _issued(api: ApiClient, name: str, timeout: float) -> Certificate:
     return load.certificates(pem)[0]
 
 
-def _wait_until_served(endpoint: Endpoint, issued: Certificate, timeout: float) -> None:
+def _wait_until_served(endpoint: Endpoint, issued: Certificate, timeout: float) -> str:
+    """What is wrong where the kubelet does not take up what it was given; empty where it does."""
+
     def look() -> tuple[bool, str]:
         serial = served.served(endpoint).serial
         return serial == issued.serial, serial
 
     done, serial = _wait(look, timeout)
-    if not done:
-        raise KubeopsError(
-            f"{endpoint} does not serve the certificate that its kubelet was given",
-            seen=f"serial {serial or 'none'} after {timeout:g} s, given {issued.serial}",
-            fix="see the kubelet's log on that node",
-        )
+    if done:
+        return ""
+    return (
+        f"{endpoint} serves serial {serial or 'none'} after {timeout:g} s, given was {issued.serial}: "
+        "see the kubelet's log on that node"
+    )
 
 
 def _wait(look: Callable[[], tuple[bool, _Seen]], timeout: float) -> tuple[bool, _Seen]:
