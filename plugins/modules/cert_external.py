@@ -122,7 +122,6 @@ from ..module_utils._core.runner import Runner
 from ..module_utils._kubeadm import argspec, journal, safety
 from ..module_utils._x509 import backup, duration, external, renew, renewal
 
-
 EVERYTHING_OVER = "run again with external_ca_api_required=false, on all control planes where the whole cluster is down"
 
 
