@@ -16,15 +16,13 @@ description:
   - After a restore a node may go on running pods that were made after the snapshot, which nobody manages then. See
     U(https://github.com/kubernetes/kubernetes/issues/131115). A kubelet that is well removes them by itself; what it
     leaves is found here.
+  - What runs is listed first, and the API is asked after it, as the kubelet, each time. A pod that a controller makes
+    meanwhile is known to the API before the node runs it, and so is never taken for a phantom.
+  - A node that the API has no Node object of can tell no phantom; a warning says so.
   - Static pods are none, they come from files.
 extends_documentation_fragment:
   - kubeops.cluster.attributes.reads
 options:
-  known:
-    description: Uids of the pods that the API has on this node, as in RV(kubeops.cluster.stale_nodes#module:pods).
-    type: list
-    elements: str
-    required: true
   clear:
     description: Whether phantom pods are stopped and removed.
     type: bool
@@ -38,7 +36,6 @@ options:
 EXAMPLES = r"""
 - name: Pods that nobody knows
   kubeops.cluster.phantom_pods:
-    known: "{{ aftermath.pods[inventory_hostname] | default([]) }}"
 """
 
 RETURN = r"""
@@ -53,6 +50,7 @@ phantoms:
 import json
 import time
 from typing import Any
+from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -60,17 +58,21 @@ from ..module_utils._aftermath import aftermath
 from ..module_utils._core import clock
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.runner import Runner
+from ..module_utils._kubeadm import probe
+from ..module_utils._kubeadm.api import ApiClient, object_path
+from ..module_utils._kubeadm.kubelet_api import as_kubelet
 
 POLL_SECONDS = 3.0
 STOP_SECONDS = 120.0
 
 
-def look(runner: Runner, known: list[str], timeout: float) -> list[aftermath.Sandbox]:
+def look(runner: Runner, client: ApiClient, node: str, timeout: float) -> list[aftermath.Sandbox]:
     """What is left after the kubelet had its time."""
     deadline = clock.monotonic() + timeout
     while True:
         listed = json.loads(runner.run(["crictl", "pods", "--output", "json"]).stdout).get("items") or []
-        found = aftermath.phantoms(listed, known)
+        known = client.get(f"{object_path('pods', '')}?fieldSelector=spec.nodeName%3D{quote(node)}") or {}
+        found = aftermath.phantoms(listed, [pod["metadata"]["uid"] for pod in known["items"]])
         if not found or clock.monotonic() > deadline:
             return found
         time.sleep(POLL_SECONDS)
@@ -78,8 +80,12 @@ def look(runner: Runner, known: list[str], timeout: float) -> list[aftermath.San
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Look, clear where asked to, tell."""
-    runner, clear = Runner(module), module.params["clear"]
-    found = look(runner, module.params["known"], module.params["timeout"])
+    runner, clear, node = Runner(module), module.params["clear"], probe.own_node_name()
+    with as_kubelet() as client:
+        if not node or client.get(object_path("nodes", node)) is None:
+            warning = f"the API has no Node {node or 'of this host'}, so that nothing can be said of the pods here"
+            return {"changed": False, "phantoms": [], "warnings": [warning]}
+        found = look(runner, client, node, module.params["timeout"])
     if clear and not module.check_mode:
         for sandbox in found:
             runner.run(["crictl", "stopp", sandbox.id], timeout=STOP_SECONDS)
@@ -90,7 +96,6 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     """Entry point."""
     options = {
-        "known": {"type": "list", "elements": "str", "required": True},
         "clear": {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 30},
     }

@@ -56,11 +56,6 @@ nodes:
   returned: always
   type: dict
   sample: {"alive": ["cp1", "w1"], "missing": [], "silent": [], "stale": ["w7"]}
-pods:
-  description: Uids of the pods that the API knows, by node.
-  returned: success
-  type: dict
-  sample: {"w1": ["0d6b7c0e-8f5c-4f43-9c1d-5c3c1e6a3f0b"]}
 """
 
 import time
@@ -108,9 +103,6 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         if params["clear"] and not module.check_mode:
             for name in found.stale:
                 client.delete(object_path("nodes", name))
-        pods: dict[str, list[str]] = {}
-        for pod in items(client, object_path("pods", "")):
-            pods.setdefault(pod.get("spec", {}).get("nodeName", ""), []).append(pod["metadata"]["uid"])
     if set(params["required"]) & {*found.silent, *found.missing}:
         raise KubeopsError(
             "nodes of the cluster have no kubelet that the API knows",
@@ -118,7 +110,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             fix="on those nodes: systemctl restart kubelet, which registers anew; journalctl -u kubelet",
             details={"nodes": asdict(found)},
         )
-    return {"changed": bool(params["clear"] and found.stale), "nodes": asdict(found), "pods": pods}
+    return {"changed": bool(params["clear"] and found.stale), "nodes": asdict(found)}
 
 
 def main() -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from .cluster import FULL_ONLY, Cluster
+from .cluster import FULL_ONLY, Cluster, PlaybookRun
 from .etcd_gateway import STACKED, assert_same_content
 
 pytestmark = FULL_ONLY
 
 CONTROL_PLANES = ("cp1", "cp2", "cp3")
+AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53"
 NODES = "cp1:control_plane,cp2:control_plane,cp3:control_plane,w1:workers"
 
 
@@ -169,6 +172,35 @@ def test_one_member_replaced_while_the_others_serve(stacked: Cluster, damage: st
     assert run.rc == 0, run.tail()
     assert_same_content(stacked, CONTROL_PLANES, STACKED)
     stacked.assert_healthy([*CONTROL_PLANES, "w1"])
+
+
+def aftermath(cluster: Cluster, tmp_path: Path, **variables: object) -> PlaybookRun:
+    """Run the role etcd_aftermath alone."""
+    playbook = tmp_path / "aftermath.yml"
+    roles = {"roles": ["kubeops.cluster.etcd_aftermath"]}
+    playbook.write_text(json.dumps([{"hosts": "control_plane:workers", "gather_facts": False, **roles}]))
+    argv = cluster.command(playbook="restore_etcd", extra={"etcd_aftermath_timeout": 30, **variables})
+    argv[argv.index("playbooks/restore_etcd.yml")] = str(playbook)
+    done = subprocess.run(argv, env=cluster.environment, text=True, check=False, capture_output=True)
+    return PlaybookRun(done.returncode, done.stdout, 0.0)
+
+
+def test_a_node_without_its_kubelet_hides_no_phantom(stacked: Cluster, tmp_path: Path) -> None:
+    """What a restore may leave, made by hand: the API forgets a pod whose kubelet does not know."""
+    there = json.dumps({"spec": {"nodeName": "w1"}})
+    stacked.kubectl("cp1", f"run lost --image={AGNHOST} --overrides='{there}' -- pause")
+    stacked.kubectl("cp1", "wait --for=condition=Ready pod/lost --timeout=60s")
+    before = containers(stacked, "w1")
+    stacked.sh("w1", "systemctl stop kubelet")
+    stacked.kubectl("cp1", "delete pod lost --force --grace-period=0")
+    run = aftermath(stacked, tmp_path)
+    assert run.rc != 0 and "silent: w1" in run.output and "phantom pods: lost" in run.output, run.tail()
+    run = aftermath(stacked, tmp_path, etcd_aftermath_clear=True)
+    assert "phantom pods: lost (cleared)" in run.output, run.tail()
+    assert len(before - containers(stacked, "w1")) == 1, "that pod went, and no other"
+    stacked.sh("w1", "systemctl start kubelet")
+    run = aftermath(stacked, tmp_path)
+    assert run.rc == 0 and "phantom pods: none" in run.output, run.tail()
 
 
 def test_all_control_planes_reset_restored_from_the_shipped_copy(stacked: Cluster, tmp_path: Path) -> None:

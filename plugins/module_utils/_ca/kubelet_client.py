@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import base64
 import re
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from .._core import clock, files
 from .._core.errors import KubeopsError
-from .._kubeadm import kubeconfig, paths, probe
+from .._kubeadm import paths, probe
 from .._kubeadm.api import ApiClient, object_path
+from .._kubeadm.kubelet_api import as_kubelet
 from .._x509 import issue, keep
 
 SIGNER = "kubernetes.io/kube-apiserver-client-kubelet"
@@ -49,7 +47,7 @@ def _request() -> bytes:
     """Return certificate and key, one PEM."""
     leaf = issue.Leaf(f"system:node:{probe.own_node_name()}", ("system:nodes",))
     key = issue.make_key("ecdsa-p256")
-    with _as_kubelet() as client:
+    with as_kubelet() as client:
         certificate = _signed(client, issue.make_csr(key, leaf))
     if not issue.same_key(key, certificate):
         raise KubeopsError("the cluster signed another key than the kubelet's", seen=issue.serial(certificate))
@@ -83,20 +81,6 @@ def _signed(client: ApiClient, csr: bytes) -> bytes:
                 "kubeadm does, or approve it; then run again",
             )
         time.sleep(POLL_SECONDS)
-
-
-@contextmanager
-def _as_kubelet() -> Iterator[ApiClient]:
-    text = files.read_text(paths.KUBELET_CONF) or ""
-    url = kubeconfig.server(text)
-    if Path(paths.KUBELET_CLIENT).exists():
-        yield ApiClient(url, paths.CA_CERT, paths.KUBELET_CLIENT)
-        return
-    Path(paths.RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=paths.RUN, encoding="ascii") as handle:
-        handle.write(kubeconfig.identity(text).pem)
-        handle.flush()
-        yield ApiClient(url, paths.CA_CERT, handle.name)
 
 
 def _install(pem: bytes) -> None:
