@@ -27,6 +27,7 @@ LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
 NAME = "kubeops-api-probe"
 READ, WRITE = "read", "write"
 SHOWN_FAILURES = 20
+LEASE_SECONDS = 30.0
 CONFLICT = 409
 
 
@@ -77,7 +78,11 @@ def continued(path: str) -> Account:
 
 @dataclass(frozen=True)
 class Client:
-    """One API endpoint, host:port, asked with a certificate. timeout: seconds for a whole request."""
+    """One API endpoint, host:port, asked with a certificate. timeout: seconds for a whole request.
+
+    What is answered later is a failure. A request that hangs ends after a few times that, once for each wait on the
+    network.
+    """
 
     server: str
     ca: str
@@ -86,18 +91,29 @@ class Client:
 
     def send(self, kind: str) -> str:
         """Send one request; returns why it failed, empty where it was answered."""
+        began = time.monotonic()
         try:
             status = self._status(kind)
         except (OSError, http.client.HTTPException) as error:
             return f"{type(error).__name__}: {error}"
-        return "" if status < 400 else f"HTTP {status}"
+        return verdict(status, time.monotonic() - began, self.timeout)
 
-    def make_lease(self) -> None:
-        """Create what is written to; it may be there from an earlier run."""
+    def make_lease(self, patience: float) -> None:
+        """Create what is written to; it may be there from an earlier run. Raises OSError after patience, in seconds."""
+        deadline = time.monotonic() + patience
+        while problem := self._lease():
+            if time.monotonic() > deadline:
+                raise OSError(f"the Lease {NAME} cannot be made: {problem}")
+            time.sleep(1.0)
+
+    def _lease(self) -> str:
+        """Why it is not there, empty where it is."""
         body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": NAME}, "spec": {}}
-        status = self._request("POST", LEASES, json.dumps(body), "application/json")
-        if status >= 400 and status != CONFLICT:
-            raise OSError(f"the API answered HTTP {status} when the Lease {NAME} was made")
+        try:
+            status = self._request("POST", LEASES, json.dumps(body), "application/json")
+        except (OSError, http.client.HTTPException) as error:
+            return f"{type(error).__name__}: {error}"
+        return "" if status < 400 or status == CONFLICT else f"HTTP {status}"
 
     def _status(self, kind: str) -> int:
         if kind == READ:
@@ -116,6 +132,13 @@ class Client:
             return answer.status
         finally:
             connection.close()
+
+
+def verdict(status: int, seconds: float, timeout: float) -> str:
+    """Why an answer is none, empty where it is one."""
+    if seconds > timeout:
+        return f"answered after {seconds:.1f} s"
+    return "" if status < 400 else f"HTTP {status}"
 
 
 def timestamp() -> str:
@@ -161,7 +184,7 @@ def main() -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     client = Client(options.server, options.ca, options.identity, options.timeout)
-    client.make_lease()
+    client.make_lease(LEASE_SECONDS)
     run(client.send, continued(options.account), options.rate, options.account, stop)
 
 

@@ -67,3 +67,30 @@ def test_a_request_that_hangs_keeps_no_other_back(tmp_path: Path) -> None:
     account = json.loads(Path(path).read_text())
     assert account["requests"] == len(sent) >= 20
     assert {program.READ, program.WRITE} <= set(sent)
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds", "expected"),
+    [
+        pytest.param(200, 0.1, "", id="answered"),
+        pytest.param(503, 0.1, "HTTP 503", id="refused"),
+        pytest.param(200, 9.04, "answered after 9.0 s", id="handshake and answer, each within the time"),
+        pytest.param(500, 6.0, "answered after 6.0 s", id="late and refused"),
+    ],
+)
+def test_what_counts_as_an_answer(status: int, seconds: float, expected: str) -> None:
+    assert program.verdict(status, seconds, 5.0) == expected
+
+
+def test_a_lease_that_is_refused_for_long_ends_the_program(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+    asked: list[float] = []
+
+    def refuse(*_request: str) -> int:
+        asked.append(clock[0])
+        return 403
+
+    monkeypatch.setattr(program.Client, "_request", refuse)
+    monkeypatch.setattr(program.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    with pytest.raises(OSError, match="403"):
+        program.Client("h:1", "ca", "id", 5.0).make_lease(3.0)
+    assert asked == [100.0, 101.0, 102.0, 103.0, 104.0]
