@@ -50,7 +50,9 @@ options:
     type: str
     default: 8h
   bindings:
-    description: Rights. A role that does not exist is refused.
+    description:
+      - The rights of the user, as far as they are given here. A role that does not exist is refused.
+      - What was bound here for this user earlier and is not in the list is taken away.
     type: list
     elements: dict
     default: []
@@ -180,11 +182,10 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     person = model.Person(params["user"], tuple(params["groups"]))
     model.require_ordinary(person, params["allow_system"])
     span = model.lifetime(params["lifetime"])
-    wanted = model.bindings(person, params["bindings"])
+    wanted = [] if params["state"] == "absent" else model.bindings(person, params["bindings"])
     with api.admin() as client:
         credentials.require_healthy(client)
-        leaving = params["state"] == "absent"
-        steps = cluster.made_for(client, person) if leaving else cluster.missing(client, wanted)
+        steps = cluster.missing(client, wanted) + cluster.unwanted(client, person, wanted)
         if not module.check_mode:
             cluster.bind(client, steps)
         certificate = _sign(client, params["csr"], person, span) if params["csr"] and not module.check_mode else ""

@@ -43,6 +43,15 @@ def test_a_person_may_what_was_bound_and_no_more(cluster: Cluster, tmp_path: Pat
     again = cluster.run(playbook="issue_kubeconfig", extra=wanted)
     assert (again.rc, again.changed_hosts) == (0, {}), again.tail()
 
+    # Another user whose name begins with this one's keeps its rights through all that follows.
+    other = {**wanted, "issue_kubeconfig_user": "jane:ci", "issue_kubeconfig_dest": str(tmp_path / "ci.conf")}
+    assert cluster.run(playbook="issue_kubeconfig", extra=other).rc == 0
+    less = {**wanted, "issue_kubeconfig_bindings": [{"cluster_role": "edit", "namespace": "kube-public"}]}
+    changed = cluster.run(playbook="issue_kubeconfig", extra=less)
+    assert changed.rc == 0, changed.tail()
+    assert "Forbidden" in as_user(kubeconfig, "get", "pods")
+    assert "Forbidden" not in as_user(kubeconfig, "-n", "kube-public", "get", "pods")
+
     masters = cluster.run(playbook="issue_kubeconfig", extra={**wanted, "issue_kubeconfig_groups": ["system:masters"]})
     assert masters.rc != 0
     assert "reserved" in masters.output
@@ -50,7 +59,11 @@ def test_a_person_may_what_was_bound_and_no_more(cluster: Cluster, tmp_path: Pat
     gone = cluster.run(playbook="issue_kubeconfig", extra={**wanted, "issue_kubeconfig_state": "absent"})
     assert gone.rc == 0, gone.tail()
     assert not kubeconfig.exists()
-    assert "kubeops:user:jane" not in cluster.kubectl("cp1", "get rolebindings -A")
+    bound = cluster.kubectl("cp1", "get rolebindings -A -o name")
+    assert "kubeops:user:jane:clusterrole" not in bound
+    assert "kubeops:user:jane:ci:clusterrole:view" in bound
+    gone = cluster.run(playbook="issue_kubeconfig", extra={**other, "issue_kubeconfig_state": "absent"})
+    assert gone.rc == 0, gone.tail()
 
 
 def sign(requests: Path, authorities: dict[str, tuple[bytes, bytes]], wrong: str = "") -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -56,22 +56,19 @@ def missing(client: ApiClient, wanted: Sequence[Mapping[str, Any]]) -> list[Step
     return steps
 
 
-def made_for(client: ApiClient, person: model.Person) -> list[Step]:
-    """Return bindings that were made for this user by this module."""
-    found = []
-    for kind, resource in (("ClusterRoleBinding", "clusterrolebindings"), ("RoleBinding", "rolebindings")):
-        items = (client.get(object_path(resource, "", group=RBAC)) or {}).get("items", [])
-        mine = [item for item in items if item["metadata"]["name"].startswith(f"{model.BINDING}{person.user}:")]
-        found += [
-            Step(
-                "unbind",
-                _label({**item, "kind": kind}),
-                "it gives rights to the user",
-                {"body": {**item, "kind": kind}},
-            )
-            for item in mine
-        ]
-    return found
+def unwanted(client: ApiClient, person: model.Person, wanted: Sequence[Mapping[str, Any]]) -> list[Step]:
+    """Return bindings to take away: those that were made here for this user, without the wanted ones."""
+    kept = {_path(binding) for binding in wanted}
+    mine = [binding for binding in _bindings(client) if model.is_of(person, binding)]
+    reason = "it gives rights that are not asked for"
+    return [Step("unbind", _label(each), reason, {"body": each}) for each in mine if _path(each) not in kept]
+
+
+def _bindings(client: ApiClient) -> Iterator[dict[str, Any]]:
+    """Every binding of the cluster; in a list the API leaves out each one's kind."""
+    for kind in ("ClusterRoleBinding", "RoleBinding"):
+        listed = client.get(object_path(f"{kind.lower()}s", "", group=RBAC)) or {}
+        yield from ({**item, "kind": kind} for item in listed.get("items", []))
 
 
 def bind(client: ApiClient, steps: Sequence[Step]) -> None:

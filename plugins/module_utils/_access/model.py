@@ -144,6 +144,27 @@ def bindings(person: Person, wanted: Sequence[Mapping[str, str]]) -> list[dict[s
     return [_binding(person, entry) for entry in wanted]
 
 
+def is_of(person: Person, binding: Mapping[str, Any]) -> bool:
+    """Whether a binding was made here for this user: its name is the one that its role and subject would get.
+
+    The beginning of the name tells nothing: dev is not dev:ci.
+    """
+    role, name = binding.get("roleRef") or {}, binding["metadata"]["name"]
+    return any(
+        name == _binding_name(person, str(role.get("kind")), str(role.get("name")), _group_of(subject))
+        for subject in binding.get("subjects") or ()
+        if subject.get("kind") == "Group" or subject.get("name") == person.user
+    )
+
+
+def _group_of(subject: Mapping[str, Any]) -> str:
+    return str(subject.get("name")) if subject.get("kind") == "Group" else ""
+
+
+def _binding_name(person: Person, kind: str, role: str, group: str) -> str:
+    return f"{BINDING}{person.user}:{kind.lower()}:{role}" + (f":{group}" if group else "")
+
+
 def _binding(person: Person, entry: Mapping[str, str]) -> dict[str, Any]:
     namespace, group = entry.get("namespace") or "", entry.get("group") or ""
     kind, role = ("Role", entry["role"]) if entry.get("role") else ("ClusterRole", entry.get("cluster_role") or "")
@@ -155,7 +176,7 @@ def _binding(person: Person, entry: Mapping[str, str]) -> dict[str, Any]:
             rule="binding_incomplete",
         )
     subject = {"kind": "Group", "name": group} if group else {"kind": "User", "name": person.user}
-    metadata = {"name": f"{BINDING}{person.user}:{kind.lower()}:{role}" + (f":{group}" if group else "")}
+    metadata = {"name": _binding_name(person, kind, role, group)}
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding" if namespace else "ClusterRoleBinding",

@@ -113,6 +113,38 @@ def test_bindings(wanted: dict[str, str], kind: str, name: str, subject: tuple[s
     assert [(one["kind"], one["name"]) for one in made["subjects"]] == [subject]
 
 
+@pytest.mark.parametrize(
+    ("owner", "wanted", "mine"),
+    [
+        ("dev", {"cluster_role": "edit"}, True),
+        ("dev", {"role": "deployer", "namespace": "shop"}, True),
+        ("dev", {"cluster_role": "edit", "group": "developers"}, True),
+        ("dev", {"cluster_role": "system:discovery"}, True),
+        ("dev:ci", {"cluster_role": "edit"}, False),
+        ("dev:clusterrole", {"cluster_role": "edit"}, False),
+        ("jane", {"cluster_role": "edit", "group": "dev"}, False),
+    ],
+)
+def test_whose_a_binding_is(owner: str, wanted: dict[str, str], mine: bool) -> None:
+    made = model.bindings(model.Person(owner), [wanted])[0]
+    assert model.is_of(model.Person(owner), made)
+    assert model.is_of(model.Person("dev"), made) is mine
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"subjects": None},
+        {"subjects": [{"kind": "User", "name": "john"}]},
+        {"roleRef": {"kind": "ClusterRole", "name": "view"}},
+        {"metadata": {"name": "jane-edits"}},
+    ],
+)
+def test_a_binding_that_was_not_made_here_is_nobodys(change: dict[str, Any]) -> None:
+    made = model.bindings(JANE, [{"cluster_role": "edit"}])[0]
+    assert not model.is_of(JANE, {**made, **change})
+
+
 @pytest.mark.parametrize("wanted", [{}, {"role": "deployer"}, {"namespace": "shop"}])
 def test_a_binding_without_a_role_is_refused(wanted: dict[str, str]) -> None:
     with pytest.raises(Refusal, match="names no role"):
