@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,8 +14,9 @@ from urllib.parse import urlsplit
 
 from .finding import ERROR, WARNING, Finding, shown
 from .model import Inventory, Surroundings
-from .schema import BY_NAME, FACTS, PREFIX, VARIABLES, Variable
+from .schema import BY_NAME, CONTROL_PLANE, FACTS, PREFIX, VARIABLES, Variable
 
+NODE_DOCUMENTS = ("InitConfiguration", "JoinConfiguration")
 BOOLEANS = ("yes", "no", "true", "false", "on", "off", "1", "0")
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 POD_SECURITY_LEVELS = ("privileged", "baseline", "restricted")
@@ -109,18 +111,27 @@ def _about(variable: Variable, value: Any, host: str, rule: str, message: str, f
 def differing(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Variables of the cluster have one value; where a node lacks it, the default is its value."""
     for variable in VARIABLES:
-        if variable.same:
-            first = {shown(inventory.value(variable.name, host)): host for host in reversed(inventory.nodes)}
+        if variable.same or variable.control_plane_same:
+            hosts = inventory.nodes if variable.same else inventory.control_planes
+            values = {host: inventory.value(variable.name, host) for host in hosts}
+            first = {_of_cluster(variable, values[host]): host for host in reversed(hosts)}
             if len(first) > 1:
-                listed = ", ".join(f"{value or 'empty'} on {host}" for value, host in sorted(first.items()))
+                listed = ", ".join(f"{shown(values[host]) or 'empty'} on {host}" for __, host in sorted(first.items()))
                 yield Finding(
                     "variables.differ",
                     ERROR,
                     f"has several values, but the cluster has one: {listed}",
-                    "set it once, in group_vars/all",
+                    f"set it once, in group_vars/{'all' if variable.same else CONTROL_PLANE}",
                     variable=variable.name,
-                    value=list(first)[-1],
+                    value=shown(values[hosts[0]]),
                 )
+
+
+def _of_cluster(variable: Variable, value: Any) -> str:
+    """What has to be the same of a value, as text. Documents of kubeadm that are a node's own may differ."""
+    if variable.name == "kubeops_kubeadm_extra" and isinstance(value, Mapping):
+        value = {kind: overlay for kind, overlay in value.items() if kind not in NODE_DOCUMENTS}
+    return json.dumps(value, sort_keys=True, default=str) if isinstance(value, (Mapping, list)) else str(value)
 
 
 def feature_gates(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:

@@ -22,7 +22,8 @@ class Variable:
     """One `kubeops_*` variable; computed defaults are said in words.
 
     type: str, int, bool, list or dict. per_host: may differ between hosts by its nature.
-    same: has to be the same on every host. secret: its value is never shown.
+    same: has to be the same on every host. control_plane_same: on every control plane; each of
+    them writes it into what the cluster has once. secret: its value is never shown.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Variable:
     required: bool = False
     per_host: bool = False
     same: bool = False
+    control_plane_same: bool = False
     secret: bool = False
 
 
@@ -119,7 +121,13 @@ VARIABLES: tuple[Variable, ...] = (
         "",
         "Signing key: a file on the controller or a URL; empty means the Release.key of the repository's minor.",
     ),
-    Variable("kubeops_image_repository", "str", "registry.k8s.io", "Registry of the control plane's images."),
+    Variable(
+        "kubeops_image_repository",
+        "str",
+        "registry.k8s.io",
+        "Registry of the control plane's images.",
+        control_plane_same=True,
+    ),
     # The container runtime
     Variable(
         "kubeops_container_runtime", "str", "containerd", "Container runtime.", choices=("containerd", "crio", "docker")
@@ -130,6 +138,7 @@ VARIABLES: tuple[Variable, ...] = (
         "systemd",
         "cgroup driver of the kubelet and the container runtime.",
         choices=("systemd", "cgroupfs"),
+        control_plane_same=True,
     ),
     Variable("kubeops_registry_mirrors", "dict", {}, "Registry name to the list of its mirrors' URLs, best first."),
     Variable("kubeops_registry_auth", "dict", {}, "Registry name to its credentials; keep it in a vault.", secret=True),
@@ -162,16 +171,32 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     # The control plane
     Variable(
-        "kubeops_api_server_extra_sans", "list", [], "Further names and addresses in the API server's certificate."
+        "kubeops_api_server_extra_sans",
+        "list",
+        [],
+        "Further names and addresses in the API server's certificate.",
+        control_plane_same=True,
     ),
-    Variable("kubeops_api_server_extra_args", "dict", {}, "Flags of kube-apiserver, without dashes."),
-    Variable("kubeops_controller_manager_extra_args", "dict", {}, "Flags of kube-controller-manager, without dashes."),
-    Variable("kubeops_scheduler_extra_args", "dict", {}, "Flags of kube-scheduler, without dashes."),
-    Variable("kubeops_etcd_extra_args", "dict", {}, "Flags of etcd, without dashes."),
-    Variable("kubeops_feature_gates", "dict", {}, "Kubernetes feature gates: name to true or false."),
+    Variable(
+        "kubeops_api_server_extra_args", "dict", {}, "Flags of kube-apiserver, without dashes.", control_plane_same=True
+    ),
+    Variable(
+        "kubeops_controller_manager_extra_args",
+        "dict",
+        {},
+        "Flags of kube-controller-manager, without dashes.",
+        control_plane_same=True,
+    ),
+    Variable(
+        "kubeops_scheduler_extra_args", "dict", {}, "Flags of kube-scheduler, without dashes.", control_plane_same=True
+    ),
+    Variable("kubeops_etcd_extra_args", "dict", {}, "Flags of etcd, without dashes.", control_plane_same=True),
+    Variable(
+        "kubeops_feature_gates", "dict", {}, "Kubernetes feature gates: name to true or false.", control_plane_same=True
+    ),
     Variable("kubeops_patches", "str", "", "Directory of kubeadm patches, on the controller."),
-    Variable("kubeops_kubelet_config", "dict", {}, "Overlay of KubeletConfiguration."),
-    Variable("kubeops_kube_proxy_config", "dict", {}, "Overlay of KubeProxyConfiguration."),
+    Variable("kubeops_kubelet_config", "dict", {}, "Overlay of KubeletConfiguration.", control_plane_same=True),
+    Variable("kubeops_kube_proxy_config", "dict", {}, "Overlay of KubeProxyConfiguration.", control_plane_same=True),
     Variable(
         "kubeops_encryption_at_rest",
         "bool",
@@ -184,10 +209,21 @@ VARIABLES: tuple[Variable, ...] = (
         "str",
         "",
         "Empty for no audit log, C(default), or the path of a policy on the controller.",
+        control_plane_same=True,
     ),
-    Variable("kubeops_pod_security", "dict", {}, "Cluster-wide Pod Security defaults: C(enforce), C(audit), C(warn)."),
     Variable(
-        "kubeops_kubelet_serving_certificates", "bool", False, "Kubelets serve certificates signed by the cluster's CA."
+        "kubeops_pod_security",
+        "dict",
+        {},
+        "Cluster-wide Pod Security defaults: C(enforce), C(audit), C(warn).",
+        control_plane_same=True,
+    ),
+    Variable(
+        "kubeops_kubelet_serving_certificates",
+        "bool",
+        False,
+        "Kubelets serve certificates signed by the cluster's CA.",
+        control_plane_same=True,
     ),
     Variable(
         "kubeops_cluster_signing_duration",
@@ -195,8 +231,15 @@ VARIABLES: tuple[Variable, ...] = (
         "",
         "How long certificates signed by the cluster are valid, the kubelets' among them, as C(8760h). "
         "Empty is Kubernetes' own, a year.",
+        control_plane_same=True,
     ),
-    Variable("kubeops_kubeadm_extra", "dict", {}, "Overlay of any kubeadm document: kind to a mapping merged into it."),
+    Variable(
+        "kubeops_kubeadm_extra",
+        "dict",
+        {},
+        "Overlay of any kubeadm document: kind to a mapping merged into it.",
+        control_plane_same=True,
+    ),
     Variable(
         "kubeops_external_etcd",
         "dict",
@@ -217,7 +260,14 @@ VARIABLES: tuple[Variable, ...] = (
     # The nodes
     Variable("kubeops_node_labels", "dict", {}, "Labels of the node.", per_host=True),
     Variable("kubeops_node_taints", "list", [], "Taints of the node: list of key, value, effect.", per_host=True),
-    Variable("kubeops_swap", "str", "off", "Swap off, or tolerated by the kubelet.", choices=("off", "tolerate")),
+    Variable(
+        "kubeops_swap",
+        "str",
+        "off",
+        "Swap off, or tolerated by the kubelet.",
+        choices=("off", "tolerate"),
+        control_plane_same=True,
+    ),
     # Safety
     Variable("kubeops_confirm", "str", "", "The cluster's name, which destructive playbooks ask for."),
 )

@@ -129,6 +129,43 @@ def test_wrong(given: Inventory, rule: str, level: str) -> None:
     assert (rule, level) in found(given)
 
 
+@pytest.mark.parametrize(
+    ("name", "common", "on_cp2", "on_w1", "rules"),
+    [
+        ("kubeops_api_server_extra_args", {"v": 2}, {"v": 4}, None, {("variables.differ", "error")}),
+        # As from group_vars/control_plane: no worker reads it.
+        ("kubeops_api_server_extra_args", {"v": 2}, None, {}, set()),
+        ("kubeops_api_server_extra_args", {"a": "1", "b": "2"}, {"b": "2", "a": "1"}, None, set()),
+        ("kubeops_api_server_extra_sans", [], ["cp2.example.com"], None, {("variables.differ", "error")}),
+        ("kubeops_kubelet_config", {"maxPods": 110}, {"maxPods": 77}, None, {("variables.differ", "error")}),
+        ("kubeops_feature_gates", {}, {"A": True}, None, {("variables.differ", "error")}),
+        ("kubeops_swap", "off", "tolerate", None, {("variables.differ", "error")}),
+        ("kubeops_dns_domain", "cluster.local", None, "example.com", {("variables.differ", "error")}),
+        (
+            "kubeops_kubeadm_extra",
+            {},
+            {"ClusterConfiguration": {"certificateValidityPeriod": "1h"}},
+            None,
+            {("variables.differ", "error")},
+        ),
+        ("kubeops_kubeadm_extra", {}, {"JoinConfiguration": {"nodeRegistration": {}}}, None, set()),
+        ("kubeops_node_labels", {}, {"a": "b"}, {"c": "d"}, set()),
+        # Longer than what a message shows of it.
+        ("kubeops_kubelet_config", {"a": "x" * 500}, {"a": "x" * 500 + "y"}, None, {("variables.differ", "error")}),
+    ],
+)
+def test_what_the_cluster_has_once(
+    name: str, common: Any, on_cp2: Any, on_w1: Any, rules: set[tuple[str, str]]
+) -> None:
+    given = inventory(3, 1, **{name: common})
+    own = {"cp2": on_cp2, "w1": on_w1}
+    variables = {
+        host: {**values, **({name: own[host]} if own.get(host) is not None else {})}
+        for host, values in given.variables.items()
+    }
+    assert found(Inventory(given.groups, variables)) == rules
+
+
 def test_groups_that_do_nothing() -> None:
     given = inventory(3, 1, kubeops_load_balancer="external")
     groups = {**given.groups, "load_balancers": ["lb1"]}
