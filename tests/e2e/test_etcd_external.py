@@ -38,6 +38,20 @@ def test_the_api_runs_on_it_and_a_second_run_is_quiet(external: Cluster) -> None
     assert (again.rc, again.changed_hosts) == (0, {}), again.changed_tasks
 
 
+def test_recovery_reissues_what_members_and_api_server_use(external: Cluster) -> None:
+    """Certificates of etcd are gone, as if they had ended, and no API server starts without its own."""
+    client = "/etc/kubernetes/kubeops/external-etcd/client.crt"
+    external.sh("e1", "rm /etc/etcd/pki/server.crt")
+    external.sh("cp1", f"rm {client} && crictl stop --timeout 5 $(crictl ps -q --name kube-apiserver)")
+    run = external.run(playbook="recover_certificates")
+    assert run.rc == 0, run.tail()
+    assert {"e1", "cp1"} <= set(run.changed_hosts), run.changed_tasks
+    external.assert_healthy(["cp1", "w1"])
+    assert sorted(voters(external, "e1")) == list(MEMBERS)
+    again = external.run(playbook="recover_certificates")
+    assert (again.rc, again.changed_hosts) == (0, {}), again.changed_tasks
+
+
 def test_changed_settings_are_a_rolling_restart_that_keeps_every_id(external: Cluster) -> None:
     before = voters(external, "e1")
     external.extra_vars["etcd_settings"] = {"ETCD_SNAPSHOT_COUNT": "20000"}
