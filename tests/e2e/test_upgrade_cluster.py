@@ -91,6 +91,11 @@ def apply(cluster: Cluster, manifest: str) -> None:
     cluster.sh("cp1", f"kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - <<'EOF'\n{manifest}\nEOF")
 
 
+def cordoned(cluster: Cluster) -> list[str]:
+    nodes = json.loads(cluster.kubectl("cp1", "get nodes -o json"))["items"]
+    return [node["metadata"]["name"] for node in nodes if node["spec"].get("unschedulable")]
+
+
 def target() -> str:
     return bundle_versions()[-1]
 
@@ -114,6 +119,17 @@ def test_refused_before_the_first_change(old: Cluster) -> None:
     said = " ".join(run.output.replace("\\n", " ").split())
     for evidence in ("gate.drain", "it wants 2 of 2 pods healthy", "default/alone", "has no controller"):
         assert evidence in said, run.tail()
+
+
+@FULL_ONLY
+def test_a_node_left_out_holds_the_road(old: Cluster) -> None:
+    """With more than one hop to go, --limit is refused before the first change."""
+    if len(bundle_versions()) < 3:
+        pytest.skip("the road of this bundle has one hop only")
+    run = upgrade(old, "--limit", "!w2")
+    assert run.rc != 0
+    assert run.changed_hosts == {}, run.changed_tasks
+    assert "w2 would be left out" in run.output and "upgrade_cluster_hops=1" in run.output, run.tail()
 
 
 class Replicas:
@@ -169,8 +185,7 @@ def test_killed_again_and_again(make_cluster: Callable[[str, str, str], Cluster]
     run = upgrade(made)
     assert run.rc == 0, run.tail()
     Cluster(LAB, target()).assert_healthy(NAMES)
-    cordoned = json.loads(made.kubectl("cp1", "get nodes -o json"))["items"]
-    assert [node["metadata"]["name"] for node in cordoned if node["spec"].get("unschedulable")] == []
+    assert cordoned(made) == []
     assert upgrade(made).changed_hosts == {}
 
 
@@ -197,9 +212,13 @@ def test_a_broken_kubelet_stops_the_run(make_cluster: Callable[[str, str, str], 
     made.sh("w1", "echo KUBELET_EXTRA_ARGS=--no-such-flag > /etc/default/kubelet")
     run = upgrade(made)
     assert run.rc != 0
+    assert "the node is not Ready with kubelet" in run.output, "it was refused before it came to w1"
     nodes = made.nodes()
     assert nodes["w2"]["version"] == f"v{start_version()}", "nothing is upgraded around a broken node"
+    assert nodes["cp1"]["version"] != f"v{start_version()}", "control planes come first"
+    assert cordoned(made) == ["w1"]
     made.sh("w1", "rm /etc/default/kubelet; systemctl restart kubelet")
     time.sleep(30)
     assert upgrade(made).rc == 0
     Cluster(LAB, target()).assert_healthy(NAMES)
+    assert cordoned(made) == []
