@@ -45,7 +45,10 @@ ansible_facts:
           C(cgroup), C(cgroup_v1_accepted), C(flags) and C(gates) by component, C(local) (components that speak to this
           node's own API server), C(disk) (MiB by path), C(etcd_data_mib), C(certificates) (C(name), C(path),
           C(verdict), C(seconds_left)), C(drift) (a diff by component).
-        - C(certificates_note) and C(drift_note) say why these could not be read.
+        - C(certificates_note) and C(drift_note) say why these could not be read, C(drift_passes) that another look may
+          do better.
+        - In the middle of an upgrade, manifests are compared with what the kubeadm of before, which the role
+          upgrade_cluster keeps, would write, and with what the installed one would.
       returned: always
       type: dict
 """

@@ -220,8 +220,9 @@ def _apis(seen: Seen, target: Minor) -> Iterator[Finding]:
 def _drift(seen: Seen) -> Iterator[Finding]:
     for name, facts in seen.nodes.items():
         if facts["drift_note"]:
-            message = f"could not be compared: {facts['drift_note']}"
-            yield Finding("gate.drift", WARNING, message, "see kubeadm's message", (name,))
+            message = f"manifests could not be compared, so changes by hand would be lost unseen: {facts['drift_note']}"
+            fix = "install the kubeadm of what runs again (the upgrade brings its own), or skip this gate with a reason"
+            yield Finding("gate.drift", ERROR, message, fix, (name,))
         for component in facts["drift"]:
             message = f"{component}.yaml differs from what kubeadm writes: the upgrade would lose that (see the diff)"
             fix = "bring it into kubeadm's configuration or patches with create_cluster.yml"

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,6 +43,10 @@ CERTIFICATES = {
     "max_clock_offset": 60.0,
 }
 TIMEOUT_SECONDS = 60.0
+KUBEADM = "kubeadm"
+# Where upgrade_cluster keeps programs by version.
+RELEASES = "/var/lib/kubeops/releases"
+KUBERNETES_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 _VERSION = re.compile(r"^(kubernetesVersion:\s*)\S+", re.MULTILINE)
 
@@ -113,27 +118,64 @@ def _certificates() -> dict[str, Any]:
 
 
 def _drift(runner: Runner, pods: Mapping[str, static_pod.StaticPod], patches: str) -> dict[str, Any]:
-    """Diffs by component between its manifest and what kubeadm would write; drift_note where not compared."""
-    if "kube-apiserver" not in pods:
-        return {"drift": {}, "drift_note": ""}
-    try:
-        _require_its_kubeadm(runner, pods["kube-apiserver"].version)
-        return {"drift": _manifest_diffs(_generated(runner, pods["kube-apiserver"], patches)), "drift_note": ""}
-    except KubeopsError as error:
-        return {"drift": {}, "drift_note": str(error)}
+    """Diffs by component between its manifest and what kubeadm would write.
+
+    drift_note says why nothing was compared, drift_passes that another look may do better.
+    """
+    note, passes, diffs = "", False, {}
+    if "kube-apiserver" in pods:
+        try:
+            writers = kubeadms(_versions(pods), _version_of(runner, KUBEADM), functools.partial(_kept, runner))
+            generated = [_generated(runner, writer, pods["kube-apiserver"], patches) for writer in writers]
+            diffs = _manifest_diffs(generated)
+        except NotComparableError as error:
+            note = str(error)
+        except KubeopsError as error:
+            note, passes = str(error), True
+    return {"drift": diffs, "drift_note": note, "drift_passes": passes}
 
 
-def _require_its_kubeadm(runner: Runner, version: str) -> None:
-    kubeadm = runner.run(["kubeadm", "version", "--output", "short"], timeout=TIMEOUT_SECONDS).stdout.strip()
-    if kubeadm != version:
-        raise KubeopsError(f"kubeadm is {kubeadm}, and writes other manifests than those of {version}")
+class NotComparableError(KubeopsError):
+    """The kubeadm that wrote the manifests is not there."""
 
 
-def _generated(runner: Runner, apiserver: static_pod.StaticPod, patches: str) -> dict[str, str]:
-    """What kubeadm would write from the cluster's own configuration, by component."""
+def _versions(pods: Mapping[str, static_pod.StaticPod]) -> list[str]:
+    """Versions of Kubernetes in the manifests, the API server's first; more than one in the middle of an upgrade."""
+    return list(dict.fromkeys(pods[name].version for name in KUBERNETES_PODS if name in pods))
+
+
+def kubeadms(versions: Sequence[str], installed: str, kept: Callable[[str], str]) -> list[tuple[str, str]]:
+    """Programs and their versions that together can have written manifests of these versions.
+
+    kept returns the program of a version that an upgrade kept, empty where there is none. In the middle of an upgrade
+    the installed one counts too, since etcd goes before everything else. Raises NotComparableError where one is missing.
+    """
+    programs = {version: KUBEADM if version == installed else kept(version) for version in versions}
+    missing = [version for version, program in programs.items() if not program]
+    if missing:
+        raise NotComparableError(
+            f"kubeadm is {installed}, and no kubeadm {missing[0]}, which wrote them, is on the node"
+        )
+    return [(program, version) for version, program in {**programs, installed: KUBEADM}.items()]
+
+
+def _kept(runner: Runner, version: str) -> str:
+    program = f"{RELEASES}/{version}/kubeadm"
+    return program if Path(program).exists() and _version_of(runner, program) == version else ""
+
+
+def _version_of(runner: Runner, kubeadm: str) -> str:
+    return runner.run([kubeadm, "version", "--output", "short"], timeout=TIMEOUT_SECONDS).stdout.strip()
+
+
+def _generated(
+    runner: Runner, writer: tuple[str, str], apiserver: static_pod.StaticPod, patches: str
+) -> dict[str, str]:
+    """What a kubeadm would write from the cluster's own configuration, by component."""
+    program, version = writer
     with admin() as api:
         # In the middle of an upgrade the cluster's version is not this node's.
-        cluster = _VERSION.sub(rf"\g<1>{apiserver.version}", credentials.cluster_configuration(api))
+        cluster = _VERSION.sub(rf"\g<1>{version}", credentials.cluster_configuration(api))
     name = own_node_name()
     port = int(apiserver.argument("secure-port", "6443"))
     document = dict(config.upload_certs_document("", apiserver.argument("advertise-address"), port))
@@ -141,22 +183,30 @@ def _generated(runner: Runner, apiserver: static_pod.StaticPod, patches: str) ->
     text = config.dump([{**document, "nodeRegistration": {"name": name}}]) + "---\n" + cluster
     with tempfile.TemporaryDirectory(dir=paths.RUN) as scratch, command.config_file(text) as path:
         for phase in (["control-plane", "all"], ["etcd", "local"]):
-            argv = ["kubeadm", "init", "phase", *phase, "--dry-run", "--config", path]
+            argv = [program, "init", "phase", *phase, "--dry-run", "--config", path]
             argv += ["--patches", patches] if patches else []
             runner.run(argv, env={"KUBEADM_INIT_DRYRUN_DIR": scratch}, timeout=TIMEOUT_SECONDS)
         texts = {name: files.read_text(f"{scratch}/{name}.yaml") for name in generate.MANIFESTS}
     return {name: text for name, text in texts.items() if text is not None}
 
 
-def _manifest_diffs(generated: Mapping[str, str]) -> dict[str, str]:
+def _manifest_diffs(generated: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Of manifests that none of the kubeadms would have written, against the first of them."""
+    live = {name: files.read_text(f"{paths.MANIFESTS}/{name}.yaml") or "" for name in generated[0]}
+    return manifest_diffs(live, generated)
+
+
+def manifest_diffs(live: Mapping[str, str], generated: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """The same (pure): diffs by component."""
     found = {}
-    for name, text in generated.items():
-        live = files.read_text(f"{paths.MANIFESTS}/{name}.yaml") or ""
-        wanted = drift.with_birth(text, live) if name == "etcd" else text
-        if live and wanted != live:
+    for name, text in live.items():
+        wanted = [
+            drift.with_birth(one[name], text) if name == "etcd" else one[name] for one in generated if name in one
+        ]
+        if text and text not in wanted:
             lines = difflib.unified_diff(
-                live.splitlines(),
-                wanted.splitlines(),
+                text.splitlines(),
+                wanted[0].splitlines(),
                 f"{name} as it is",
                 f"{name} as kubeadm writes it",
                 lineterm="",

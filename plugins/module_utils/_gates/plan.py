@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from .._drain.predict import Accepted
 from .._inventory.finding import ERROR
 from .._version import judge, road
+from .._version.model import ETCD
 from .._version.verdict import Verdict
 from .assemble import Seen, observation
 from .gates import Limits, drain_gate, gates, gates_without_cluster, no_cluster, without_skipped
@@ -81,6 +82,7 @@ class UpgradePlan:
 def plan(seen: Seen, clients: Mapping[str, str], options: Options, today: date) -> UpgradePlan:
     """Judge everything and find the road. Raises ValueError for a version that is none."""
     observed, wishes = observation(seen, clients), options.wishes
+    seen = seen if wishes.etcd else _without_etcd_drift(seen)
     judged = judge.judge(observed, today, wishes, wishes.catalogue, options.end_of_life)
     found = judged.road or road.Road(wishes.target)
     verdicts = [
@@ -94,6 +96,15 @@ def plan(seen: Seen, clients: Mapping[str, str], options: Options, today: date) 
         disruption=disruption(found, seen, options),
         diffs={name: facts["drift"] for name, facts in seen.nodes.items() if facts["drift"]},
     )
+
+
+def _without_etcd_drift(seen: Seen) -> Seen:
+    """etcd's manifest is not written again where etcd is not upgraded."""
+    kept = {
+        name: {**facts, "drift": {part: diff for part, diff in facts["drift"].items() if part != ETCD}}
+        for name, facts in seen.nodes.items()
+    }
+    return replace(seen, nodes=kept)
 
 
 def plan_without_cluster(seen: Seen, why: str, options: Options) -> UpgradePlan:

@@ -27,8 +27,9 @@ def settled(
 
 
 def node_is_well(facts: Mapping[str, Any]) -> bool:
-    """Kubelet and API server of the node, where it has them, say that they are healthy."""
-    return facts["kubelet_healthy"] is not False and facts["api_ready"] is not False
+    """Kubelet and API server of the node, where it has them, say that they are healthy, and manifests were compared."""
+    healthy = facts["kubelet_healthy"] is not False and facts["api_ready"] is not False
+    return healthy and not facts["drift_passes"]
 
 
 def cluster_is_well(cluster: Mapping[str, Any]) -> bool:

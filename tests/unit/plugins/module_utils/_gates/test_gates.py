@@ -172,6 +172,10 @@ def changed_by_hand(cluster: Data, nodes: Data) -> None:
     nodes["cp1"]["drift"] = {"kube-apiserver": "-    - --v=9"}
 
 
+def not_compared(cluster: Data, nodes: Data) -> None:
+    nodes["cp1"]["drift_note"] = "kubeadm is v1.36.3, and no kubeadm v1.35.6, which wrote them, is on the node"
+
+
 def dead_webhook(cluster: Data, nodes: Data) -> None:
     cluster["webhooks"] = [{"name": "policy/pods", "fails_closed": True, "touches": ["pods"], "serving": False}]
 
@@ -253,6 +257,7 @@ FAULTS: list[tuple[Callable[[Data, Data], None], dict[str, str]]] = [
     (ends_today, {"gate.certificates": "error"}),
     (deprecated_api, {"gate.deprecated_apis": "error"}),
     (changed_by_hand, {"gate.drift": "error"}),
+    (not_compared, {"gate.drift": "error"}),
     (dead_webhook, {"gate.webhooks": "error"}),
     (webhook, {"gate.webhooks": "warning"}),
     (customised, {"gate.customisations": "warning"}),
@@ -344,6 +349,19 @@ def test_drains_are_judged_in_their_real_batches(
     options = Options(wishes, Limits(), {}, Pace(), batches=lambda hop: batches, accepted=accepted)
     made = plan(Seen(cluster, nodes), {}, options, TODAY)
     assert {entry.rule: entry.status for entry in made.verdicts}.get("gate.drain") == status
+
+
+@pytest.mark.parametrize(
+    ("component", "etcd", "status"),
+    [("etcd", True, "error"), ("etcd", False, "ok"), ("kube-apiserver", False, "error")],
+)
+def test_drift_of_etcd_counts_where_it_is_upgraded(component: str, etcd: bool, status: str) -> None:
+    cluster, nodes = everything()
+    nodes["cp1"]["drift"] = {component: "-    - --quota-backend-bytes=1"}
+    wishes = Wishes(KubeVersion.parse("1.36.3"), etcd=etcd)
+    made = plan(Seen(cluster, nodes), {}, Options(wishes, Limits(), {}, Pace()), TODAY)
+    assert {entry.rule: entry.status for entry in made.verdicts}["gate.drift"] == status
+    assert bool(made.diffs) is (status == "error")
 
 
 def test_an_unreachable_host_refuses() -> None:

@@ -30,11 +30,19 @@ def test_cluster(change: dict[str, Any], well: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kubelet", "api", "well"),
-    [(True, True, True), (True, None, True), (None, None, True), (False, True, False), (True, False, False)],
+    ("kubelet", "api", "passes", "well"),
+    [
+        (True, True, False, True),
+        (True, None, False, True),
+        (None, None, False, True),
+        (False, True, False, False),
+        (True, False, False, False),
+        (True, True, True, False),
+    ],
 )
-def test_node(kubelet: bool | None, api: bool | None, well: bool) -> None:
-    assert settle.node_is_well({"kubelet_healthy": kubelet, "api_ready": api}) is well
+def test_node(kubelet: bool | None, api: bool | None, passes: bool, well: bool) -> None:
+    facts = {"kubelet_healthy": kubelet, "api_ready": api, "drift_passes": passes}
+    assert settle.node_is_well(facts) is well
 
 
 def test_looks_until_good_or_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which kubeadms can have written manifests, and what none of them wrote."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._gates import node
+
+OLD, NEW = "v1.34.9", "v1.35.6"
+
+
+def kept(*versions: str) -> dict[str, str]:
+    return {version: f"/kept/{version}" for version in versions}
+
+
+@pytest.mark.parametrize(
+    ("versions", "installed", "there", "expected"),
+    [
+        pytest.param([OLD], OLD, [], [("kubeadm", OLD)], id="before"),
+        pytest.param([NEW], NEW, [OLD, NEW], [("kubeadm", NEW)], id="after"),
+        pytest.param([OLD], NEW, [OLD], [(f"/kept/{OLD}", OLD), ("kubeadm", NEW)], id="killed before the API server"),
+        pytest.param([NEW, OLD], NEW, [OLD], [("kubeadm", NEW), (f"/kept/{OLD}", OLD)], id="killed after it"),
+        pytest.param([OLD], NEW, [], None, id="kubeadm was upgraded by somebody else"),
+        pytest.param([NEW, OLD], NEW, [], None, id="half upgraded by somebody else"),
+    ],
+)
+def test_kubeadms(
+    versions: list[str], installed: str, there: list[str], expected: list[tuple[str, str]] | None
+) -> None:
+    programs = kept(*there)
+    if expected is None:
+        with pytest.raises(node.NotComparableError, match=f"no kubeadm {OLD}"):
+            node.kubeadms(versions, installed, lambda version: programs.get(version, ""))
+    else:
+        assert node.kubeadms(versions, installed, lambda version: programs.get(version, "")) == expected
+
+
+def manifests(etcd: str, apiserver: str) -> dict[str, str]:
+    return {"etcd": f"image: etcd:{etcd}\n", "kube-apiserver": f"image: kube-apiserver:{apiserver}\n"}
+
+
+@pytest.mark.parametrize(
+    ("live", "different"),
+    [
+        (manifests("3.6.5", OLD), []),
+        (manifests("3.6.6", OLD), []),
+        (manifests("3.6.6", NEW), []),
+        (manifests("3.6.7", OLD), ["etcd"]),
+        (manifests("3.6.5", f"{OLD}\n# by hand"), ["kube-apiserver"]),
+        ({**manifests("3.6.5", OLD), "etcd": ""}, []),
+    ],
+)
+def test_what_no_kubeadm_wrote(live: dict[str, str], different: list[str]) -> None:
+    generated = [manifests("3.6.5", OLD), manifests("3.6.6", NEW)]
+    found = node.manifest_diffs(live, generated)
+    assert list(found) == different
+    assert all(f"{name} as it is" in diff for name, diff in found.items())
