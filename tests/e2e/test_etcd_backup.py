@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Backups of the shared cluster: proved, shipped, and taken by the node itself."""
+"""Backups of the shared cluster: proved, encrypted, shipped, and taken by the node itself."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .cluster import Cluster
 METRICS = "/var/lib/kubeops/metrics"
 HERE = "/var/lib/kubeops/etcd-snapshots"
 KEY = "/root/.ssh/backup_ed25519"
+PASSPHRASE = "/root/backup-passphrase"
 TAKING = {
     "Take a snapshot, verify it and prove it",
     "Bring snapshot and manifest",
@@ -41,28 +42,30 @@ def vault(cluster: Cluster) -> dict[str, object]:
 def vaulted(cluster: Cluster, directory: str = "") -> list[str]:
     """Snapshots in the vault, each with its manifest."""
     names = cluster.sh("w1", f"find ~vault/etcd/lab/{directory} -maxdepth 1 -type f -printf '%f\\n'").split()
-    snapshots = [name for name in names if name.endswith(".db")]
+    snapshots = [name for name in names if name.endswith(".db.enc")]
     assert sorted(names) == sorted([*snapshots, *(f"{name}.json" for name in snapshots)])
     return snapshots
 
 
 def test_backup_is_proved_and_shipped_and_the_nodes_take_their_own(cluster: Cluster, tmp_path: Path) -> None:
     for node in ("cp1", "cp2", "cp3"):
-        cluster.sh(node, f"mkdir -p {METRICS}")
+        cluster.sh(node, f"mkdir -p {METRICS}; (umask 077; echo correct horse battery staple > {PASSPHRASE})")
     asked = {
         "etcd_backup_schedule": "daily",
         "etcd_backup_controller_directory": str(tmp_path),
         "etcd_backup_metric_directory": METRICS,
         "etcd_backup_timer": "present",
+        "etcd_backup_encryption": "openssl",
+        "etcd_backup_encryption_file": PASSPHRASE,
         "etcd_backup_targets": [vault(cluster)],
     }
     run = cluster.run(playbook="backup_etcd", extra=asked)
     assert run.rc == 0, run.tail()
-    manifest = json.loads(next(tmp_path.glob("*.db.json")).read_text())
+    manifest = json.loads(next(tmp_path.glob("*.db.enc.json")).read_text())
     assert {"revision", "keys", "hash"} <= set(manifest["proof"]["compared"])
     assert "the healthy follower" in manifest["member"]["reason"]
 
-    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*.db*")} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*.db.enc*")} == {0o600}
 
     shipped = vaulted(cluster)
     took = manifest["member"]["name"]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from .cluster import FULL_ONLY, Cluster, PlaybookRun
-from .etcd_gateway import STACKED, assert_same_content
+from .etcd_gateway import STACKED, ask, assert_same_content
 
 pytestmark = FULL_ONLY
 
@@ -62,8 +62,26 @@ def config_maps(cluster: Cluster) -> set[str]:
     return {name.removeprefix("configmap/") for name in listed}
 
 
+def revision(cluster: Cluster) -> int:
+    """The present revision of etcd."""
+    header = ask(cluster, "cp1", STACKED, "/v3/maintenance/status")["header"]
+    assert isinstance(header, dict)
+    return int(header["revision"])
+
+
+def crash(cluster: Cluster, *nodes: str) -> None:
+    """End etcd without a farewell, and keep the kubelet from starting it again."""
+    for node in nodes:
+        cluster.sh(node, "mkdir -p /etc/kubernetes/kubeops/stopped && "
+                   "mv /etc/kubernetes/manifests/etcd.yaml /etc/kubernetes/kubeops/stopped/; pkill -9 -x etcd; true")  # fmt: skip
+
+
 def test_two_of_three_disks_lost_under_writes(stacked: Cluster, tmp_path: Path) -> None:
     before = containers(stacked, "w1")
+    rescue = {"kubeops_confirm": "kubernetes", "etcd_rescue_directory": str(tmp_path)}
+    refused = stacked.run(playbook="rescue_etcd", extra=rescue)
+    assert refused.rc != 0 and "etcd has a quorum" in refused.output, refused.tail()
+    assert not refused.changed_hosts, refused.changed_tasks
     with writer(stacked) as acknowledged:
         time.sleep(10)
         written = list(acknowledged)
@@ -71,7 +89,9 @@ def test_two_of_three_disks_lost_under_writes(stacked: Cluster, tmp_path: Path) 
             stacked.sh(node, "rm -rf /var/lib/etcd/member && pkill -9 -x etcd")
         time.sleep(5)
     assert written, "nothing was written"
-    rescue = {"kubeops_confirm": "kubernetes", "etcd_rescue_directory": str(tmp_path)}
+    foreseen = stacked.run("--check", "--diff", playbook="rescue_etcd", extra=rescue)
+    assert foreseen.rc == 0, foreseen.tail()
+    assert not list(tmp_path.iterdir())
     run = stacked.run(playbook="rescue_etcd", extra=rescue)
     print(f"rescued in {run.seconds:.1f} s; {len(written)} acknowledged writes before the loss")
     assert run.rc == 0, run.tail()
@@ -85,22 +105,50 @@ def test_two_of_three_disks_lost_under_writes(stacked: Cluster, tmp_path: Path) 
 
 def test_all_data_lost_restored_from_the_shipped_copy(stacked: Cluster, tmp_path: Path) -> None:
     stacked.kubectl("cp1", "create configmap shipped --from-literal=a=b")
-    run = stacked.run(playbook="backup_etcd", extra={"etcd_backup_controller_directory": str(tmp_path)})
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("correct horse battery staple\n")
+    for node in CONTROL_PLANES:
+        stacked.sh(node, f"(umask 077; echo '{passphrase.read_text().strip()}' > /root/passphrase)")
+    encrypted = {"etcd_backup_encryption": "openssl", "etcd_backup_encryption_file": "/root/passphrase"}
+    run = stacked.run(
+        playbook="backup_etcd", extra={"etcd_backup_controller_directory": str(tmp_path / "kept"), **encrypted}
+    )
     assert run.rc == 0, run.tail()
-    shipped = next(tmp_path.glob("*.db"))
+    shipped = next((tmp_path / "kept").glob("*.db.enc"))
     for node in CONTROL_PLANES:
         stacked.sh(node, "rm -rf /var/lib/etcd/member && pkill -9 -x etcd")
 
     wrong = stacked.run(playbook="restore_etcd", extra={"etcd_restore_snapshot": str(shipped)})
     assert wrong.rc != 0, wrong.tail()
 
-    asked = {"kubeops_confirm": "kubernetes", "etcd_restore_snapshot": str(shipped)}
-    run = stacked.run(playbook="restore_etcd", extra=asked)
+    asked = {
+        "kubeops_confirm": "kubernetes",
+        "etcd_restore_snapshot": str(shipped),
+        "etcd_restore_decryption_file": str(passphrase),
+    }
+    run = stacked.run("--diff", playbook="restore_etcd", extra=asked)
+    assert "battery staple" not in run.output
+    for node in CONTROL_PLANES:
+        stacked.sh(node, "test ! -e /var/lib/kubeops/etcd-restore")
     print(f"restored in {run.seconds:.1f} s")
     assert run.rc == 0, run.tail()
     assert "shipped" in config_maps(stacked)
     assert_same_content(stacked, CONTROL_PLANES, STACKED)
     stacked.assert_healthy([*CONTROL_PLANES, "w1"])
+
+
+def test_a_snapshot_that_is_restored_twice_moves_the_revision_on(stacked: Cluster, tmp_path: Path) -> None:
+    run = stacked.run(playbook="backup_etcd", extra={"etcd_backup_controller_directory": str(tmp_path)})
+    assert run.rc == 0, run.tail()
+    asked = {"kubeops_confirm": "kubernetes", "etcd_restore_snapshot": str(next(tmp_path.glob("*.db")))}
+    foreseen = stacked.run("--check", "--diff", playbook="restore_etcd", extra=asked)
+    assert foreseen.rc == 0, foreseen.tail()
+    stacked.assert_healthy([*CONTROL_PLANES, "w1"])
+    for _time in range(2):
+        seen = revision(stacked)
+        run = stacked.run(playbook="restore_etcd", extra=asked)
+        assert run.rc == 0, run.tail()
+        assert revision(stacked) > seen + 1_000_000, "clients have seen higher ones"
 
 
 # In the order of the role; a kill in each leaves another half of the work.
@@ -138,20 +186,44 @@ def test_a_restore_killed_at_any_step_is_completed_by_the_next_run(
 
 def test_no_member_up_and_one_disk_left(stacked: Cluster, tmp_path: Path) -> None:
     stacked.kubectl("cp1", "create configmap on-the-last-disk")
-    for node in CONTROL_PLANES:
-        stacked.sh(node, "mv /etc/kubernetes/manifests/etcd.yaml /etc/kubernetes/etcd.yaml; pkill -9 -x etcd; true")
+    crash(stacked, *CONTROL_PLANES)
     time.sleep(5)
     for node in ("cp1", "cp3"):
         stacked.sh(node, "rm -rf /var/lib/etcd/member")
-    for node in CONTROL_PLANES:
-        stacked.sh(node, "mkdir -p /etc/kubernetes/kubeops/stopped && "
-                   "mv /etc/kubernetes/etcd.yaml /etc/kubernetes/kubeops/stopped/")  # fmt: skip
     rescue = {"kubeops_confirm": "kubernetes", "etcd_rescue_directory": str(tmp_path)}
     run = stacked.run(playbook="rescue_etcd", extra=rescue)
     print(f"rescued from a disk in {run.seconds:.1f} s")
     assert run.rc == 0, run.tail()
     assert "on-the-last-disk" in config_maps(stacked)
     assert_same_content(stacked, CONTROL_PLANES, STACKED)
+    stacked.assert_healthy([*CONTROL_PLANES, "w1"])
+
+
+def test_a_disk_that_is_ahead_of_the_member_that_runs(stacked: Cluster, tmp_path: Path) -> None:
+    """cp3 missed the last writes and runs, cp1 is damaged, cp2 has them on its disk."""
+    crash(stacked, "cp3")
+    stacked.kubectl("cp1", "create configmap on-the-disk-that-is-ahead")
+    time.sleep(2)
+    crash(stacked, "cp1", "cp2")
+    stacked.sh("cp1", "dd if=/dev/urandom of=/var/lib/etcd/member/snap/db bs=4096 count=64 conv=notrunc")
+    stacked.sh("cp3", "mv /etc/kubernetes/kubeops/stopped/etcd.yaml /etc/kubernetes/manifests/")
+    time.sleep(20)
+    rescue = {"kubeops_confirm": "kubernetes", "etcd_rescue_directory": str(tmp_path)}
+    run = stacked.run(playbook="rescue_etcd", extra=rescue)
+    assert run.rc == 0, run.tail()
+    assert "the newest data is of cp2" in run.output, run.tail()
+    assert "on-the-disk-that-is-ahead" in config_maps(stacked)
+    assert_same_content(stacked, CONTROL_PLANES, STACKED)
+
+
+def test_a_rescue_killed_before_the_api_servers_started_is_completed(stacked: Cluster, tmp_path: Path) -> None:
+    stacked.sh("cp2", "mkdir -p /etc/kubernetes/kubeops/stopped && "
+               "mv /etc/kubernetes/manifests/kube-apiserver.yaml /etc/kubernetes/kubeops/stopped/")  # fmt: skip
+    before = revision(stacked)
+    rescue = {"kubeops_confirm": "kubernetes", "etcd_rescue_directory": str(tmp_path)}
+    run = stacked.run(playbook="rescue_etcd", extra=rescue)
+    assert run.rc == 0, run.tail()
+    assert before <= revision(stacked) < before + 1_000_000, "nothing was restored"
     stacked.assert_healthy([*CONTROL_PLANES, "w1"])
 
 

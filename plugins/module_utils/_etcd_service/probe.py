@@ -12,7 +12,7 @@ from typing import Any
 
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
-from .._etcd.gateway import Gateway
+from .._etcd.gateway import NOT_FOUND, Gateway
 from .._etcd.model import Member
 from . import versions
 from .daemon import Daemon
@@ -44,6 +44,9 @@ class Cluster:
         try:
             self.at(url).members_by_quorum()
         except KubeopsError as error:
+            if error.details.get("status") == NOT_FOUND:  # no silence: rescue_etcd would be the wrong way out
+                fix = "start etcd without --enable-grpc-gateway=false: members are changed over it"
+                raise KubeopsError(error.what, f"{url}: {error.seen}", fix) from error
             return error.seen or error.what
         return ""
 

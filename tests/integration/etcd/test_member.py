@@ -7,6 +7,10 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd_service import probe
+
 from tests import ansible_module
 from tests.embedded_etcd import EtcdCluster, binaries, free_port
 
@@ -84,6 +88,8 @@ def test_alarms_without_a_gateway(make_cluster: Callable[..., EtcdCluster]) -> N
     cluster = make_cluster(1, wait=False, more=more)
     verified = verify(cluster)
     assert verified["cluster"]["leader"] == "m1", verified
+    with pytest.raises(KubeopsError, match="gateway is switched off"):
+        probe.Cluster(cluster.gateway(), [cluster.members[0].url]).answering()
     names = {"ca_file": "cacert", "cert_file": "cert", "key_file": "key"}
     flags = [f"--{names[option]}={path}" for option, path in cluster.authority.options().items()]
     for __ in range(30):
