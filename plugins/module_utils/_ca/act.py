@@ -157,7 +157,7 @@ def _health(name: str) -> str:
         return kubeconfig.kubelet_health_url(files.read_text(paths.KUBELET_CONFIG) or "")
     if name == "kube-apiserver":
         return f"{_api_url()}/readyz"
-    return {"etcd": ETCD_HEALTH, **renew.HEALTH}[name]
+    return ETCD_HEALTH if name == "etcd" else renew.health_url(name)
 
 
 def _api_url() -> str:

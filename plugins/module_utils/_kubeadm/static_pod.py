@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 _ARGUMENT = re.compile(r"^\s*-\s+(['\"]?)--(?P<name>[A-Za-z0-9-]+)(?:=(?P<value>.*))?\1\s*$")
 _IMAGE = re.compile(r"^\s+image:\s*[\"']?(?P<image>[^\s\"']+)", re.MULTILINE)
+# Ports that kubeadm leaves at their defaults; both answer /healthz to anybody.
+LOCAL_PORTS = {"kube-controller-manager": "10257", "kube-scheduler": "10259"}
 _LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 
 
@@ -63,3 +65,11 @@ def local_url(apiserver: StaticPod) -> str:
         return ""
     host = f"[{address}]" if ":" in address else address
     return f"https://{host}:{apiserver.argument('secure-port', '6443')}"
+
+
+def health_url(pod: StaticPod, port: str) -> str:
+    """Return where a component of LOCAL_PORTS says on its node whether it is healthy, by its own flags."""
+    address = pod.argument("bind-address", "127.0.0.1")
+    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+    host = f"[{local}]" if ":" in local else local
+    return f"https://{host}:{pod.argument('secure-port', port)}/healthz"

@@ -19,25 +19,16 @@ from .pods import PORT
 from .probe import THREADS
 
 TIMEOUT = 5.0
-# Ports that kubeadm leaves at their defaults; both answer /healthz to anybody.
-LOCAL_PORTS = {"kube-controller-manager": "10257", "kube-scheduler": "10259"}
 
 
 def health_urls() -> dict[str, str]:
     """URL by component of what has a health endpoint on this node."""
     urls = {"kubelet": kubeconfig.kubelet_health_url(files.read_text(paths.KUBELET_CONFIG) or "")}
-    for name, port in LOCAL_PORTS.items():
+    for name, port in static_pod.LOCAL_PORTS.items():
         manifest = files.read_text(f"{paths.MANIFESTS}/{name}.yaml")
         if manifest is not None:
-            urls[name] = component_url(static_pod.parse(manifest), port)
+            urls[name] = static_pod.health_url(static_pod.parse(manifest), port)
     return urls
-
-
-def component_url(pod: static_pod.StaticPod, port: str) -> str:
-    """Where a component of this node answers, by its own flags."""
-    address = pod.argument("bind-address", "127.0.0.1")
-    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
-    return f"https://{bracket(local)}:{pod.argument('secure-port', port)}/healthz"
 
 
 def components(node: Node, urls: Mapping[str, str]) -> Iterator[Finding]:

@@ -17,16 +17,12 @@ from .._core import clock, files
 from .._core.errors import KubeopsError, Refusal
 from .._core.plan import Plan, Step
 from .._core.runner import Runner
-from .._kubeadm import api, containers, credentials, kubeconfig, paths, probe, reconfigure
+from .._kubeadm import api, containers, credentials, kubeconfig, paths, probe, reconfigure, static_pod
 from .._kubeadm.containers import Container
 from . import estate, issue, keep, load, served
 from . import observe as layouts
 from .renewal import RECOVER, RENEW, RESTART, WAKE, Found, not_permitted
 
-HEALTH = {
-    estate.CONTROLLER_MANAGER: "https://127.0.0.1:10257/healthz",
-    estate.SCHEDULER: "https://127.0.0.1:10259/healthz",
-}
 # kube-apiserver looks at its files at once, and every minute where it missed that.
 SERVED_TIMEOUT = 90.0
 # In a cluster that is down the others have to come up too before etcd serves.
@@ -212,9 +208,19 @@ def _stop(runner: Runner, name: str) -> None:
         runner.run(["crictl", "stop", "--timeout", STOP_SECONDS, before], timeout=120)
 
 
+def health_url(name: str) -> str:
+    """Where the controller manager or the scheduler of this node says whether it is healthy, by its manifest."""
+    pod = static_pod.parse(files.read_text(f"{paths.MANIFESTS}/{name}.yaml") or "")
+    return static_pod.health_url(pod, static_pod.LOCAL_PORTS[name])
+
+
+def _healthy(name: str) -> bool:
+    return name not in static_pod.LOCAL_PORTS or probe.healthy(health_url(name))
+
+
 def _wait_until_healthy(runner: Runner, name: str) -> None:
     deadline = clock.monotonic() + RESTART_TIMEOUT
-    while not (containers.running(runner, name) and (name not in HEALTH or probe.healthy(HEALTH[name]))):
+    while not (containers.running(runner, name) and _healthy(name)):
         if clock.monotonic() > deadline:
             raise KubeopsError(
                 f"{name} did not become healthy within {RESTART_TIMEOUT:g} s of its restart",

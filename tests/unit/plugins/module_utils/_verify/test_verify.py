@@ -136,8 +136,8 @@ def test_neighbours(own: str, limit: int, names: list[str]) -> None:
         ("", "https://127.0.0.1:10257/healthz"),
     ],
 )
-def test_component_url(manifest: str, url: str) -> None:
-    assert local.component_url(static_pod.parse(manifest), "10257") == url
+def test_health_url(manifest: str, url: str) -> None:
+    assert static_pod.health_url(static_pod.parse(manifest), "10257") == url
 
 
 def test_a_node_under_pressure_calls_itself_ready() -> None:
