@@ -50,6 +50,8 @@ _value:
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
+SHOWN = 300  # characters of a reason; where etcd panics it says thousands
+
 
 def etcd_rescue_choice(hosts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The newest, and what could not be read; see RETURN."""
@@ -88,7 +90,7 @@ def _disk(host: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _reason(host: Mapping[str, Any]) -> str:
     said = [(host.get(source) or {}).get("msg") for source in ("salvaged", "running")]
-    return str(next(filter(None, [*said, _disk(host).get("damage")]), "it was not looked at"))
+    return str(next(filter(None, [_disk(host).get("damage"), *said]), "it was not looked at"))[:SHOWN]
 
 
 class FilterModule:

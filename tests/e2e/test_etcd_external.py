@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +87,22 @@ def test_a_member_without_its_disk_stays_down_until_it_is_replaced(external: Clu
     assert after["e3"] != before["e3"]
     assert "before-the-loss" in external.kubectl("cp1", "get configmaps -o name")
     assert_same_content(external, MEMBERS, EXTERNAL)
+
+
+def test_the_whole_cluster_back_to_a_snapshot(external: Cluster, tmp_path: Path) -> None:
+    external.kubectl("cp1", "create configmap in-the-snapshot")
+    run = external.run(playbook="backup_etcd", extra={"etcd_backup_controller_directory": str(tmp_path)})
+    assert run.rc == 0, run.tail()
+    external.kubectl("cp1", "create configmap after-the-snapshot")
+    name = external.extra_vars.get("kubeops_cluster_name", "kubernetes")
+    asked = {"kubeops_confirm": name, "etcd_restore_snapshot": str(next(tmp_path.glob("*.db")))}
+    # No member has a program that can restore: known before anything stops.
+    refused = external.run(playbook="restore_etcd", extra={**asked, "etcd_restore_bin_dir": "/nowhere"})
+    assert refused.rc != 0 and "etcdutl of etcd is not on this node" in refused.output, refused.tail()
+    external.kubectl("cp1", "get configmap after-the-snapshot")
+    run = external.run(playbook="restore_etcd", extra=asked)
+    assert run.rc == 0, run.tail()
+    there = external.kubectl("cp1", "get configmaps -o name")
+    assert "in-the-snapshot" in there and "after-the-snapshot" not in there
+    assert_same_content(external, MEMBERS, EXTERNAL)
+    external.assert_healthy(["cp1", "w1"])

@@ -71,9 +71,9 @@ def revision(cluster: Cluster) -> int:
 
 def crash(cluster: Cluster, *nodes: str) -> None:
     """End etcd without a farewell, and keep the kubelet from starting it again."""
+    aside = "/etc/kubernetes/kubeops/stopped"
     for node in nodes:
-        cluster.sh(node, "mkdir -p /etc/kubernetes/kubeops/stopped && "
-                   "mv /etc/kubernetes/manifests/etcd.yaml /etc/kubernetes/kubeops/stopped/; pkill -9 -x etcd; true")  # fmt: skip
+        cluster.sh(node, f"mkdir -p {aside} && mv /etc/kubernetes/manifests/etcd.yaml {aside}/; pkill -9 -x etcd; true")
 
 
 def test_two_of_three_disks_lost_under_writes(stacked: Cluster, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ EMPTY = {"host": "c", "disk": {"has_data": False}}
                 {"host": "a", "salvaged": {"msg": "no valid page"}, "disk": disk(0, "damaged")},
                 {"host": "b", "salvaged": saved(7), "disk": disk(7)},
             ],
-            "b", {"a": "no valid page"}, [], id="a damaged disk has no veto",
+            "b", {"a": "damaged"}, [], id="a damaged disk has no veto",
         ),
         pytest.param(
             [{"host": "a", "salvaged": FULL, "disk": disk(9)}, {"host": "b", "running": saved(7), "disk": disk(0)}],
