@@ -186,7 +186,7 @@ def _status(status: Status | None) -> dict[str, Any]:
     if status is None:
         return {"healthy": False, "version": "", "leader": False, "errors": ["does not answer"]}
     return {
-        "healthy": not status.errors,
+        "healthy": not status.own_errors,
         "version": status.version,
         "leader": status.is_leader,
         "errors": list(status.errors),

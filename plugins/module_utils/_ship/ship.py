@@ -106,6 +106,8 @@ def _ship_to(path: str, place: Place) -> dict[str, Any]:
 def _surplus(
     present: Sequence[retention.Entry], arrived: str, rules: Mapping[str, retention.Rule]
 ) -> list[tuple[retention.Entry, str]]:
-    """What may go of the cluster whose snapshot has just arrived under this name."""
-    newest = next(entry for entry in present if entry.path == arrived)
+    """What may go of the cluster whose snapshot has just arrived; nothing where its name is none of ours."""
+    newest = next((entry for entry in present if entry.path == arrived), None)
+    if newest is None:
+        return []
     return retention.surplus(retention.of_cluster(present, newest.cluster_name), rules, clock.now(), newest)

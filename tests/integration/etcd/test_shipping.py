@@ -194,6 +194,15 @@ def test_nothing_of_another_cluster_or_host_goes(storage: Storage, tmp_path: Pat
     assert storage.objects == {**others, **{path.name: path.read_bytes() for path in kept}}
 
 
+def test_a_name_that_tells_nothing_makes_nothing_surplus(storage: Storage, tmp_path: Path) -> None:
+    (made,) = snapshots(tmp_path / "here", 1)
+    copy = made.with_name("copy.db")
+    for end in ("", ".json"):
+        made.with_name(made.name + end).rename(f"{copy}{end}")
+    send([copy], storage.target())
+    assert set(storage.objects) == {"a&b/prod/cp1/copy.db", "a&b/prod/cp1/copy.db.json"}
+
+
 def test_secrets_travel_over_tls_only(tmp_path: Path) -> None:
     target = {**Storage().target(), "endpoint": "http://192.0.2.1:9000"}
     with pytest.raises(Refusal, match="TLS only"):
