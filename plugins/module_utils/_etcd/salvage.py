@@ -11,6 +11,7 @@ from it. https://etcd.io/docs/v3.6/op-guide/recovery/
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,11 @@ def run(data_dir: str, name: str, source: Source, request: keep.Request) -> tupl
     """Take the snapshot of the member with this name; returns its path and its manifest. data_dir stays as it is."""
     database = Path(data_dir, "member", "snap", "db")
     _refuse(database)
+    room = _room(database, (data_dir, workdir.room()))
     more = (f"--name={name}", "--force-new-cluster")
     with (
         source.at_hand(["etcd"]) as programs,
-        workdir.work_directory(data_dir, PREFIX, throwaway.end_processes) as work,
+        workdir.work_directory(room, PREFIX, throwaway.end_processes) as work,
     ):
         shutil.copytree(database.parents[1], Path(work, "data", "member"))
         with throwaway.started(source.runner, programs["etcd"], work, database.stat().st_size, more) as gateway:
@@ -55,12 +57,19 @@ def _refuse(database: Path) -> None:
             fix="take a snapshot from it with etcd_snapshot, or stop it",
             rule="etcd_runs",
         )
+
+
+def _room(database: Path, places: Sequence[str]) -> str:
+    """Return the first place that has room for a copy: that the disk is full may be why no member runs."""
     size = sum(path.stat().st_size for path in database.parents[1].rglob("*") if path.is_file())
-    free = shutil.disk_usage(database).free
-    if free < size:
-        raise Refusal(
-            "there is no room for a copy of the data",
-            seen=f"{size // 2**20} MiB are needed beside it, {free // 2**20} are free",
-            fix="make room on the disk of the data directory",
-            rule="no_room",
-        )
+    free = {place: shutil.disk_usage(place).free for place in places}
+    for place in places:
+        if free[place] >= size:
+            return place
+    raise Refusal(
+        "there is no room for a copy of the data",
+        seen=f"{size // 2**20} MiB are needed; "
+        + ", ".join(f"{place} has {free[place] // 2**20} MiB free" for place in places),
+        fix="make room on one of these disks",
+        rule="no_room",
+    )
