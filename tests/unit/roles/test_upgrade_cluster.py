@@ -31,4 +31,4 @@ def test_conditions_convert_what_may_be_a_string() -> None:
 def test_templates_convert_what_may_be_a_string() -> None:
     text = (ROLE.directory / "vars/main.yml").read_text()
     for name in ("upgrade_cluster_hops", "upgrade_cluster_canary"):
-        assert re.findall(rf"\b{name}\b", text) == [name] and f"{name} | int" in text
+        assert len(re.findall(rf"\b{name}\b", text)) == text.count(f"{name} | int") > 0
