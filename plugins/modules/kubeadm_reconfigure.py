@@ -30,12 +30,20 @@ extends_documentation_fragment:
   - kubeops.cluster.kubeadm.lock
 options:
   role:
-    description: What the node is. On a worker only the kubelet's configuration is compared, with the cluster's.
+    description:
+      - What the node is. On a worker only the kubelet's configuration is compared, with the cluster's, and its flags,
+        with O(node).
     type: str
     choices: [control_plane, worker]
     required: true
   cluster:
     required: false
+  extra:
+    description:
+      - For a worker - kind of a kubeadm document to fields, as it joined with. Of C(JoinConfiguration),
+        C(nodeRegistration) decides the kubelet's flags.
+    type: dict
+    default: {}
   kubelet_config_pending:
     description:
       - For a worker in check mode - whether the control plane, in the same check run, said that it would upload
@@ -102,6 +110,7 @@ def main() -> None:
             "role": {"type": "str", "required": True, "choices": ["control_plane", "worker"]},
             "cluster": {"type": "dict", "options": argspec.CLUSTER},
             "node": {"type": "dict", "required": True, "options": argspec.NODE},
+            "extra": {"type": "dict", "default": {}},
             "kubelet_config_pending": {"type": "bool", "default": False},
             "lock_timeout": argspec.LOCK_TIMEOUT,
         },
@@ -121,11 +130,11 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _worker(module: AnsibleModule, node: config.Node) -> dict[str, Any]:
-    runner = Runner(module)
-    planned = drift.plan(generate.worker(runner, node.patches), reconfigure.observe_worker())
+    runner, extra = Runner(module), module.params["extra"]
+    planned = reconfigure.plan_worker(runner, node, extra)
     if planned.changed and not module.check_mode:
         reconfigure.kubelet(runner, planned)
-        _verify(drift.plan(generate.worker(runner, node.patches), reconfigure.observe_worker()))
+        _verify(reconfigure.plan_worker(runner, node, extra))
     if module.check_mode and module.params["kubelet_config_pending"] and not planned.changed:
         planned = drift.FOLLOW_KUBELET_CONFIG
     return {**planned.as_result(), "kubelet_config_changed": False}

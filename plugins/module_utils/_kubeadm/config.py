@@ -168,6 +168,19 @@ def join_document(
     return _overlaid(_with_patches(document, node), extra)
 
 
+def kubelet_documents(
+    version: str, node: Node, extra: Mapping[str, Mapping[str, Any]], certificates: str
+) -> list[Document]:
+    """Return the least documents from which kubeadm init derives the flags that a join gave this node's kubelet.
+
+    certificates is an empty directory: a CA without its key, as a worker has it, makes kubeadm look for the rest.
+    """
+    join = {**_head("JoinConfiguration"), "nodeRegistration": _registration(node)}
+    registration = _overlaid(join, extra)["nodeRegistration"]
+    init = {**_head("InitConfiguration"), "nodeRegistration": registration, "localAPIEndpoint": _local_endpoint(node)}
+    return [init, {**_head("ClusterConfiguration"), "kubernetesVersion": version, "certificatesDir": certificates}]
+
+
 def upload_certs_document(certificate_key: str, address: str, port: int) -> Document:
     """Return the InitConfiguration that uploads the certificates through the API server at this address."""
     return {

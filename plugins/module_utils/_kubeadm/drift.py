@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .._core.plan import Plan, Refused, Step
 from . import paths
-from .generate import Generated
+from .generate import FLAGS_FILE, Generated
 
 CONFIG_MAP = "config_map"
 CERTIFICATE = "certificate"
@@ -24,6 +24,8 @@ MANIFEST_ORDER = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-sch
 # How an etcd member was born says nothing about how it shall run.
 _ETCD_BIRTH = re.compile(r"^\s+- --initial-cluster(-state)?=.*\n", re.MULTILINE)
 _ETCD_ANCHOR = re.compile(r"^(\s+- --initial-advertise-peer-urls=.*\n)", re.MULTILINE)
+# The taints that a node registered with; what kubeadm takes from the cluster, by version, and takes back in upgrades.
+_KUBELET_BIRTH = ("register-with-taints", "pod-infra-container-image", "container-runtime-endpoint")
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,21 @@ def with_birth(generated: str, live: str) -> str:
     return _ETCD_ANCHOR.sub(lambda match: match[1] + birth, _ETCD_BIRTH.sub("", generated))
 
 
+def with_birth_flags(generated: str, live: str) -> str:
+    """Return a worker's generated file of kubelet flags with those of the live one that only a join can know."""
+    born = [flag for flag in _flags(live) if _name(flag) in _KUBELET_BIRTH]
+    wanted = [*born, *(flag for flag in _flags(generated) if _name(flag) not in _KUBELET_BIRTH)]
+    return live if sorted(wanted) == sorted(_flags(live)) else f'KUBELET_KUBEADM_ARGS="{" ".join(wanted)}"\n'
+
+
+def _flags(text: str) -> list[str]:
+    return text.partition("=")[2].strip().strip('"').split()
+
+
+def _name(flag: str) -> str:
+    return flag.lstrip("-").partition("=")[0]
+
+
 Change = tuple[Step, str, str]
 
 
@@ -149,9 +166,8 @@ def _kubelet(wanted: Generated, live: Live) -> list[Change]:
     for name, text in wanted.kubelet.items():
         old = live.kubelet.get(name, "")
         if old.strip() != text.strip():
-            step = Step(
-                KUBELET, f"{paths.KUBELET}/{name}", "the cluster's configuration for kubelets differs", {"text": text}
-            )
+            what = "the flags of this kubelet differ" if name == FLAGS_FILE else "the cluster's configuration differs"
+            step = Step(KUBELET, f"{paths.KUBELET}/{name}", what, {"text": text})
             changes.append((step, old, text))
     return changes
 

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from .._core import files
 from .._core.errors import KubeopsError
@@ -31,9 +32,11 @@ SKIPPED = (
 )
 # These ask the API.
 UPLOADS = ("upload-config", "addon")
+STATIC_PODS = ("etcd", "control-plane")
 MANIFESTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-KUBELET_FILES = ("config.yaml", "kubeadm-flags.env")
-INSTANCE_FILES = ("instance-config.yaml", "kubeadm-flags.env")
+FLAGS_FILE = "kubeadm-flags.env"
+KUBELET_FILES = ("config.yaml", FLAGS_FILE)
+INSTANCE_FILES = ("instance-config.yaml", FLAGS_FILE)
 TIMEOUT_SECONDS = 60.0
 
 
@@ -60,6 +63,18 @@ def control_plane(runner: Runner, documents: Sequence[config.Document], addons: 
 def without_api(runner: Runner, documents: Sequence[config.Document]) -> Generated:
     """The same without the ConfigMaps, for which no API server has to answer."""
     return _init(runner, documents, [*SKIPPED, *UPLOADS])
+
+
+def worker_flags(runner: Runner, node: config.Node, extra: Mapping[str, Mapping[str, Any]]) -> str:
+    """Let kubeadm generate the flags of a worker's kubelet; a join has no dry run without a token."""
+    version = runner.run(["kubeadm", "version", "--output", "short"], timeout=TIMEOUT_SECONDS).stdout.strip()
+    with tempfile.TemporaryDirectory(dir=paths.RUN) as scratch:
+        documents = config.kubelet_documents(version, node, extra, scratch)
+        with command.config_file(config.dump(documents)) as path:
+            skipped = ",".join((*SKIPPED, *UPLOADS, *STATIC_PODS))
+            argv = ["init", "--dry-run", "--config", path, "--skip-phases", skipped]
+            _dry_run(runner, argv, {"KUBEADM_INIT_DRYRUN_DIR": scratch})
+        return files.read_text(f"{scratch}/{FLAGS_FILE}") or ""
 
 
 def _init(runner: Runner, documents: Sequence[config.Document], skipped: Sequence[str]) -> Generated:

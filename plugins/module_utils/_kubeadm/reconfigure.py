@@ -10,9 +10,10 @@ import socket
 import ssl
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from .._core import clock, files
@@ -65,7 +66,17 @@ def own_version() -> str:
 
 def observe_worker() -> drift.Live:
     """Read what the kubelet of a worker runs with."""
-    return drift.Live(kubelet=_read(paths.KUBELET, {"config.yaml": "config.yaml"}))
+    return drift.Live(kubelet=_read(paths.KUBELET, {name: name for name in generate.KUBELET_FILES}))
+
+
+def plan_worker(runner: Runner, node: config.Node, extra: Mapping[str, Mapping[str, Any]]) -> Plan:
+    """Plan what brings a worker's kubelet to the cluster's configuration and to its own flags."""
+    live = observe_worker()
+    flags = drift.with_birth_flags(
+        generate.worker_flags(runner, node, extra), live.kubelet.get(generate.FLAGS_FILE, "")
+    )
+    wanted = {**generate.worker(runner, node.patches).kubelet, generate.FLAGS_FILE: flags}
+    return drift.plan(generate.Generated(kubelet=wanted), live)
 
 
 def wanted_names(cluster: config.Cluster, node: config.Node) -> list[str]:

@@ -124,3 +124,16 @@ def test_dump_is_deterministic_json_documents() -> None:
     text = config.dump([{"b": 1, "a": 2}, {"c": 3}])
     assert text == config.dump([{"a": 2, "b": 1}, {"c": 3}])
     assert [json.loads(part) for part in text.split("---\n")] == [{"a": 2, "b": 1}, {"c": 3}]
+
+
+def test_flags_of_a_workers_kubelet_come_from_what_it_joined_with() -> None:
+    worker = config.Node("w1", "192.0.2.21", kubelet_extra_args={"v": 4})
+    extra = {"JoinConfiguration": {"nodeRegistration": {"criSocket": "unix:///x"}}, "ClusterConfiguration": {"a": 1}}
+    init, cluster = config.kubelet_documents("v1.36.3", worker, extra, "/run/empty")
+    assert init["kind"] == "InitConfiguration"
+    assert init["nodeRegistration"] == {
+        "name": "w1",
+        "kubeletExtraArgs": [{"name": "node-ip", "value": "192.0.2.21"}, {"name": "v", "value": "4"}],
+        "criSocket": "unix:///x",
+    }
+    assert (cluster["kubernetesVersion"], cluster["certificatesDir"]) == ("v1.36.3", "/run/empty")

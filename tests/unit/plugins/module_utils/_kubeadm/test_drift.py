@@ -54,6 +54,33 @@ def test_order_is_certificate_components_kubelet_cluster() -> None:
 
 
 @pytest.mark.parametrize(
+    ("generated", "live", "wanted"),
+    [
+        pytest.param("--node-ip=192.0.2.21", "--node-ip=192.0.2.21", None, id="equal"),
+        pytest.param("--b=1 --a=2", "--a=2 --b=1", None, id="another order is no difference"),
+        pytest.param("--node-ip=192.0.2.22", "--node-ip=192.0.2.21", "--node-ip=192.0.2.22", id="another address"),
+        pytest.param("--v=4 --node-ip=x", "--node-ip=x", "--v=4 --node-ip=x", id="a flag more"),
+        pytest.param("--node-ip=x", "--node-ip=x --v=4", "--node-ip=x", id="a flag less"),
+        pytest.param(
+            "--pod-infra-container-image=registry.k8s.io/pause:3.10.1 --node-ip=x",
+            "--pod-infra-container-image=mirror/pause:3.10.1 --node-ip=x --register-with-taints=a:NoSchedule",
+            None,
+            id="what the join knew stays",
+        ),
+        pytest.param(
+            "--node-ip=y", "--register-with-taints=a:NoSchedule --node-ip=x",
+            "--register-with-taints=a:NoSchedule --node-ip=y", id="and is kept beside what changes",
+        ),
+        pytest.param("--node-ip=x", "", "--node-ip=x", id="the file is gone"),
+    ],
+)  # fmt: skip
+def test_flags_of_a_worker(generated: str, live: str, wanted: str | None) -> None:
+    before = f'KUBELET_KUBEADM_ARGS="{live}"\n' if live else ""
+    after = before if wanted is None else f'KUBELET_KUBEADM_ARGS="{wanted}"\n'
+    assert drift.with_birth_flags(f'KUBELET_KUBEADM_ARGS="{generated}"\n', before) == after
+
+
+@pytest.mark.parametrize(
     ("wanted", "restarts", "restarts_etcd"),
     [
         (Generated(manifests={"etcd": "e"}), True, True),
