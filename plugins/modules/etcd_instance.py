@@ -216,6 +216,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         host.carry_out(decided)
         found["kept"] = host.kept
         _verify(plan.plan(wanted, probe.observe(cluster, daemon, params["data_dir"], "")))
+    warnings += cluster.alarms()
     return {**decided.as_result(), **found}
 
 

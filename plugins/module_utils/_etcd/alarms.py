@@ -10,7 +10,9 @@ https://github.com/etcd-io/etcd/blob/main/server/etcdserver/api/v3rpc/maintenanc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from .model import Member
 
 # The text of an AlarmMember of protobuf. Without an id it is of all: nobody knows who is corrupt.
 _ALARM = re.compile(r"(?:memberID:(?P<owner>\d+) +)?alarm:(?P<name>\w+) *")
@@ -26,6 +28,16 @@ def split(errors: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     told = tuple(errors)
     alarms = tuple(error for error in told if _owner(error) is not None)
     return alarms, tuple(error for error in told if error not in alarms)
+
+
+def warnings(alarms: Iterable[tuple[str, str]], members: Sequence[Member]) -> list[str]:
+    """Return a line for each alarm (id of its member, name); that of a member that left stays, and stops writes."""
+    names = {member.id: member.name or member.id for member in members}
+    return [
+        f"etcd has the alarm {alarm} of {names.get(owner, f'{owner}, which is no member')}; once its reason is gone, "
+        "lift it: etcd_member with state=disarmed"
+        for owner, alarm in alarms
+    ]
 
 
 def _owner(error: str) -> str | None:

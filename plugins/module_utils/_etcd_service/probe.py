@@ -12,6 +12,7 @@ from typing import Any
 
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
+from .._etcd import alarms
 from .._etcd.gateway import NOT_FOUND, Gateway
 from .._etcd.model import Member
 from . import versions
@@ -54,6 +55,11 @@ class Cluster:
         """The members with their health, as one with a quorum knows them, or what was said instead."""
         gateway, silence = self.answering()
         return (gateway.members_with_health() if gateway else None), silence
+
+    def alarms(self) -> list[str]:
+        """A warning for each alarm; none where no member has a quorum."""
+        gateway, _silence = self.answering()
+        return alarms.warnings(gateway.alarms(), gateway.members()) if gateway else []
 
     def versions(self) -> dict[str, versions.Version]:
         """Version that runs, by URL, of those that answer."""

@@ -79,6 +79,8 @@ def test_the_alarm_of_one_member_is_nobody_elses(make_cluster: Callable[..., Etc
     assert {member["name"]: member["healthy"] for member in listed["members"]} == {
         name: name != owner for name in ("m1", "m2")
     }
+    (warning,) = probe.Cluster(cluster.gateway(), [cluster.members[0].url]).alarms()
+    assert warning.startswith(f"etcd has the alarm NOSPACE of {owner};")
     verified = verify(cluster)
     assert not verified["failed"] and "NOSPACE" in verified["cluster"]["alarms"][0], verified
 

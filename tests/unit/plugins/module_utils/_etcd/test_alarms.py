@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import alarms
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.model import Member
 
 MINE, THEIRS, NOBODYS = "memberID:7 alarm:NOSPACE ", "memberID:77 alarm:CORRUPT ", "alarm:CORRUPT "
 NO_LEADER = "etcdserver: no leader"
@@ -25,6 +26,14 @@ NO_LEADER = "etcdserver: no leader"
 )
 def test_own(errors: tuple[str, ...], own: tuple[str, ...]) -> None:
     assert alarms.own(errors, "7") == own
+
+
+def test_warnings_name_the_member_or_say_that_there_is_none() -> None:
+    told = alarms.warnings([("7", "NOSPACE"), ("8", "CORRUPT")], [Member("7", "cp1", (), ())])
+    assert [line.partition(";")[0] for line in told] == [
+        "etcd has the alarm NOSPACE of cp1",
+        "etcd has the alarm CORRUPT of 8, which is no member",
+    ]
 
 
 def test_split() -> None:
