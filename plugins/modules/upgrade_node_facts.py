@@ -22,6 +22,11 @@ options:
     description: Directory of kubeadm's patches on the node. Empty for none.
     type: path
     default: ''
+  disk_paths:
+    description: Absolute paths whose free space is wanted, besides those that are always looked at.
+    type: list
+    elements: str
+    default: []
   settle_timeout:
     description: Seconds to look again while the kubelet or the API server of the node is not healthy.
     type: int
@@ -58,21 +63,35 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core.edge import run_module
+from ..module_utils._core.errors import Refusal
 from ..module_utils._core.runner import Runner
 from ..module_utils._gates import node
 from ..module_utils._gates.settle import node_is_well, settled
 
 
+def required_absolute(disk_paths: list[str]) -> list[str]:
+    """The same; raises Refusal for a path that is none."""
+    wrong = [path for path in disk_paths if not path.startswith("/")]
+    if wrong:
+        raise Refusal("a disk path is not absolute", seen=wrong[0], fix="begin it with /", rule="input")
+    return disk_paths
+
+
 def observe(module: AnsibleModule) -> dict[str, Any]:
     """The facts, as exit_json wants them."""
     runner, patches = Runner(module), module.params["patches"]
-    facts = settled(lambda: node.probe(runner, patches), node_is_well, module.params["settle_timeout"])
+    disks = required_absolute(module.params["disk_paths"])
+    facts = settled(lambda: node.probe(runner, patches, disks), node_is_well, module.params["settle_timeout"])
     return {"changed": False, "ansible_facts": {"kubeops_upgrade": facts}}
 
 
 def main() -> None:
     """Parse options and run."""
-    spec = {"patches": {"type": "path", "default": ""}, "settle_timeout": {"type": "int", "default": 0}}
+    spec = {
+        "patches": {"type": "path", "default": ""},
+        "disk_paths": {"type": "list", "elements": "str", "default": []},
+        "settle_timeout": {"type": "int", "default": 0},
+    }
     run_module(AnsibleModule(argument_spec=spec, supports_check_mode=True), observe)
 
 

@@ -182,7 +182,10 @@ def _disk(seen: Seen, limits: Limits) -> Iterator[Finding]:
             wanted["/"] = wanted.get("/", 0) + facts["etcd_data_mib"]
         for path, least in wanted.items():
             free = facts["disk"].get(path, {}).get("free_mib")
-            if free is not None and free < least:
+            if free is None:
+                fix = "name it in disk_paths of upgrade_node_facts"
+                yield Finding("gate.disk", WARNING, f"{path} was not measured, {least} MiB are wanted", fix, (name,))
+            elif free < least:
                 message = f"{path} has {free} MiB free, {least} are wanted"
                 yield Finding("gate.disk", ERROR, message, "free some space; crictl rmi --prune", (name,))
 

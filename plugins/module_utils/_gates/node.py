@@ -20,7 +20,7 @@ from .._core.runner import Runner
 from .._kubeadm import command, config, credentials, drift, generate, kubeconfig, paths, state, static_pod
 from .._kubeadm.api import admin
 from .._kubeadm.probe import own_node_name
-from .._node.probe import probe_node
+from .._node.probe import disk_space, probe_node
 from .._x509 import check, load
 from .settings import feature_gates, flag_names, yaml_gates, yaml_scalar
 
@@ -51,8 +51,11 @@ KUBERNETES_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler"
 _VERSION = re.compile(r"^(kubernetesVersion:\s*)\S+", re.MULTILINE)
 
 
-def probe(runner: Runner, patches: str) -> dict[str, Any]:
-    """Return the fact kubeops_upgrade; see the module's RETURN. patches: directory of kubeadm's patches, or empty."""
+def probe(runner: Runner, patches: str, disk_paths: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the fact kubeops_upgrade; see the module's RETURN.
+
+    patches: directory of kubeadm's patches, or empty. disk_paths: to be measured besides the usual ones.
+    """
     seen = probe_node(runner, SECTIONS)
     kubernetes = seen.get("kubernetes") or {}
     pods = _static_pods()
@@ -73,7 +76,7 @@ def probe(runner: Runner, patches: str) -> dict[str, Any]:
             "kubelet": {**yaml_gates(kubelet), **feature_gates(_option(options, "feature-gates"))},
         },
         "local": _local(pods.get("kube-apiserver")),
-        "disk": seen.get("disk") or {},
+        "disk": {**(seen.get("disk") or {}), **{path: disk_space(path) for path in disk_paths}},
         "etcd_data_mib": _size_mib(pods["etcd"].argument("data-dir", paths.ETCD_DATA)) if "etcd" in pods else 0,
         **_certificates(),
         **_drift(runner, pods, patches),
@@ -148,7 +151,8 @@ def kubeadms(versions: Sequence[str], installed: str, kept: Callable[[str], str]
     """Programs and their versions that together can have written manifests of these versions.
 
     kept returns the program of a version that an upgrade kept, empty where there is none. In the middle of an upgrade
-    the installed one counts too, since etcd goes before everything else. Raises NotComparableError where one is missing.
+    the installed one counts too, since etcd goes before everything else. Raises NotComparableError where one is
+    missing.
     """
     programs = {version: KUBEADM if version == installed else kept(version) for version in versions}
     missing = [version for version, program in programs.items() if not program]

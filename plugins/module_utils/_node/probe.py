@@ -217,10 +217,10 @@ def _socket_inodes(directory: Path) -> Iterator[int]:
 
 
 def _disk(runner: Runner) -> dict[str, dict[str, int]]:
-    return {path: _space(path) for path in DISKS}
+    return {path: disk_space(path) for path in DISKS}
 
 
-def _space(path: str) -> dict[str, int]:
+def disk_space(path: str) -> dict[str, int]:
     """Of the file system where the path is, or will be."""
     existing = next(parent for parent in (Path(path), *Path(path).parents) if parent.exists())
     stat = os.statvfs(existing)

@@ -155,6 +155,10 @@ def disk_full(cluster: Data, nodes: Data) -> None:
     nodes["cp1"]["disk"]["/"]["free_mib"] = 1100
 
 
+def disk_not_measured(cluster: Data, nodes: Data) -> None:
+    del nodes["cp1"]["disk"]["/"]
+
+
 def expired(cluster: Data, nodes: Data) -> None:
     nodes["cp1"]["certificates"][0]["seconds_left"] = -3600.0
 
@@ -253,6 +257,7 @@ FAULTS: list[tuple[Callable[[Data, Data], None], dict[str, str]]] = [
     (one_member, {"gate.quorum": "warning"}),
     (etcd_silent, {"gate.etcd": "error"}),
     (disk_full, {"gate.disk": "error"}),
+    (disk_not_measured, {"gate.disk": "warning"}),
     (expired, {"gate.certificates": "error"}),
     (ends_today, {"gate.certificates": "error"}),
     (deprecated_api, {"gate.deprecated_apis": "error"}),
