@@ -60,7 +60,9 @@ options:
     type: float
     default: 2.0
   restore:
-    description: Archive of an earlier run to put back instead (RV(backup)).
+    description:
+      - Archive of an earlier run on this node to put back instead (RV(backup)). Refused where it holds what has ended,
+        what does not belong together, another node's certificates, or another CA than the node has now.
     type: path
     default: ''
 attributes:
@@ -108,10 +110,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._core import clock, files
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import KubeopsError
-from ..module_utils._core.plan import Plan, Step
+from ..module_utils._core.plan import Plan, Refused, Step
 from ..module_utils._core.runner import Runner
 from ..module_utils._kubeadm import argspec, journal, kubeconfig, paths, safety
-from ..module_utils._x509 import backup, duration, renew, renewal, watch
+from ..module_utils._x509 import archive, backup, duration, observe, renew, renewal, watch
 
 
 def main() -> None:
@@ -138,7 +140,9 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     valid_for = duration.parse(params["valid_for"], "valid_for")
     with journal.exclusive(params["lock_timeout"]):
         observed = renew.observe(runner)
-        planned = _restore_plan(params["restore"]) if params["restore"] else _plan(observed, params, valid_for)
+        planned = (
+            _restore_plan(params["restore"], observed) if params["restore"] else _plan(observed, params, valid_for)
+        )
         safety.refuse(planned.refusals)
         if planned.changed and params["api_required"]:
             renew.require_others(renewal.over(observed.found, clock.now()))
@@ -153,8 +157,14 @@ def _plan(observed: renew.Observed, params: dict[str, Any], valid_for: timedelta
     return renewal.plan(observed.found, observed.components, wish, clock.now())
 
 
-def _restore_plan(path: str) -> Plan:
-    return Plan(tuple(Step("restore", target, f"other than in {path}") for target in backup.differing(path)))
+def _restore_plan(path: str, observed: renew.Observed) -> Plan:
+    saved = backup.read(path)
+    steps = tuple(Step("restore", target, f"other than in {path}") for target in backup.differing(saved))
+    contents = {target: content for target, (content, __) in saved.items()}
+    unfit = archive.unfit(contents, observed.found, observe.node_name(), clock.now()) if steps else []
+    fix = f"name an archive of {backup.DIRECTORY} that this node made since its CAs are those of now"
+    refused = Refused("archive_unfit", f"{path}: {'; '.join(unfit)}", "renew_certificates_restore", fix)
+    return Plan(steps, (refused,) if unfit else ())
 
 
 def _act(runner: Runner, params: dict[str, Any], planned: Plan) -> dict[str, Any]:
@@ -178,7 +188,7 @@ def _act(runner: Runner, params: dict[str, Any], planned: Plan) -> dict[str, Any
 
 def _write(runner: Runner, params: dict[str, Any], planned: Plan) -> None:
     if params["restore"]:
-        backup.put_back(backup.differing(params["restore"]))
+        backup.put_back(backup.differing(backup.read(params["restore"])))
     else:
         renew.renew(renew.observe(runner).found, planned, duration.parse(params["valid_for"], "valid_for"))
 

@@ -101,6 +101,11 @@ def test_an_expiry_that_comes_near_is_reported_and_renewed(short: Cluster, tmp_p
 def test_the_backup_is_put_back(short: Cluster, tmp_path: Path) -> None:
     archive = short.sh("cp1", "ls -t /var/lib/kubeops/backups/pki/*.tar.gz | head -1").strip()
     before = short.sh("cp1", "sha256sum /etc/kubernetes/pki/apiserver.crt")
+    theirs = short.sh("cp2", "base64 -w0 $(ls -t /var/lib/kubeops/backups/pki/*.tar.gz | head -1)").strip()
+    short.sh("cp1", f"echo {theirs} | base64 -d > /root/theirs.tar.gz")
+    foreign = {"renew_certificates_restore": "/root/theirs.tar.gz"}
+    refused = short.run("--check", "--limit", "cp1", playbook="renew_certificates", extra=foreign)
+    assert refused.rc != 0 and "it is another node's" in refused.output, refused.tail()
     run, probe = renew(short, "--limit", "cp1", renew_certificates_restore=archive)
     assert run.rc == 0, run.tail()
     assert not probe.failures, probe.failures

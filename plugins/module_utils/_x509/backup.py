@@ -28,9 +28,9 @@ def save() -> str:
     return target
 
 
-def differing(path: str) -> dict[str, tuple[bytes, int]]:
-    """Return content and mode of every file of an archive that is missing or other on the node, by path."""
-    return {target: saved for target, saved in _contents(path).items() if files.read_bytes(target) != saved[0]}
+def differing(contents: dict[str, tuple[bytes, int]]) -> dict[str, tuple[bytes, int]]:
+    """Return those files of an archive that are missing or other on the node."""
+    return {target: saved for target, saved in contents.items() if files.read_bytes(target) != saved[0]}
 
 
 def put_back(contents: dict[str, tuple[bytes, int]]) -> None:
@@ -45,7 +45,8 @@ def _saved() -> list[Path]:
     return sorted([*pki, *Path(paths.KUBERNETES).glob("*.conf")])
 
 
-def _contents(path: str) -> dict[str, tuple[bytes, int]]:
+def read(path: str) -> dict[str, tuple[bytes, int]]:
+    """Return content and mode of every file of an archive, by path."""
     contents: dict[str, tuple[bytes, int]] = {}
     try:
         with tarfile.open(path, mode="r:gz") as archive:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from .._core import clock, files
 from .._core.errors import KubeopsError, Refusal
 from .._core.plan import Plan, Step
 from .._core.runner import Runner
-from .._kubeadm import api, containers, credentials, kubeconfig, paths, probe, reconfigure, static_pod
+from .._kubeadm import api, containers, credentials, paths, probe, reconfigure, static_pod
 from .._kubeadm.containers import Container
-from . import estate, issue, keep, load, served
+from . import estate, issue, keep, load, renewal, served
 from . import observe as layouts
 from .renewal import RECOVER, RENEW, RESTART, WAKE, Found, not_permitted
 
@@ -30,7 +29,6 @@ RECOVERY_TIMEOUT = 300.0
 RESTART_TIMEOUT = 180.0
 STOP_SECONDS = "30"
 POLL_SECONDS = 0.5
-_EMBEDDED = ("client-certificate-data", "client-key-data")
 
 
 @dataclass(frozen=True)
@@ -141,6 +139,7 @@ def _found(entry: estate.Entry, authority: estate.Entry | None) -> Found:
         files.read_bytes(authority.key_path) if authority and authority.key_path else None,
         path.stat().st_mtime if path.exists() else 0.0,
         defect,
+        authority.path if authority else "",
     )
 
 
@@ -151,25 +150,8 @@ def _pair(entry: estate.Entry) -> tuple[bytes | None, bytes | None, str]:
     data = files.read_bytes(entry.path)
     if data is None:
         return None, None, ""
-    pem, defect = embedded(data)
+    pem, defect = renewal.embedded(data)
     return pem, pem, defect
-
-
-def embedded(data: bytes) -> tuple[bytes, str]:
-    """Return certificate and key of a kubeconfig, empty where it embeds none, and what is not as kubeadm writes it."""
-    try:
-        text = data.decode("utf-8")
-        pem = kubeconfig.identity(text).pem.encode("ascii")
-    except ValueError:
-        return b"", "it cannot be read"
-    several = [
-        f"{name} stands there {count} times" for name in _EMBEDDED if (count := len(_line(name).findall(text))) != 1
-    ]
-    return pem, "; ".join(several) if pem else ""
-
-
-def _line(name: str) -> re.Pattern[str]:
-    return re.compile(rf"^(\s+{name}:\s*).*$", re.MULTILINE)
 
 
 def _renew(found: Found, valid_for: timedelta, now: datetime) -> None:
@@ -189,9 +171,9 @@ def write(entry: estate.Entry, key: bytes, certificate: bytes) -> None:
 
 def _write_kubeconfig(path: str, key: bytes, certificate: bytes) -> None:
     text = files.read_text(path) or ""
-    for name, pem in zip(_EMBEDDED, (certificate, key)):
+    for name, pem in zip(renewal.EMBEDDED, (certificate, key)):
         encoded = base64.b64encode(pem).decode("ascii")
-        text, count = _line(name).subn(rf"\g<1>{encoded}", text)
+        text, count = renewal.line(name).subn(rf"\g<1>{encoded}", text)
         if count != 1:
             raise KubeopsError(
                 f"{path} is not written as kubeadm writes it",

@@ -8,12 +8,14 @@ https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from .._core.errors import KubeopsError, Refusal
 from .._core.plan import Plan, Refused, Step
+from .._kubeadm import kubeconfig
 from .._kubeadm.containers import Container
 from . import duration, issue, load
 from .estate import Entry
@@ -22,6 +24,7 @@ RENEW = "renew"
 RESTART = "restart"
 WAKE = "wake"  # a component between two attempts: the kubelet forgets the wait when it restarts itself
 DUE, ALL = "due", "all"
+EMBEDDED = ("client-certificate-data", "client-key-data")
 # Refusals that another control plane, or another member of etcd, is the cause of.
 OF_OTHERS = ("control_planes_one_at_a_time", "etcd_quorum")
 RECOVER = "run the playbook recover_certificates, with --limit to this host where the other control planes are well"
@@ -38,6 +41,7 @@ class Found:
     Attributes:
         certificate, key: PEM; None where it is missing, empty where a kubeconfig embeds none.
         ca_cert, ca_key: of the CA that has to sign it; ca_key is None where the CA is kept elsewhere.
+        ca_path: where its certificate lies.
         modified: when its file was written, seconds since the epoch.
         defect: why its file could not be written anew, empty where it can.
     """
@@ -49,6 +53,7 @@ class Found:
     ca_key: bytes | None = field(default=None, repr=False)
     modified: float = 0.0
     defect: str = ""
+    ca_path: str = ""
 
 
 @dataclass(frozen=True)
@@ -191,7 +196,10 @@ def not_permitted(error: KubeopsError, ended: Sequence[str], way_out: str = RECO
             rule="certificates_over",
         )
     if rule == "control_plane_not_healthy":
-        fix = "repair it first: see crictl logs of kube-apiserver, journalctl -u kubelet, and check_certificates"
+        fix = (
+            "repair it first: see crictl logs of kube-apiserver, journalctl -u kubelet, and check_certificates; to put "
+            "an archive back on a control plane that is down, set renew_certificates_api_required=false"
+        )
         return Refusal(error.what, error.seen, fix, rule=rule)
     return error
 
@@ -257,3 +265,21 @@ def _unsignable(found: Found, now: datetime) -> list[Refused]:
         rule = error.rule if isinstance(error, Refusal) else "ca_unreadable"
         return [Refused(rule, f"{name}: {error.what}: {error.seen}", "", error.fix or FROM_BACKUP)]
     return []
+
+
+def embedded(data: bytes) -> tuple[bytes, str]:
+    """Return certificate and key of a kubeconfig, empty where it embeds none, and what is not as kubeadm writes it."""
+    try:
+        text = data.decode("utf-8")
+        pem = kubeconfig.identity(text).pem.encode("ascii")
+    except ValueError:
+        return b"", "it cannot be read"
+    several = [
+        f"{name} stands there {count} times" for name in EMBEDDED if (count := len(line(name).findall(text))) != 1
+    ]
+    return pem, "; ".join(several) if pem else ""
+
+
+def line(name: str) -> re.Pattern[str]:
+    """Where a kubeconfig as kubeadm writes it holds this."""
+    return re.compile(rf"^(\s+{name}:\s*).*$", re.MULTILINE)

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError, Refusal
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.plan import Plan
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.containers import Container
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, renew, renewal
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, renewal
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509.estate import Entry
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
@@ -193,6 +193,6 @@ ONE_USER = user(b"certificate", b"key")
     ids=["kubeadm's", "token", "files", "two users", "no text", "no base64", "no UTF-8"],
 )
 def test_what_a_kubeconfig_embeds(text: str, pem: bytes, defect: str) -> None:
-    found, seen = renew.embedded(text.encode("utf-8", "surrogateescape"))
+    found, seen = renewal.embedded(text.encode("utf-8", "surrogateescape"))
     assert found == pem
     assert (defect in seen) if defect else (seen == "")

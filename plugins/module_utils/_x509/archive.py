@@ -1,0 +1,71 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a saved PKI may be put back on a control plane (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from .._core.errors import KubeopsError
+from . import estate, issue, load
+from .model import Certificate, Unreadable
+from .renewal import Found, embedded
+
+
+def unfit(saved: Mapping[str, bytes], found: Sequence[Found], node_name: str, now: datetime) -> list[str]:
+    """Return everything that forbids to put these files back, empty where nothing does.
+
+    saved: contents by path. found: what the node has now; a CA that is missing or unreadable there forbids nothing.
+    node_name: empty where the node does not know it.
+    """
+    authorities = {each.ca_path: each.ca_cert for each in found if each.ca_path in saved}
+    other = [
+        f"{path}: the node's CA is another one by now"
+        for path, present in authorities.items()
+        if _known(present) and _known(present) != _known(saved[path])
+    ]
+    return other + [
+        f"{each.entry.path}: {why}"
+        for each in found
+        if each.entry.path in saved
+        for why in _problems(each, saved, node_name, now)
+    ]
+
+
+def _problems(found: Found, saved: Mapping[str, bytes], node_name: str, now: datetime) -> list[str]:
+    entry = found.entry
+    pem, key = saved[entry.path], saved.get(entry.key_path)
+    if entry.form == estate.KUBECONFIG:
+        pem, defect = embedded(pem)
+        key = pem
+        if not pem:
+            return [defect] if defect else []  # its user logs in by other means
+    if key is None:
+        return [f"{entry.key_path} is not in the archive"]
+    try:
+        certificate, mine = load.certificates(pem)[0], issue.same_key(key, pem)
+        signers = load.certificates(saved.get(found.ca_path) or found.ca_cert or b"")
+    except KubeopsError as error:
+        return [error.what]
+    return [
+        *([] if mine else ["its key belongs to another certificate"]),
+        *([] if any(load.signed_by(certificate, signer) for signer in signers) else ["its CA did not sign it"]),
+        *([] if certificate.not_after > now else [f"it ended at {certificate.not_after:%Y-%m-%d %H:%M} UTC"]),
+        *_foreign(entry, certificate, node_name),
+    ]
+
+
+def _foreign(entry: estate.Entry, certificate: Certificate, node_name: str) -> list[str]:
+    """What serves has the node's name in it."""
+    if entry.use not in (estate.SERVER, estate.PEER) or not node_name or node_name in certificate.names:
+        return []
+    return [f"it is another node's: {', '.join(certificate.names) or 'no names'}, and this is {node_name}"]
+
+
+def _known(pem: bytes | None) -> frozenset[str]:
+    try:
+        return frozenset(one.fingerprint for one in load.certificates(pem or b""))
+    except Unreadable:
+        return frozenset()

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which saved PKI is put back, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import archive, estate, issue
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509.renewal import Found
+
+NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
+DAY = timedelta(days=1)
+KIND = "ecdsa-p256"
+CA_PATH, CERT, KEY, CONF = "/pki/ca.crt", "/pki/apiserver.crt", "/pki/apiserver.key", "/scheduler.conf"
+
+
+def authority() -> tuple[bytes, bytes]:
+    key = issue.make_key(KIND)
+    return issue.make_ca(key, "kubernetes", NOW - 30 * DAY, 3650 * DAY), key
+
+
+CA, OTHER = authority(), authority()
+
+
+def pair(ca: tuple[bytes, bytes] = CA, name: str = "cp1", days: int = 20) -> tuple[bytes, bytes]:
+    leaf = issue.Leaf("kube-apiserver", (), ("kubernetes", name), ("192.0.2.1",), ("server",))
+    key, certificate = issue.issue(leaf, *ca, NOW - 30 * DAY, (30 + days) * DAY, KIND)
+    return certificate, key
+
+
+def saved(certificate: bytes, key: bytes, ca: bytes = CA[0]) -> dict[str, bytes]:
+    encoded = [base64.b64encode(pem).decode() for pem in (certificate, key)]
+    conf = f"users:\n- user:\n    client-certificate-data: {encoded[0]}\n    client-key-data: {encoded[1]}\n"
+    return {CA_PATH: ca, CERT: certificate, KEY: key, CONF: conf.encode(), "/pki/sa.key": b"key"}
+
+
+GOOD = pair()
+SERVER = estate.Entry("apiserver", CERT, key_path=KEY, use=estate.SERVER, authority="ca")
+SCHEDULER = estate.Entry("scheduler.conf", CONF, form=estate.KUBECONFIG, use=estate.CLIENT, authority="ca")
+FOUND = [Found(entry, *GOOD, *CA, ca_path=CA_PATH) for entry in (SERVER, SCHEDULER)]
+
+
+@pytest.mark.parametrize(
+    ("contents", "expected"),
+    [
+        (saved(*GOOD), []),
+        (saved(*pair(days=-1)), ["it ended at 2026-11-20 12:00 UTC"] * 2),
+        (saved(GOOD[0], pair()[1]), ["its key belongs to another certificate"] * 2),
+        (saved(*pair(name="cp2")), ["it is another node's: kubernetes, cp2, 192.0.2.1, and this is cp1"]),
+        (saved(*pair(ca=OTHER)), ["its CA did not sign it"] * 2),
+        (saved(*pair(ca=OTHER), ca=OTHER[0]), ["the node's CA is another one by now"]),
+        ({CERT: GOOD[0]}, [f"{KEY} is not in the archive"]),
+        ({**saved(*GOOD), CERT: b"text"}, ["no certificate"]),
+        ({CONF: b"users: [{user: {token: abc}}]"}, []),
+        ({CONF: b"\xff"}, ["it cannot be read"]),
+        ({"/pki/sa.key": b"key"}, []),
+    ],
+    ids=[
+        *("good", "ended", "other key", "another node", "not of its CA", "before a rotation", "no key"),
+        *("no certificate", "no client certificate", "no text", "nothing to judge"),
+    ],
+)
+def test_what_may_be_put_back(contents: dict[str, bytes], expected: list[str]) -> None:
+    seen = archive.unfit(contents, FOUND, "cp1", NOW)
+    assert len(seen) == len(expected), seen
+    assert all(part in why for part, why in zip(expected, seen)), seen
+
+
+@pytest.mark.parametrize("present", [None, b"", b"text"])
+def test_a_node_that_lost_its_ca_gets_it_back(present: bytes | None) -> None:
+    found = [Found(SERVER, None, None, present, None, ca_path=CA_PATH)]
+    assert archive.unfit(saved(*GOOD), found, "cp1", NOW) == []
+    assert archive.unfit(saved(*pair(name="cp2")), found, "", NOW) == []
