@@ -56,7 +56,9 @@ options:
     type: bool
     default: true
   max_outage:
-    description: Longest time without an answer through the API's endpoint, seconds, that still counts as reachable.
+    description:
+      - Longest time between two answers through the API's endpoint, in seconds, that still counts as reachable. What is
+        asked comes out of etcd, and the server has to have a certificate of the cluster's CA.
     type: float
     default: 2.0
   restore:
@@ -97,7 +99,9 @@ served:
   type: list
   elements: dict
 api:
-  description: Requests made through the API's endpoint meanwhile, C(requests), C(failed), C(longest_outage) in seconds.
+  description:
+    - Reads through the API's endpoint meanwhile, C(requests), C(failed), and C(longest_outage), the longest time
+      between two answers in seconds.
   returned: success
   type: dict
 """
@@ -107,12 +111,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._core import clock, files
+from ..module_utils._core import clock
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import KubeopsError
 from ..module_utils._core.plan import Plan, Refused, Step
 from ..module_utils._core.runner import Runner
-from ..module_utils._kubeadm import argspec, journal, kubeconfig, paths, safety
+from ..module_utils._kubeadm import argspec, journal, safety
 from ..module_utils._x509 import archive, backup, duration, observe, renew, renewal, watch
 
 
@@ -170,7 +174,7 @@ def _restore_plan(path: str, observed: renew.Observed) -> Plan:
 def _act(runner: Runner, params: dict[str, Any], planned: Plan) -> dict[str, Any]:
     live = params["api_required"]
     permit = renew.require_others if live else renew.require_nobody
-    with watch.watching(kubeconfig.server(files.read_text(paths.ADMIN_CONF) or "")) as seen:
+    with watch.watching() as seen:
         saved = backup.save()
         _write(runner, params, planned)
         now = renew.observe(runner)
@@ -179,7 +183,8 @@ def _act(runner: Runner, params: dict[str, Any], planned: Plan) -> dict[str, Any
     if live and seen.longest_outage > params["max_outage"]:
         raise KubeopsError(
             "certificates were renewed, but the API did not answer throughout",
-            seen=f"{seen.failed} of {seen.requests} requests failed, longest outage {seen.longest_outage:.1f} s",
+            seen=f"{seen.failed} of {seen.requests} reads failed, {seen.longest_outage:.1f} s without an answer; "
+            f"{seen.last_failure or 'answers were slow'}",
             fix="look at this control plane and the load balancer before the next one is renewed",
             details={"api": seen.as_dict(), "backup": saved},
         )
