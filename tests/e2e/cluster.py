@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import re
@@ -12,6 +14,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +41,8 @@ FULL_ONLY = pytest.mark.skipif(
 # Answered by every API server that serves, without credentials. /readyz is no measure of what clients
 # see: a server that is told to stop says 500 there at once, so that balancers leave, and still serves.
 PROBE_PATH = "/version"
+# Without a resourceVersion it comes out of etcd, by its quorum.
+QUORUM_PATH = "/api/v1/namespaces/default"
 POLL_SECONDS = 0.2
 
 _RECAP = re.compile(
@@ -132,6 +137,14 @@ class Cluster:
 
     def kubectl(self, node: str, arguments: str) -> str:
         return self.sh(node, f"kubectl --kubeconfig /etc/kubernetes/admin.conf {arguments}")
+
+    def administrator(self) -> ssl.SSLContext:
+        """TLS as an administrator has it: trusts this cluster's CA alone, and shows the certificate of admin.conf."""
+        for node in self.inventory_data()["all"]["children"]["control_plane"]["hosts"]:
+            text = self.sh(node, "cat /etc/kubernetes/admin.conf", check=False)
+            if text.strip():
+                return _administrator(yaml.safe_load(text))
+        raise RuntimeError("no control plane that runs has an admin.conf")
 
     def nodes(self, via: str = "cp1") -> dict[str, dict[str, str]]:
         """Node name -> {ready, version}, asked of one control plane's own API server."""
@@ -245,28 +258,52 @@ class Cluster:
         return None
 
 
+def _administrator(config: Mapping[str, Any]) -> ssl.SSLContext:
+    user, cluster = config["users"][0]["user"], config["clusters"][0]["cluster"]
+    context = ssl.create_default_context(cadata=_decoded(cluster["certificate-authority-data"]))
+    with tempfile.NamedTemporaryFile("w") as pair:
+        pair.write(_decoded(user["client-certificate-data"]) + _decoded(user["client-key-data"]))
+        pair.flush()
+        context.load_cert_chain(pair.name)
+    return context
+
+
+def _decoded(data: str) -> str:
+    return base64.b64decode(data).decode("ascii")
+
+
 @dataclass
 class Probe:
     """A client that opens a new connection to the API at 10 Hz and counts what fails.
 
-    A request counts as failed when it is refused, reset, answers 5xx, or takes
-    longer than the timeout.
+    A request counts as failed when it is refused, reset, answers anything but 200, or takes
+    longer than the timeout. With the cluster it is of, the server has to have a certificate of
+    that cluster's CA, and every second request is one that etcd has to answer; without, anybody
+    who serves the API will do, as before there is a cluster and while its CA is replaced.
+
+    longest_outage: seconds between two answers, whether anything failed in between or one was slow.
     """
 
     host: str
     port: int
     timeout: float = 5.0
+    of: Cluster | None = field(default=None, repr=False)
     requests: int = 0
     slowest: float = 0.0
     longest_outage: float = 0.0
     failures: list[str] = field(default_factory=list)
+    _paths: Iterator[str] = field(init=False, repr=False)
+    _context: ssl.SSLContext = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._paths = itertools.cycle((QUORUM_PATH, PROBE_PATH) if self.of else (PROBE_PATH,))
+        self._context = self.of.administrator() if self.of else ssl._create_unverified_context()
 
     def once(self) -> str | None:
         """Why a request failed; None where it was answered."""
-        context = ssl._create_unverified_context()
-        connection = http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout, context=context)
+        connection = http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout, context=self._context)
         try:
-            connection.request("GET", PROBE_PATH)
+            connection.request("GET", next(self._paths))
             status = connection.getresponse().status
             return None if status == 200 else f"HTTP {status}"
         except (OSError, http.client.HTTPException) as error:
@@ -284,14 +321,15 @@ class Probe:
         while not stop.is_set():
             started = time.monotonic()
             failure = self.once()
-            took = time.monotonic() - started
+            now = time.monotonic()
+            took = now - started
             self.requests += 1
             self.slowest = max(self.slowest, took)
+            self.longest_outage = max(self.longest_outage, now - answered)
             if failure:
                 self.failures.append(f"{time.strftime('%H:%M:%S')} {failure}")
-                self.longest_outage = max(self.longest_outage, time.monotonic() - answered)
             else:
-                answered = time.monotonic()
+                answered = now
             stop.wait(max(0.0, 0.1 - took))
 
 

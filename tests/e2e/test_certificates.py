@@ -55,7 +55,7 @@ def reasons(rows: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
 def renew(cluster: Cluster, *options: str, **variables: object) -> tuple[PlaybookRun, Probe]:
     """Renew under a client of the virtual address."""
     host, port = str(cluster.inventory_vars()["kubeops_endpoint"]).rsplit(":", 1)
-    with Probe(host, int(port)).running() as probe:
+    with Probe(host, int(port), of=cluster).running() as probe:
         run = cluster.run(*options, playbook="renew_certificates", extra=variables)
     print(
         f"renewed {cluster.version} in {run.seconds:.0f} s: {len(probe.failures)} of {probe.requests} requests failed, "

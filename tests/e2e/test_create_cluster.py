@@ -79,8 +79,8 @@ def test_every_control_plane_answers_for_itself_and_through_the_endpoint(cluster
     variables = cluster.inventory_vars()
     host, port = str(variables["kubeops_endpoint"]).rsplit(":", 1)
     for name in ("cp1", "cp2", "cp3"):
-        assert Probe(cluster.address(name), 6443).once() is None, name
-    assert Probe(host, int(port)).once() is None
+        assert Probe(cluster.address(name), 6443, of=cluster).once() is None, name
+    assert Probe(host, int(port), of=cluster).once() is None
 
 
 def test_second_run_changes_nothing(cluster: Cluster) -> None:

@@ -16,7 +16,7 @@ CONTROL_PLANES = ("cp1", "cp2", "cp3")
 
 def endpoint(cluster: Cluster) -> Probe:
     host, port = str(cluster.inventory_vars()["kubeops_endpoint"]).rsplit(":", 1)
-    return Probe(host, int(port))
+    return Probe(host, int(port), of=cluster)
 
 
 def wait_until_answered(probe: Probe, seconds: float = 60) -> float:
@@ -50,7 +50,7 @@ def test_one_control_plane_down(cluster: Cluster, victim: str) -> None:
 def wait_until_ready(cluster: Cluster, node: str, via: str) -> None:
     """A stopped node is itself again: Ready, and its own API server answers."""
     deadline = time.monotonic() + 180
-    probe = Probe(cluster.address(node), 6443)
+    probe = Probe(cluster.address(node), 6443, of=cluster)
     while cluster.nodes(via)[node]["ready"] != "True" or probe.once() is not None:
         assert time.monotonic() < deadline, f"{node} did not come back"
         time.sleep(2)

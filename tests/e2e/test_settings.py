@@ -151,7 +151,7 @@ def test_a_control_plane_joins_while_clients_stay_connected(made: Cluster) -> No
     """The load balancers learn of it without dropping a connection, and it runs with the same settings."""
     made.up(f"{LAYOUT},cp3:control_plane")
     host, port = str(made.inventory_vars()["kubeops_endpoint"]).rsplit(":", 1)
-    probe, kept = Probe(host, int(port)), [KeptConnection(host, int(port)) for __ in range(4)]
+    probe, kept = Probe(host, int(port), of=made), [KeptConnection(host, int(port)) for __ in range(4)]
     with probe.running(), contextlib.ExitStack() as connections:
         for connection in kept:
             connections.enter_context(connection.running())

@@ -154,7 +154,7 @@ class Replicas:
 def test_one_command_to_the_newest(old: Cluster, tmp_path: Path) -> None:
     """All minors of the road, a client at 10 Hz through the endpoint, a workload that never loses its last replica."""
     host, port = str(old.inventory_vars()["kubeops_endpoint"]).rsplit(":", 1)
-    probe, replicas = Probe(host, int(port)), Replicas(old)
+    probe, replicas = Probe(host, int(port), of=old), Replicas(old)
     before = old.kubectl("cp1", "-n kube-system get pod etcd-cp1 -o jsonpath={.spec.containers[0].image}")
     with probe.running(), in_background(replicas.watch):
         run = upgrade(old, "-e", STRINGS, log=tmp_path / "upgrade.log")
