@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import ssl
+import time
 
+import pytest
 from cryptography import x509
 
 from .cluster import FULL_ONLY, Cluster, Probe
@@ -15,14 +17,25 @@ NODES = (*CONTROL_PLANES, "w1", "w2")
 REACHABLE_SECONDS = 2.0
 
 
+def endpoint(cluster: Cluster) -> Probe:
+    host, port = str(cluster.inventory_vars()["kubeops_endpoint"]).rsplit(":", 1)
+    return Probe(host, int(port))
+
+
+def overlaid(cluster: Cluster, variable: str, **values: object) -> dict[str, object]:
+    """What the cluster has of a mapping, with these on top."""
+    inherited = cluster.extra_vars.get(variable) or cluster.inventory_vars().get(variable) or {}
+    assert isinstance(inherited, dict)
+    return {**inherited, **values}
+
+
 def apply(cluster: Cluster, **variables: object) -> None:
     """Predict, apply under a 10 Hz client, and see that a second run is quiet."""
     cluster.extra_vars.update(variables)
     predicted = cluster.run("--check", "--diff")
     assert predicted.rc == 0, predicted.tail()
 
-    host, port = str(cluster.inventory_vars()["kubeops_endpoint"]).rsplit(":", 1)
-    with Probe(host, int(port)).running() as probe:
+    with endpoint(cluster).running() as probe:
         run = cluster.run("--diff")
     print(
         f"{variables}: {run.seconds:.0f} s, {len(probe.failures)} of {probe.requests} requests failed, "
@@ -60,9 +73,7 @@ def test_apiserver_argument_runs_on_every_control_plane(cluster: Cluster) -> Non
 
 @FULL_ONLY
 def test_kubelet_setting_runs_on_every_node(cluster: Cluster) -> None:
-    inherited = cluster.inventory_vars().get("kubeops_kubelet_config") or {}
-    assert isinstance(inherited, dict)
-    apply(cluster, kubeops_kubelet_config={**inherited, "maxPods": 77})
+    apply(cluster, kubeops_kubelet_config=overlaid(cluster, "kubeops_kubelet_config", maxPods=77))
     for node in NODES:
         assert cluster.kubectl("cp1", f"get node {node} -o jsonpath='{{.status.capacity.pods}}'") == "77", node
 
@@ -72,3 +83,82 @@ def test_registry_mirror_reaches_every_runtime(cluster: Cluster) -> None:
     apply(cluster, kubeops_registry_mirrors={"docker.io": ["https://mirror.example.com"]})
     for node in NODES:
         assert "mirror.example.com" in cluster.sh(node, "cat /etc/containerd/certs.d/docker.io/hosts.toml"), node
+
+
+@FULL_ONLY
+@pytest.mark.parametrize(
+    ("variable", "bad", "reader", "config_map"),
+    [
+        pytest.param(
+            "kubeops_api_server_extra_args", {"event-ttl": "soon"}, "kube-apiserver", "kubeadm-config", id="API server"
+        ),
+        pytest.param(
+            "kubeops_kubelet_config", {"imageGCLowThresholdPercent": 90}, "kubelet", "kubelet-config", id="kubelet"
+        ),
+    ],
+)
+def test_a_setting_that_does_not_work_stops_at_the_first_node_and_is_taken_back(
+    cluster: Cluster, variable: str, bad: dict[str, object], reader: str, config_map: str
+) -> None:
+    before = {node: what_runs(cluster, node) for node in NODES}
+    with endpoint(cluster).running() as probe:
+        run = cluster.run(extra={variable: overlaid(cluster, variable, **bad)})
+    print(f"{variable}: refused after {run.seconds:.0f} s, longest outage {probe.longest_outage:.2f} s")
+
+    assert run.rc != 0
+    assert f"{reader} died 3 times with the new settings; it runs with the old ones again" in run.output, run.tail()
+    assert [host for host, row in run.recap.items() if row["failed"]] == ["cp1"], run.tail()
+    assert probe.longest_outage < REACHABLE_SECONDS, probe.failures
+    assert Probe(cluster.address("cp1"), 6443).once() is None
+    assert {node: what_runs(cluster, node) for node in NODES} == before
+    stored = cluster.kubectl("cp1", f"-n kube-system get configmap {config_map} -o yaml")
+    assert not [name for name in bad if f"{name}: {bad[name]}" in stored or f"value: {bad[name]}" in stored], stored
+
+    again = cluster.run()
+    assert (again.rc, again.changed_hosts) == (0, {}), again.tail()
+    cluster.assert_healthy(NODES)
+
+
+def what_runs(cluster: Cluster, node: str) -> str:
+    """What says what a node runs with, on disk and in the processes."""
+    files = "/etc/kubernetes/manifests/*.yaml /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env"
+    processes = "pgrep -x -a kube-apiserver | cut -d' ' -f2-"
+    return cluster.sh(node, f"sha256sum {files} 2>/dev/null; {processes}", check=False)
+
+
+@FULL_ONLY
+@pytest.mark.parametrize("options", [(), ("--limit", "cp1")], ids=["all", "alone"])
+def test_an_api_server_that_a_setting_keeps_down_comes_back_with_the_right_one(
+    cluster: Cluster, options: tuple[str, ...]
+) -> None:
+    """As a run leaves it that was cut off, by a reboot say, before it could put the old manifest back."""
+    manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+    cluster.sh("cp1", f"sed -i 's/^    - kube-apiserver$/&\\n    - --event-ttl=soon/' {manifest}")
+    assert "--event-ttl=soon" in cluster.sh("cp1", f"cat {manifest}")
+    own = Probe(cluster.address("cp1"), 6443)
+    deadline = time.monotonic() + 120
+    while own.once() is None:
+        assert time.monotonic() < deadline, "the API server does not mind the setting"
+        time.sleep(1)
+
+    predicted = cluster.run("--check")
+    run = cluster.run(*options)
+    assert run.rc == 0, run.tail()
+    changed = {(task.partition(" : ")[2], host) for task, host in run.changed_tasks}
+    assert changed == {("Apply changed settings", "cp1")}
+    assert run.changed_tasks <= predicted.changed_tasks, predicted.tail()
+    assert own.once() is None
+    assert "soon" not in cluster.sh("cp1", f"cat {manifest}")
+    cluster.assert_healthy(NODES, via="cp2")
+    assert cluster.run().changed_hosts == {}
+
+
+@FULL_ONLY
+def test_flag_of_the_workers_kubelets(cluster: Cluster) -> None:
+    """A variable of the role, so it reaches the workers alone."""
+    apply(cluster, worker_kubelet_extra_args={"v": "3"})
+    for node in ("w1", "w2"):
+        assert "--v=3" in cluster.sh(node, "tr '\\0' ' ' < /proc/$(pgrep -x kubelet)/cmdline"), node
+    apply(cluster, worker_kubelet_extra_args={})
+    for node in ("w1", "w2"):
+        assert "--v=3" not in cluster.sh(node, "tr '\\0' ' ' < /proc/$(pgrep -x kubelet)/cmdline"), node
