@@ -45,7 +45,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(status), C(verdicts), C(road) and C(table).
+  description: C(status), C(verdicts), C(road), C(support) and C(table).
   type: dict
 """
 

@@ -130,6 +130,10 @@ road:
   description: As RV(kubeops.cluster.version_skew#module:road).
   returned: always
   type: dict
+support:
+  description: As RV(kubeops.cluster.version_skew#module:support).
+  returned: always
+  type: dict
 disruption:
   description:
     - C(api_server_restarts), C(nodes_drained), C(pods_evicted), C(seconds) (an estimate), C(api_stops) and

@@ -86,6 +86,19 @@ road:
       and C(steps) (C(stage), C(node), C(component), C(from), C(to), C(why)). Empty without O(target).
   returned: always
   type: dict
+support:
+  description:
+    - C(minor) that is wanted, or without a target the newest that runs, with its days C(released), C(maintenance)
+      (security fixes only from then) and C(end_of_life), and C(as_of), the day on which that was known. Days are
+      YYYY-MM-DD, empty where not known.
+  returned: always
+  type: dict
+  sample:
+    as_of: '2026-09-12'
+    minor: '1.36'
+    released: '2026-04-22'
+    maintenance: '2027-04-28'
+    end_of_life: '2027-06-28'
 table:
   description: The same for people.
   returned: always

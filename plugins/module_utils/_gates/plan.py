@@ -55,12 +55,13 @@ class Options:
 
 @dataclass(frozen=True)
 class UpgradePlan:
-    """verdicts in order; disruption as disruption() gives it; diffs by node and component."""
+    """verdicts in order; disruption as disruption() gives it; diffs by node and component; support dates."""
 
     verdicts: tuple[Verdict, ...]
     road: road.Road
     disruption: Mapping[str, Any]
     diffs: Mapping[str, Mapping[str, str]]
+    support: Mapping[str, str]
 
     @property
     def errors(self) -> list[Verdict]:
@@ -73,6 +74,7 @@ class UpgradePlan:
             "allowed": not self.errors,
             "verdicts": [entry.as_dict() for entry in self.verdicts],
             "road": self.road.as_dict(),
+            "support": dict(self.support),
             "disruption": dict(self.disruption),
             "diffs": {node: dict(diffs) for node, diffs in self.diffs.items()},
             "table": table(self),
@@ -95,6 +97,7 @@ def plan(seen: Seen, clients: Mapping[str, str], options: Options, today: date) 
         road=found,
         disruption=disruption(found, seen, options),
         diffs={name: facts["drift"] for name, facts in seen.nodes.items() if facts["drift"]},
+        support=judged.support,
     )
 
 
@@ -110,8 +113,9 @@ def _without_etcd_drift(seen: Seen) -> Seen:
 def plan_without_cluster(seen: Seen, why: str, options: Options) -> UpgradePlan:
     """A refusal with what nodes say of themselves, expired certificates for instance. why: nothing else is known."""
     verdicts = without_skipped(gates_without_cluster(seen, options.limits), options.skip)
-    nowhere = road.Road(options.wishes.target)
-    return UpgradePlan((*verdicts, no_cluster(why)), nowhere, disruption(nowhere, seen, options), {})
+    wishes = options.wishes
+    nowhere, support = road.Road(wishes.target), wishes.catalogue.support(wishes.target.line)
+    return UpgradePlan((*verdicts, no_cluster(why)), nowhere, disruption(nowhere, seen, options), {}, support)
 
 
 def _drains(found: road.Road, seen: Seen, options: Options) -> list[Verdict]:

@@ -76,7 +76,7 @@ def _support(target: KubeVersion, today: date, catalogue: Catalogue, level: str)
     if known is None and target.line > catalogue.newest:
         newest = f"{catalogue.newest}, the newest known on {catalogue.as_of}"
         message = f"{target.line} is newer than {newest}; its rules are taken to hold"
-        yield _about("support", WARNING, message, "give newer release data (kubeops_release_data)")
+        yield _about("support", WARNING, message, "give newer release data (plan_upgrade_release_data)")
     elif known is None or today > known.end_of_life:
         ended = f" since {known.end_of_life}" if known else ""
         listed = ", ".join(map(str, catalogue.supported(today))) or f"newer than {catalogue.newest}"
@@ -134,7 +134,13 @@ def _runtime(observed: Observation, line: Minor) -> Iterator[Finding]:
             says = "refuses it" if required else f"warns about it, and {CONTAINERD_2_REQUIRED_SINCE} refuses it"
             message = f"containerd {node.runtime_version} does not answer RuntimeConfig; kubelet {line} {says}"
             level = ERROR if required else WARNING
-            yield Finding("floor.container_runtime", level, message, "upgrade containerd to 2.x", (node.name,))
+            yield Finding(
+                "floor.container_runtime",
+                level,
+                message,
+                "upgrade its package to containerd 2.x, node by node",
+                (node.name,),
+            )
 
 
 def _cgroup(observed: Observation, line: Minor) -> Iterator[Finding]:

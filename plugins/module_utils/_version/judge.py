@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -22,10 +22,14 @@ ORDER = f"{skew.POLICY}#supported-component-upgrade-order"
 
 @dataclass(frozen=True)
 class Judgement:
-    """Verdicts in the order of the rules, and the road; no target, no road."""
+    """Verdicts in the order of the rules, and the road; no target, no road.
+
+    support: dates of the minor wanted, or of the newest that runs, as Catalogue.support gives them.
+    """
 
     verdicts: tuple[Verdict, ...]
     road: road.Road | None = None
+    support: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def findings(self) -> list[Finding]:
@@ -38,11 +42,12 @@ class Judgement:
         return [entry for entry in self.verdicts if entry.status in bad]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data: status, verdicts, road, table."""
+        """Plain data: status, verdicts, road, support, table."""
         return {
             "status": status_of(self.findings),
             "verdicts": [entry.as_dict() for entry in self.verdicts],
             "road": self.road.as_dict() if self.road else {},
+            "support": dict(self.support),
             "table": as_table(self),
         }
 
@@ -61,10 +66,11 @@ def judge(
     if target is not None:
         etcd_stays = wishes is not None and not wishes.etcd
         rules += floors.verdicts(observed, target, today, catalogue, end_of_life, etcd_stays)
+    support = catalogue.support(target.line) if target is not None else {}
     if wishes is None:
-        return Judgement(tuple(rules))
+        return Judgement(tuple(rules), support=support)
     refused = verdict("road", "there is a legal road to the version wanted", ORDER, road.why_not(observed, wishes))
-    return Judgement((*rules, refused), road.build(observed, wishes))
+    return Judgement((*rules, refused), road.build(observed, wishes), support)
 
 
 def judge_mapping(data: Mapping[str, Any], options: Mapping[str, Any], today: date) -> Judgement:

@@ -99,6 +99,12 @@ class Catalogue:
         """Minors that still get patches on that day, as far as the table knows."""
         return tuple(entry.minor for entry in self.releases if entry.released <= today <= entry.end_of_life)
 
+    def support(self, minor: Minor) -> dict[str, str]:
+        """Plain data, days as YYYY-MM-DD: as_of, minor, released, maintenance, end_of_life; empty where not known."""
+        known = self.release(minor)
+        days = {name: str(getattr(known, name)) if known else "" for name in _DAYS}
+        return {"as_of": str(self.as_of), "minor": str(minor), **days}
+
     def with_overrides(self, data: Mapping[str, Any]) -> Catalogue:
         """The catalogue with newer data laid over it.
 

@@ -104,6 +104,7 @@ def test_a_healthy_cluster_may_go() -> None:
     made = planned(*everything())
     assert verdicts(made) == {}
     assert made.as_dict()["allowed"]
+    assert made.as_dict()["support"]["end_of_life"] == "2027-06-28"
     assert made.disruption["api_server_restarts"] == 3
     assert made.disruption["nodes_drained"] == ["cp2", "cp3", "cp1", "w1"]
     assert made.disruption["pods_evicted"] == 7

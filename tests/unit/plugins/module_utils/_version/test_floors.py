@@ -143,6 +143,20 @@ def test_wrong_release_data_names_minor_and_field(fields: dict[str, str], said: 
         KNOWN.with_overrides({"releases": {"1.38": fields}})
 
 
+@pytest.mark.parametrize(
+    ("options", "minor", "end"),
+    [
+        ({"target": "1.36.3"}, "1.36", "2027-06-28"),
+        ({}, "1.35", "2027-02-28"),
+        ({"target": "1.39.0", "available": ["1.39.0"]}, "1.39", ""),
+    ],
+)
+def test_support_dates_and_the_day_they_were_known(options: dict[str, Any], minor: str, end: str) -> None:
+    observed = {"nodes": [{"name": "cp1", "control_plane": True, "components": SERVER}]}
+    support = judge.judge_mapping(observed, options, TODAY).as_dict()["support"]
+    assert (support["as_of"], support["minor"], support["end_of_life"]) == ("2026-09-12", minor, end)
+
+
 def test_the_table_shows_rule_evidence_way_out_and_road() -> None:
     nodes = [{"name": "cp1", "control_plane": True, "components": {**SERVER, "etcd": "3.5.1"}}]
     text = judge.judge_mapping({"nodes": nodes}, {"target": "1.36.3"}, TODAY).as_dict()["table"]
