@@ -28,8 +28,8 @@ class Node:
 
     @property
     def takes_pods(self) -> bool:
-        """An ordinary pod can be scheduled on it."""
-        return self.ready and not self.unschedulable and not self.tainted
+        """An ordinary pod can be scheduled on it, now or once we took back a cordon of our own."""
+        return self.ready and not self.tainted and (not self.unschedulable or bool(self.cordoned_by))
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ def test_blockers_of_one_pod(
         ([["w1"], ["w2"]], None, []),
         ([["w1", "w2"]], model.Node("w3"), []),
         ([["w1", "w2"]], model.Node("w3", unschedulable=True), [(predict.BATCH, False)]),
+        ([["w1", "w2"]], model.Node("w3", unschedulable=True, cordoned_by="upgrade_cluster"), []),
         ([["w1", "w2"]], model.Node("w3", tainted=True), [(predict.BATCH, False)]),
         ([["w1", "w2"]], model.Node("w3", ready=False), [(predict.BATCH, False)]),
     ],
