@@ -46,7 +46,7 @@ options:
   made_before:
     description:
       - CAs that were made before this moment are due, ISO 8601, for instance V(2026-11-21) or V(2026-11-21T12:00:00Z).
-        Empty means those that end within O(ends_within). The future is refused: new CAs would be due too.
+        Empty means those that end within O(ends_within). A moment in the future is refused.
     type: str
     default: ''
   ends_within:
