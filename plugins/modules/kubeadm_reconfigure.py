@@ -99,7 +99,6 @@ from ..module_utils._kubeadm import (
     journal,
     reconfigure,
     safety,
-    trial,
 )
 
 
@@ -145,7 +144,7 @@ def _control_plane(module: AnsibleModule, cluster: config.Cluster, node: config.
         safety.refuse(drift.refuse_version(cluster.version, reconfigure.own_version()))
         if cluster.encryption_file:
             encryption.require(cluster.encryption_file)
-        planned = revived = _revive(module, cluster, node) if trial.api_is_down() else Plan()
+        planned = revived = _revive(module, cluster, node) if reconfigure.is_down(client) else Plan()
         if not (revived.changed and module.check_mode):
             planned = _settings(module, client, cluster, node)
             planned = replace(planned, steps=(*revived.steps, *planned.steps))
@@ -174,8 +173,8 @@ def _settings(module: AnsibleModule, client: api.ApiClient, cluster: config.Clus
     wanted = generate.control_plane(runner, documents, cluster.addons)
     names = reconfigure.wanted_names(cluster, node)
     planned = drift.plan(wanted, reconfigure.observe_control_plane(client), names)
+    reconfigure.require_others(client, node.name, planned)
     if planned.changed and not module.check_mode:
-        reconfigure.require_others(client, node.name, planned)
         reconfigure.act(runner, planned, documents, client.url)
         _verify(drift.plan(wanted, reconfigure.observe_control_plane(client), names))
     return planned

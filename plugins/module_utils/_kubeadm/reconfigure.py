@@ -38,6 +38,7 @@ NAMESPACE = "kube-system"
 SERVED_TIMEOUT = 300.0
 PHASE_TIMEOUT = 120.0
 OTHERS_TIMEOUT = 60.0
+RESTART_TIMEOUT = 30.0
 POLL_SECONDS = 1.0
 KUBE_PROXY_ANNOTATION = "kubeops.io/config-applied"
 
@@ -145,6 +146,16 @@ def kubelet(runner: Runner, planned: Plan) -> None:
     texts = {step.target: step.data["text"] for step in planned.steps if step.action == drift.KUBELET}
     if texts:
         trial.change(runner, trial.kubelet(runner), texts)
+
+
+def is_down(api: ApiClient) -> bool:
+    """Whether this node's API server is not ready, also after what a restart takes."""
+    deadline = clock.monotonic() + RESTART_TIMEOUT
+    while not api.ready():
+        if clock.monotonic() > deadline:
+            return True
+        time.sleep(POLL_SECONDS)
+    return False
 
 
 def plan_revival(runner: Runner, documents: Sequence[config.Document]) -> Plan:

@@ -25,7 +25,6 @@ HEALTH = {
 }
 # Whether it worked before the change, a short pause aside.
 WORKED_TIMEOUT = 10.0
-RESTART_TIMEOUT = 30.0
 HEALTH_TIMEOUT = 300.0
 # The kubelet waits up to 300 s before it starts again what died with the component on trial.
 WAY_BACK_TIMEOUT = 420.0
@@ -81,16 +80,6 @@ def kubelet(runner: Runner) -> Reader:
 def api_ready() -> bool:
     """Whether this node's API server is ready where its manifest, as it stands now, says that it listens."""
     return probe.healthy(f"{api.own_url()}/readyz")
-
-
-def api_is_down() -> bool:
-    """Whether this node's API server is not ready, also after what a restart takes."""
-    deadline = clock.monotonic() + RESTART_TIMEOUT
-    while not api_ready():
-        if clock.monotonic() > deadline:
-            return True
-        time.sleep(POLL_SECONDS)
-    return False
 
 
 def kubelet_healthy() -> bool:

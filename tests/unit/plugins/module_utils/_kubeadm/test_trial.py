@@ -52,6 +52,8 @@ class Process:
 @pytest.fixture
 def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Process]:
     clock = count()
+    monkeypatch.setattr(trial, "HEALTH_TIMEOUT", 30.0)
+    monkeypatch.setattr(trial, "WAY_BACK_TIMEOUT", 42.0)
     monkeypatch.setattr(trial.clock, "monotonic", lambda: float(next(clock)))
     monkeypatch.setattr(trial.time, "sleep", lambda _seconds: None)
     monkeypatch.setattr(trial.files, "keep_aside", lambda *_arguments: None)
@@ -66,7 +68,7 @@ def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Process
         pytest.param(
             "old", "dies", {}, "old", "died 3 times with the new settings; it runs with the old ones again", id="dies"
         ),
-        pytest.param("old", "hangs", {}, "old", "did not become healthy within 300 s with the new", id="never healthy"),
+        pytest.param("old", "hangs", {}, "old", "did not become healthy within 30 s with the new", id="never healthy"),
         pytest.param("old", "ignored", {}, "old", "it runs with the old ones again", id="never read at all"),
         pytest.param(
             "old", "unreadable", {}, "old", "could not be restarted (crictl ps failed)", id="not to be watched"
@@ -95,7 +97,7 @@ def test_change(process: Process, old: str | None, new: str, options: dict[str, 
 def test_what_does_not_work_with_the_old_file_either_is_said(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     process.path.write_text("old")
     monkeypatch.setattr(process, "healthy", lambda: process.read == ["old"])
-    with pytest.raises(KubeopsError, match="were put back, but it did not become healthy within 420 s with them"):
+    with pytest.raises(KubeopsError, match="were put back, but it did not become healthy within 42 s with them"):
         trial.change(RUNNER, process.reader(), {str(process.path): "hangs"})
     assert process.path.read_text() == "old"
 
