@@ -61,6 +61,14 @@ options:
         asked comes out of etcd, and the server has to have a certificate of the cluster's CA.
     type: float
     default: 2.0
+  kubeconfigs:
+    description:
+      - Kubeconfigs elsewhere on this node, such as C(/root/.kube/config), to renew like kubeadm's own, by their own end
+        and with their own subject. One that is not there is passed over; one that another CA signed is refused when it
+        is due. Their names, for O(names), are their paths.
+    type: list
+    elements: path
+    default: []
   restore:
     description:
       - Archive of an earlier run on this node to put back instead (RV(backup)). Refused where it holds what has ended,
@@ -130,6 +138,7 @@ def main() -> None:
             "valid_for": {"type": "str", "default": "365d"},
             "api_required": {"type": "bool", "default": True},
             "max_outage": {"type": "float", "default": 2.0},
+            "kubeconfigs": {"type": "list", "elements": "path", "default": []},
             "restore": {"type": "path", "default": ""},
             "lock_timeout": argspec.LOCK_TIMEOUT,
         },
@@ -143,7 +152,7 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     params, runner = module.params, Runner(module)
     valid_for = duration.parse(params["valid_for"], "valid_for")
     with journal.exclusive(params["lock_timeout"]):
-        observed = renew.observe(runner)
+        observed = renew.observe(runner, params["kubeconfigs"])
         planned = (
             _restore_plan(params["restore"], observed) if params["restore"] else _plan(observed, params, valid_for)
         )
@@ -177,7 +186,7 @@ def _act(runner: Runner, params: dict[str, Any], planned: Plan) -> dict[str, Any
     with watch.watching() as seen:
         saved = backup.save()
         _write(runner, params, planned)
-        now = renew.observe(runner)
+        now = renew.observe(runner, params["kubeconfigs"])
         renew.restart(runner, renewal.restarts(now.found, now.components), permit)
         served = renew.wait_until_served(now.found, renew.SERVED_TIMEOUT if live else renew.RECOVERY_TIMEOUT)
     if live and seen.longest_outage > params["max_outage"]:
@@ -195,7 +204,11 @@ def _write(runner: Runner, params: dict[str, Any], planned: Plan) -> None:
     if params["restore"]:
         backup.put_back(backup.differing(backup.read(params["restore"])))
     else:
-        renew.renew(renew.observe(runner).found, planned, duration.parse(params["valid_for"], "valid_for"))
+        renew.renew(
+            renew.observe(runner, params["kubeconfigs"]).found,
+            planned,
+            duration.parse(params["valid_for"], "valid_for"),
+        )
 
 
 if __name__ == "__main__":

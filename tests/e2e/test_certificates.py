@@ -72,9 +72,20 @@ def serials(rows: list[dict[str, Any]]) -> dict[tuple[str, str], str]:
 
 def test_everything_renewed_while_the_api_answers(cluster: Cluster, tmp_path: Path) -> None:
     before = check(cluster, tmp_path)[1]
-    run, probe = renew(cluster, renew_certificates_select="all")
+    copy, brought = "/root/.kube/owned.conf", tmp_path / "admin.conf"
+    cluster.sh("cp2", f"mkdir -p /root/.kube && cp /etc/kubernetes/admin.conf {copy}")
+    old = cluster.sh("cp2", f"cat {copy}")
+    run, probe = renew(
+        cluster,
+        renew_certificates_select="all",
+        renew_certificates_kubeconfigs=[copy],
+        renew_certificates_kubeconfig_dest=str(brought),
+    )
     assert run.rc == 0, run.tail()
     assert not probe.failures, probe.failures
+    assert cluster.sh("cp2", f"cat {copy}") != old
+    assert "cp2" in cluster.sh("cp2", f"kubectl --kubeconfig {copy} get nodes -o name")
+    assert brought.read_text() in [cluster.sh(node, "cat /etc/kubernetes/admin.conf") for node in CONTROL_PLANES]
     after_run, after = check(cluster, tmp_path)
     assert after_run.rc == 0, after_run.tail()
     assert serials(before).keys() == serials(after).keys()

@@ -178,6 +178,20 @@ def estate(layout: Layout, extra_names: Sequence[str] = ()) -> tuple[Entry, ...]
     return _once([entry for entry in entries if entry.path])
 
 
+def owned_kubeconfig(path: str) -> Entry:
+    """A kubeconfig elsewhere on a control plane that is renewed with kubeadm's, where it is there."""
+    return Entry(
+        path,
+        path,
+        form=KUBECONFIG,
+        use=CLIENT,
+        authority=CLUSTER_CA,
+        managed_by=KUBEADM,
+        required=False,
+        owners=None,
+    )
+
+
 def kubeadm_api_server(kubernetes: str, *, local_etcd: bool) -> StaticPod:
     """What kubeadm would tell an API server about etcd; the rest are this file's own defaults."""
     pki = f"{kubernetes}/pki"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,12 +40,15 @@ class Observed:
     components: Mapping[str, Container]
 
 
-def observe(runner: Runner) -> Observed:
-    """Read what kubeadm keeps on this node; raises Refusal where it is no whole control plane."""
+def observe(runner: Runner, kubeconfigs: Sequence[str] = ()) -> Observed:
+    """Read what kubeadm keeps on this node, and these kubeconfigs; raises Refusal where it is no whole control plane."""
     layout = layouts.layout()
     _require_whole(layout)
     entries = [entry for entry in estate.estate(layout) if entry.managed_by == estate.KUBEADM]
     authorities = {entry.name: entry for entry in entries if entry.use == estate.CA}
+    known = {os.path.realpath(entry.path) for entry in entries}
+    more = [path for path in dict.fromkeys(map(os.path.realpath, kubeconfigs)) if path not in known]
+    entries += [estate.owned_kubeconfig(path) for path in more]
     found = [_found(entry, authorities.get(entry.authority)) for entry in entries if entry.authority]
     expected = {reader: Container() for entry in entries for reader in entry.readers if reader != estate.KUBELET}
     newest = containers.newest(runner)
@@ -131,11 +135,14 @@ def _wait_until_served(entry: estate.Entry, endpoint: estate.Endpoint, deadline:
 def _found(entry: estate.Entry, authority: estate.Entry | None) -> Found:
     certificate, key, defect = _pair(entry)
     path = Path(entry.path)
+    ca_cert = files.read_bytes(authority.path) if authority else None
+    if entry.name == entry.path and certificate and not defect:
+        defect = renewal.foreign(certificate, ca_cert)
     return Found(
         entry,
         certificate,
         key,
-        files.read_bytes(authority.path) if authority else None,
+        ca_cert,
         files.read_bytes(authority.key_path) if authority and authority.key_path else None,
         path.stat().st_mtime if path.exists() else 0.0,
         defect,

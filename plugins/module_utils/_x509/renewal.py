@@ -19,6 +19,7 @@ from .._kubeadm import kubeconfig
 from .._kubeadm.containers import Container
 from . import duration, issue, load
 from .estate import Entry
+from .model import Unreadable
 
 RENEW = "renew"
 RESTART = "restart"
@@ -265,6 +266,17 @@ def _unsignable(found: Found, now: datetime) -> list[Refused]:
         rule = error.rule if isinstance(error, Refusal) else "ca_unreadable"
         return [Refused(rule, f"{name}: {error.what}: {error.seen}", "", error.fix or FROM_BACKUP)]
     return []
+
+
+def foreign(certificate: bytes, ca_cert: bytes | None) -> str:
+    """Why a kubeconfig that kubeadm did not write is not this cluster's to renew; empty where it is."""
+    try:
+        leaf, authorities = load.certificates(certificate)[0], load.certificates(ca_cert or b"")
+    except Unreadable:
+        return ""  # that is refused by its own reason
+    if any(load.signed_by(leaf, authority) for authority in authorities):
+        return ""
+    return "the CA of this cluster did not sign its client certificate, so it is another cluster's or of an earlier CA"
 
 
 def embedded(data: bytes) -> tuple[bytes, str]:

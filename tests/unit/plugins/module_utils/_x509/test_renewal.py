@@ -12,7 +12,7 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors impor
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.plan import Plan
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.containers import Container
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, renewal
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509.estate import Entry
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509.estate import Entry, owned_kubeconfig
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
@@ -196,3 +196,32 @@ def test_what_a_kubeconfig_embeds(text: str, pem: bytes, defect: str) -> None:
     found, seen = renewal.embedded(text.encode("utf-8", "surrogateescape"))
     assert found == pem
     assert (defect in seen) if defect else (seen == "")
+
+
+OTHER_CA = issue.make_ca(issue.make_key("ecdsa-p256"), "kubernetes", NOW, 400 * DAY)
+OWNED = owned_kubeconfig("/root/.kube/config")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "ca", "refused"),
+    [
+        (ESTATE[0].certificate, CA, False),
+        (ESTATE[0].certificate, OTHER_CA + CA, False),
+        (ESTATE[0].certificate, OTHER_CA, True),
+        (b"", CA, False),
+    ],
+    ids=["the cluster's own", "one of a bundle", "another cluster's", "nothing to judge"],
+)
+def test_a_kubeconfig_of_another_cluster_is_not_renewed(certificate: bytes, ca: bytes, refused: bool) -> None:
+    defect = renewal.foreign(certificate, ca)
+    assert bool(defect) is refused
+    owned = replace(ESTATE[0], entry=OWNED, certificate=certificate, defect=defect)
+    planned = renewal.plan((owned,), STARTED, renewal.Wish(), NOW)
+    assert bool(planned.refusals) is refused
+    assert steps(planned) == ([("renew", OWNED.name)] if certificate else [])
+
+
+def test_an_owned_kubeconfig_that_is_not_there_is_passed_over() -> None:
+    owned = renewal.Found(OWNED, ca_cert=CA, ca_key=CA_KEY)
+    planned = renewal.plan((owned,), STARTED, renewal.Wish("all"), NOW)
+    assert (planned.steps, planned.refusals) == ((), ())
