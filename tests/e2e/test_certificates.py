@@ -163,6 +163,29 @@ def test_a_missing_manifest_and_a_missing_certificate(short: Cluster, tmp_path: 
 
 
 @FULL_ONLY
+def test_what_a_host_of_the_inventory_has_to_be_is_looked_for(short: Cluster, tmp_path: Path) -> None:
+    """A worker without a kubeconfig, and one that shows an administrator's certificate."""
+    short.sh("w1", "mv /etc/kubernetes/kubelet.conf /root/")
+    try:
+        run, rows = check(short, tmp_path, "--limit", "w1")
+    finally:
+        short.sh("w1", "mv /root/kubelet.conf /etc/kubernetes/")
+    assert run.rc != 0, run.tail()
+    assert ("w1", "kubelet.conf", "missing") in reasons(rows)
+    client = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+    admin = short.sh("cp1", "cat /etc/kubernetes/pki/apiserver-kubelet-client.crt")
+    short.sh("w1", f"mv {client} /root/; echo '{admin}' > /root/other.pem; ln -s /root/other.pem {client}")
+    try:
+        run, rows = check(short, tmp_path, "--limit", "w1")
+    finally:
+        short.sh("w1", f"rm {client}; mv /root/kubelet-client-current.pem {client}; rm /root/other.pem")
+    assert run.rc != 0, run.tail()
+    assert ("w1", "kubelet-client", "wrong_user") in reasons(rows)
+    run, rows = check(short, tmp_path, "--limit", "w1")
+    assert run.rc == 0, run.tail()
+
+
+@FULL_ONLY
 def test_kubelets_serve_certificates_of_the_cluster(short: Cluster, tmp_path: Path) -> None:
     rows = check(short, tmp_path)[1]
     serving = {row["host"]: row for row in rows if row["name"] == "kubelet-server"}

@@ -41,7 +41,7 @@ class Observed:
 
 
 def observe(runner: Runner, kubeconfigs: Sequence[str] = ()) -> Observed:
-    """Read what kubeadm keeps on this node, and these kubeconfigs; raises Refusal where it is no whole control plane."""
+    """Read what kubeadm keeps on this node, and these kubeconfigs; raises Refusal on what is no whole control plane."""
     layout = layouts.layout()
     _require_whole(layout)
     entries = [entry for entry in estate.estate(layout) if entry.managed_by == estate.KUBEADM]
