@@ -19,7 +19,7 @@ REACHABLE_SECONDS = 2.0
 
 def endpoint(cluster: Cluster) -> Probe:
     host, port = str(cluster.inventory_vars()["kubeops_endpoint"]).rsplit(":", 1)
-    return Probe(host, int(port))
+    return Probe(host, int(port), of=cluster)
 
 
 def overlaid(cluster: Cluster, variable: str, **values: object) -> dict[str, object]:
@@ -109,7 +109,7 @@ def test_a_setting_that_does_not_work_stops_at_the_first_node_and_is_taken_back(
     assert f"{reader} died 3 times with the new settings; it runs with the old ones again" in run.output, run.tail()
     assert [host for host, row in run.recap.items() if row["failed"]] == ["cp1"], run.tail()
     assert probe.longest_outage < REACHABLE_SECONDS, probe.failures
-    assert Probe(cluster.address("cp1"), 6443).once() is None
+    assert Probe(cluster.address("cp1"), 6443, of=cluster).once() is None
     assert {node: what_runs(cluster, node) for node in NODES} == before
     stored = cluster.kubectl("cp1", f"-n kube-system get configmap {config_map} -o yaml")
     assert not [name for name in bad if f"{name}: {bad[name]}" in stored or f"value: {bad[name]}" in stored], stored
@@ -135,7 +135,7 @@ def test_an_api_server_that_a_setting_keeps_down_comes_back_with_the_right_one(
     manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml"
     cluster.sh("cp1", f"sed -i 's/^    - kube-apiserver$/&\\n    - --event-ttl=soon/' {manifest}")
     assert "--event-ttl=soon" in cluster.sh("cp1", f"cat {manifest}")
-    own = Probe(cluster.address("cp1"), 6443)
+    own = Probe(cluster.address("cp1"), 6443, of=cluster)
     deadline = time.monotonic() + 120
     while own.once() is None:
         assert time.monotonic() < deadline, "the API server does not mind the setting"

@@ -164,7 +164,7 @@ def plan_revival(runner: Runner, documents: Sequence[config.Document]) -> Plan:
     What is down loses nothing by being replaced; what runs is left until the API answers.
     """
     wanted, live = generate.without_api(runner, documents), _own_files()
-    broken = {trial.API_SERVER} | (set() if probe.healthy(trial.HEALTH["etcd"]) else {"etcd"})
+    broken = {trial.API_SERVER} | (set() if probe.healthy(trial.health_url(trial.ETCD)) else {trial.ETCD})
     return drift.plan(
         generate.Generated(
             manifests={name: text for name, text in wanted.manifests.items() if name in broken},
@@ -180,7 +180,9 @@ def revive(runner: Runner, planned: Plan) -> None:
     for step in planned.steps:
         if step.action == drift.MANIFEST:
             name = step.data["name"]
-            trial.change(runner, trial.component(runner, name, alone=name == "etcd"), {step.target: step.data["text"]})
+            trial.change(
+                runner, trial.component(runner, name, alone=name == trial.ETCD), {step.target: step.data["text"]}
+            )
     trial.require_healthy(trial.component(runner, trial.API_SERVER))
 
 

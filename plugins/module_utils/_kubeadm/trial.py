@@ -13,16 +13,12 @@ from dataclasses import dataclass
 from .._core import clock, files
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
-from . import api, command, containers, kubeconfig, paths, probe
+from . import api, command, containers, kubeconfig, paths, probe, static_pod
 
 KUBELET = "kubelet"
 API_SERVER = "kube-apiserver"
-# Health of components on the node: kubeadm's own probes.
-HEALTH = {
-    "etcd": "http://127.0.0.1:2381/readyz",
-    "kube-controller-manager": "https://127.0.0.1:10257/healthz",
-    "kube-scheduler": "https://127.0.0.1:10259/healthz",
-}
+ETCD = "etcd"
+ETCD_METRICS = "http://127.0.0.1:2381"
 # Whether it worked before the change, a short pause aside.
 WORKED_TIMEOUT = 10.0
 HEALTH_TIMEOUT = 300.0
@@ -56,8 +52,11 @@ def component(runner: Runner, name: str, *, alone: bool = False) -> Reader:
     """A static pod. alone: it is well when itself is; otherwise the node's API server has to be ready too."""
 
     def healthy() -> bool:
-        own = name not in HEALTH or probe.healthy(HEALTH[name])
-        return own and containers.running(runner, name) != "" and (alone or api_ready())
+        return (
+            (name == API_SERVER or probe.healthy(health_url(name)))
+            and containers.running(runner, name) != ""
+            and (alone or api_ready())
+        )
 
     def attempt() -> str:
         return containers.newest(runner).get(name, containers.Container()).id
@@ -75,6 +74,14 @@ def kubelet(runner: Runner) -> Reader:
     return Reader(
         KUBELET, 0o644, lambda: runner.run(["systemctl", "restart", KUBELET], timeout=120), attempt, kubelet_healthy
     )
+
+
+def health_url(name: str) -> str:
+    """Where etcd, the controller manager or the scheduler says how it is, by its manifest as it stands now."""
+    pod = static_pod.parse(files.read_text(f"{paths.MANIFESTS}/{name}.yaml") or "")
+    if name == ETCD:
+        return pod.argument("listen-metrics-urls", ETCD_METRICS).partition(",")[0] + "/readyz"
+    return static_pod.health_url(pod, static_pod.LOCAL_PORTS[name])
 
 
 def api_ready() -> bool:

@@ -62,6 +62,24 @@ def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Process
 
 
 @pytest.mark.parametrize(
+    ("name", "flags", "url"),
+    [
+        ("etcd", [], "http://127.0.0.1:2381/readyz"),
+        ("etcd", ["listen-metrics-urls=http://192.0.2.1:2381,http://127.0.0.1:2381"], "http://192.0.2.1:2381/readyz"),
+        ("kube-scheduler", ["bind-address=127.0.0.1"], "https://127.0.0.1:10259/healthz"),
+        ("kube-scheduler", ["bind-address=192.0.2.1", "secure-port=9999"], "https://192.0.2.1:9999/healthz"),
+        ("kube-controller-manager", ["bind-address=0.0.0.0"], "https://127.0.0.1:10257/healthz"),
+    ],
+)
+def test_health_is_asked_where_the_manifest_says(
+    name: str, flags: list[str], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial.paths, "MANIFESTS", str(tmp_path))
+    (tmp_path / f"{name}.yaml").write_text("".join(f"    - --{flag}\n" for flag in flags))
+    assert trial.health_url(name) == url
+
+
+@pytest.mark.parametrize(
     ("old", "new", "options", "left", "words"),
     [
         pytest.param("old", "new", {}, "new", "", id="works"),
