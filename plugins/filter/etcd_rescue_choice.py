@@ -19,8 +19,8 @@ options:
   _input:
     description:
       - One entry for each host. C(host) is its name, C(running) and C(salvaged) are results of
-        M(kubeops.cluster.etcd_snapshot) and M(kubeops.cluster.etcd_salvage), and C(disk) is RV(data) of
-        M(kubeops.cluster.etcd_data_facts). All but C(host) may be missing.
+        M(kubeops.cluster.etcd_snapshot) and M(kubeops.cluster.etcd_salvage), and C(disk) is
+        RV(kubeops.cluster.etcd_data_facts#module:data). All but C(host) may be missing.
     type: list
     elements: dict
     required: true

@@ -68,5 +68,5 @@ def test_a_bundle_that_was_named_and_is_not_there_is_no_reason_to_download(
 ):
     monkeypatch.setenv("KUBEOPS_BUNDLE", str(tmp_path))
     monkeypatch.setattr(make_cluster, "BUNDLE", tmp_path)
-    with pytest.raises(make_cluster.HostError, match="KUBEOPS_BUNDLE names .*no bundle there"):
+    with pytest.raises(make_cluster.HostError, match=r"KUBEOPS_BUNDLE names .*no bundle there"):
         make_cluster.find_source()
