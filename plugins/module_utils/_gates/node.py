@@ -36,6 +36,7 @@ CERTIFICATES = {
     "critical": "7d,3%",
     "paths": [],
     "endpoints": [],
+    "groups": [],
     "api_server_names": [],
     "served": False,
     "timeout": 3.0,
