@@ -42,7 +42,8 @@ from typing import Any, Callable
 
 from ansible_collections.kubeops.cluster.plugins.filter.cluster_nodes import cluster_nodes
 
-CLIENT_PORT, PEER_PORT = 2379, 2380
+CLIENT_PORT = 2379
+PEER_PORT = 2380
 
 
 def etcd_members(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

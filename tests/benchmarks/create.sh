@@ -192,6 +192,7 @@ F
 NODE
 }
 
+first=$(tr ' ' '\n' <<<"$NODES" | head -n 1)
 stage prepare
 each prepare '*'
 stage images

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # What the benchmarks' plain scripts share: commands on nodes over ssh, images, stages with their seconds.
 #
-#   NODES="cp1=10.0.0.1 cp2=... w1=..."  cp* are control planes, the first one leads
+#   NODES="cp1=10.0.0.1 cp2=... w1=..."  cp* are control planes
 #   SSH_KEY=path  BUNDLE_ON_NODE=directory
 : "${NODES:?}" "${SSH_KEY:?}" "${BUNDLE_ON_NODE:=/var/lib/kubeops/bundle}"
 
@@ -43,5 +43,3 @@ stage() { # stage NAME: says how long the one before it took
   now=$1 since=$SECONDS
 }
 now=start since=$SECONDS
-
-first=$(tr ' ' '\n' <<<"$NODES" | head -n 1)

@@ -10,6 +10,8 @@ set -euo pipefail
 # shellcheck source=tests/benchmarks/nodes.sh
 source "$(dirname "$0")/nodes.sh"
 
+first=$(tr ' ' '\n' <<<"$NODES" | head -n 1)
+
 upgrade() { # upgrade NAME ADDRESS VERSION: kubeadm, and what it does on this node
   local step=node
   [[ "$1=$2" == "$first" ]] && step="apply --yes v$3"

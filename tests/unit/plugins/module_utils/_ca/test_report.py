@@ -170,7 +170,7 @@ def test_what_may_be_published(exact: bool, published: set[str], wanted: set[str
 
 
 def test_until_the_end_the_incoming_ca_is_what_counts(tmp_path: Path) -> None:
-    pems = [issue.make_ca(issue.make_key("ecdsa-p256"), "ca", datetime.now(timezone.utc), timedelta(1)) for _ in "ab"]
+    pems = [issue.make_ca(issue.make_key("ecdsa-p256"), "ca", datetime.now(timezone.utc), timedelta(1)) for __ in "ab"]
     path = tmp_path / "ca.crt"
     path.write_bytes(pems[0] + pems[1])
     both, incoming = publish.prints((pems[0] + pems[1]).decode()), publish.prints(pems[1].decode())
