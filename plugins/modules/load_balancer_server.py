@@ -14,7 +14,9 @@ version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
   - Speaks to haproxy on this load balancer through its admin socket. No file changes, no reload.
-  - A drained API server gets no new connections; those that are open stay until the API server closes them.
+  - A drained API server gets no new connections. Requests under way have O(linger) seconds; then connections that are
+    still open are closed, so that clients that keep theirs (kubelets, watches) go to another API server. They would
+    hang on one whose etcd is away, and a kubelet that hangs for a minute makes its node NotReady.
   - Refuses to drain the last API server that serves. A server that an operator has put into maintenance is left so.
   - haproxy forgets a drain when it is reloaded or restarted.
 requirements:
@@ -31,6 +33,10 @@ options:
     type: str
     choices: [drain, ready]
     required: true
+  linger:
+    description: Seconds that open connections have with O(state=drain). A negative number leaves them open.
+    type: int
+    default: 3
   timeout:
     description: Seconds to wait, with O(state=ready), until health checks pass.
     type: int
@@ -79,6 +85,7 @@ def main() -> None:
         argument_spec={
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": [server.DRAIN, server.READY], "required": True},
+            "linger": {"type": "int", "default": 3},
             "timeout": {"type": "int", "default": 60},
         },
         supports_check_mode=True,
@@ -97,6 +104,8 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         if answer:
             raise KubeopsError(f"haproxy did not set {name} to {state}", seen=answer)
         _wait(name, state, module.params["timeout"])
+        if state == server.DRAIN and module.params["linger"] >= 0:
+            _close(name, module.params["linger"])
     return planned.as_result()
 
 
@@ -126,6 +135,16 @@ def _wait(name: str, state: str, timeout: float) -> None:
                 seen="its health checks fail" if state == server.READY else "haproxy still sends connections to it",
                 fix=f"look at the API server of {name}, and at journalctl -u haproxy",
             )
+        time.sleep(POLL_SECONDS)
+
+
+def _close(name: str, linger: float) -> None:
+    """Give what is under way its time, and end the rest."""
+    deadline = clock.monotonic() + linger
+    while server.sessions(name, ask(server.STATISTICS)):
+        if clock.monotonic() > deadline:
+            ask(server.close(name))
+            return
         time.sleep(POLL_SECONDS)
 
 

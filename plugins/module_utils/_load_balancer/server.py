@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One API server behind a running haproxy: what its state is, and what has to be done. Pure.
 
-https://docs.haproxy.org/2.6/management.html#9.3 (show servers state, set server)
+https://docs.haproxy.org/2.6/management.html#9.3 (show servers state, set server, show stat, shutdown sessions server)
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from .._core.plan import Plan, Refused, Step
 from .model import BACKEND
 
 SHOW = f"show servers state {BACKEND}"
+STATISTICS = "show stat"
 READY, DRAIN = "ready", "drain"
 
 # Of the fields of `show servers state`: operational state 2 is up and running; in the administrative state,
@@ -49,6 +51,17 @@ def parse(answer: str) -> dict[str, Server]:
 def command(name: str, state: str) -> str:
     """What asks haproxy for the state."""
     return f"set server {BACKEND}/{name} state {state}"
+
+
+def close(name: str) -> str:
+    """What asks haproxy to end the server's sessions."""
+    return f"shutdown sessions server {BACKEND}/{name}"
+
+
+def sessions(name: str, answer: str) -> int:
+    """The server's open sessions, from the answer to STATISTICS: a comment with the names of columns, then CSV."""
+    rows = csv.DictReader(answer.lstrip("# ").splitlines())
+    return sum(int(row["scur"] or 0) for row in rows if (row["pxname"], row["svname"]) == (BACKEND, name))
 
 
 def plan(name: str, state: str, servers: Mapping[str, Server]) -> Plan:

@@ -6,7 +6,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.cluster.plugins.module_utils._load_balancer.server import Server, command, parse, plan
+from ansible_collections.kubeops.cluster.plugins.module_utils._load_balancer.server import (
+    Server,
+    close,
+    command,
+    parse,
+    plan,
+    sessions,
+)
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "haproxy"
 UP, DOWN, DRAINED, MAINTAINED = Server(True), Server(False), Server(True, drained=True), Server(False, maintenance=True)
@@ -49,3 +56,9 @@ def test_plan(state: str, servers: dict[str, Server], steps: list[str], refusals
 
 def test_command() -> None:
     assert command("cp1", "drain") == "set server kube-apiserver/cp1 state drain"
+
+
+def test_open_sessions() -> None:
+    recorded = next(FIXTURES.glob("*/show_stat.txt")).read_text()
+    assert {name: sessions(name, recorded) for name in ("cp1", "cp2", "cp9")} == {"cp1": 6, "cp2": 1, "cp9": 0}
+    assert close("cp1") == "shutdown sessions server kube-apiserver/cp1"
