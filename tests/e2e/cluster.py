@@ -282,6 +282,7 @@ class Probe:
     who serves the API will do, as before there is a cluster and while its CA is replaced.
 
     longest_outage: seconds between two answers, whether anything failed in between or one was slow.
+    failed_in_a_row: where it stays below two, a client that tries again was served each time.
     """
 
     host: str
@@ -291,6 +292,7 @@ class Probe:
     requests: int = 0
     slowest: float = 0.0
     longest_outage: float = 0.0
+    failed_in_a_row: int = 0
     failures: list[str] = field(default_factory=list)
     _paths: Iterator[str] = field(init=False, repr=False)
     _context: ssl.SSLContext = field(init=False, repr=False)
@@ -318,6 +320,7 @@ class Probe:
 
     def _loop(self, stop: threading.Event) -> None:
         answered = time.monotonic()
+        in_a_row = 0
         while not stop.is_set():
             started = time.monotonic()
             failure = self.once()
@@ -328,8 +331,10 @@ class Probe:
             self.longest_outage = max(self.longest_outage, now - answered)
             if failure:
                 self.failures.append(f"{time.strftime('%H:%M:%S')} {failure}")
+                in_a_row += 1
+                self.failed_in_a_row = max(self.failed_in_a_row, in_a_row)
             else:
-                answered = now
+                answered, in_a_row = now, 0
             stop.wait(max(0.0, 0.1 - took))
 
 

@@ -13,8 +13,6 @@ from .cluster import FULL_ONLY, Cluster, Probe
 
 CONTROL_PLANES = ("cp1", "cp2", "cp3")
 NODES = (*CONTROL_PLANES, "w1", "w2")
-# Reachable throughout: a client that tries again is served within this time.
-REACHABLE_SECONDS = 2.0
 
 
 def endpoint(cluster: Cluster) -> Probe:
@@ -44,7 +42,7 @@ def apply(cluster: Cluster, **variables: object) -> None:
     assert run.rc == 0, run.tail()
     assert run.changed_tasks, f"{variables} changed nothing"
     assert predicted.changed_tasks == run.changed_tasks
-    assert probe.longest_outage < REACHABLE_SECONDS, probe.failures
+    assert not probe.failures, probe.failures
     cluster.assert_healthy(NODES)
 
     again = cluster.run()
@@ -103,12 +101,15 @@ def test_a_setting_that_does_not_work_stops_at_the_first_node_and_is_taken_back(
     before = {node: what_runs(cluster, node) for node in NODES}
     with endpoint(cluster).running() as probe:
         run = cluster.run(extra={variable: overlaid(cluster, variable, **bad)})
-    print(f"{variable}: refused after {run.seconds:.0f} s, longest outage {probe.longest_outage:.2f} s")
+    print(
+        f"{variable}: refused after {run.seconds:.0f} s, {len(probe.failures)} of {probe.requests} requests failed, "
+        f"longest outage {probe.longest_outage:.2f} s"
+    )
 
     assert run.rc != 0
     assert f"{reader} died 3 times with the new settings; it runs with the old ones again" in run.output, run.tail()
     assert [host for host, row in run.recap.items() if row["failed"]] == ["cp1"], run.tail()
-    assert probe.longest_outage < REACHABLE_SECONDS, probe.failures
+    assert probe.failed_in_a_row < 2, probe.failures
     assert Probe(cluster.address("cp1"), 6443, of=cluster).once() is None
     assert {node: what_runs(cluster, node) for node in NODES} == before
     stored = cluster.kubectl("cp1", f"-n kube-system get configmap {config_map} -o yaml")
