@@ -87,7 +87,7 @@ def _need(arguments: Mapping[str, Any]) -> Need:
         kinds=arguments.get("kinds") or DEFAULT_KINDS,
         tools=arguments.get("tools") or ("crictl",),
         image_roles=["node", *(role for role, wanted in optional.items() if wanted)],
-        runtimes=arguments.get("runtimes") or (),
+        runtimes={name: str(wanted).removeprefix("v") for name, wanted in (arguments.get("runtimes") or {}).items()},
     )
 
 

@@ -53,10 +53,9 @@ options:
     elements: str
     default: [crictl]
   runtimes:
-    description: Files of kind V(runtime) to install, by name.
-    type: list
-    elements: str
-    default: []
+    description: Files of kind V(runtime) to install - name to version, empty for the newest that the bundle has.
+    type: dict
+    default: {}
   runtime:
     description: Container runtime that images are imported into.
     type: str
@@ -172,7 +171,7 @@ def main() -> None:
             "test_images": {"type": "bool", "default": True},
             "kinds": {"type": "list", "elements": "str", "choices": KINDS, "default": KINDS[:4]},
             "tools": {"type": "list", "elements": "str", "default": ["crictl"]},
-            "runtimes": {"type": "list", "elements": "str", "default": []},
+            "runtimes": {"type": "dict", "default": {}},
             "runtime": {"type": "str", "choices": ["containerd", "crio", "docker"], "default": "containerd"},
             "socket": {"type": "path", "default": "/run/containerd/containerd.sock"},
             "bin_dir": {"type": "path", "default": "/usr/bin"},

@@ -87,7 +87,8 @@ options:
         description:
           - What is done when a file changed. A unit that is not active is started too.
           - V(reported) touches no unit but to enable it, and names it in RV(restarts_due) when it has to be
-            (re)started, for a task of its own such as M(kubeops.cluster.runtime_restart) with C(throttle).
+            (re)started, for a task of its own such as M(kubeops.cluster.runtime_restart) with C(throttle). That is
+            so as well once its program was replaced.
         type: str
         choices: [restarted, reloaded, reported]
         default: restarted

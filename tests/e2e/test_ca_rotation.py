@@ -17,7 +17,6 @@ CONTROL_PLANES = ("cp1", "cp2", "cp3")
 NODES = (*CONTROL_PLANES, "w1", "w2")
 PKI = "/etc/kubernetes/pki"
 CAS = ("ca.crt", "etcd/ca.crt", "front-proxy-ca.crt")
-# Reachable throughout: a client that tries again is served within this time.
 # Within each stage, as it shows on a node that is neither first nor last.
 MOMENTS = {
     "made": ("cp2", f"test -s {PKI}/ca-next.crt"),

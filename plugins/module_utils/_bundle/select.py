@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from .manifest import BundleFile
 
@@ -16,24 +16,31 @@ REQUIRED_BINARIES = frozenset({"kubeadm", "kubelet", "kubectl"})
 
 @dataclass(frozen=True)
 class Need:
-    """`kubernetes_version` with its v; `image_roles` besides what every node needs."""
+    """`kubernetes_version` with its v; `image_roles` besides what every node needs.
+
+    `runtimes`: version wanted by name, without its v; "" for the newest.
+    """
 
     kubernetes_version: str
     kinds: Collection[str]
     tools: Collection[str] = ("crictl",)
     image_roles: Collection[str] = ("node",)
-    runtimes: Collection[str] = ()
+    runtimes: Mapping[str, str] = field(default_factory=dict)
 
 
 def select(files: Sequence[BundleFile], need: Need) -> tuple[BundleFile, ...]:
     """The files of every architecture that fit the need; of alternatives for any version, the newest.
 
     Raises:
-        ValueError: the bundle has no Kubernetes of that version; names the versions it has.
+        ValueError: the bundle has no Kubernetes or no runtime of that version; names the versions it has.
     """
     fitting = [file for file in files if file.kind in need.kinds and _fits(file, need)]
     if "binary" in need.kinds and not {file.name for file in fitting if file.kind == "binary"} >= REQUIRED_BINARIES:
         raise ValueError(f"it has no complete {need.kubernetes_version}, but {', '.join(_versions(files)) or 'none'}")
+    for name in need.runtimes if "runtime" in need.kinds else ():
+        if not any(file.kind == "runtime" and file.name == name for file in fitting):
+            found = ", ".join(sorted(file.version for file in files if file.kind == "runtime" and file.name == name))
+            raise ValueError(f"it has no {name} {need.runtimes[name]}".rstrip() + f", but {found or 'none'}")
     return tuple(_newest(fitting))
 
 
@@ -49,7 +56,7 @@ def _fits(file: BundleFile, need: Need) -> bool:
         return file.role in need.image_roles
     if file.kind == "tool":
         return file.name in need.tools
-    return file.kind != "runtime" or file.name in need.runtimes
+    return file.kind != "runtime" or need.runtimes.get(file.name) in ("", file.version.removeprefix("v"))
 
 
 def _versions(files: Iterable[BundleFile]) -> list[str]:

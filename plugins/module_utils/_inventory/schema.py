@@ -133,6 +133,12 @@ VARIABLES: tuple[Variable, ...] = (
         "kubeops_container_runtime", "str", "containerd", "Container runtime.", choices=("containerd", "crio", "docker")
     ),
     Variable(
+        "kubeops_container_runtime_version",
+        "str",
+        "",
+        "Version of it, such as 2.2.5. Empty for the one that is there, or the newest.",
+    ),
+    Variable(
         "kubeops_cgroup_driver",
         "str",
         "systemd",

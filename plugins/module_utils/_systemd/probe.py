@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from .._core import clock
 from .._core.runner import Runner
@@ -13,6 +14,7 @@ from .unit import (
     PROPERTIES,
     UnitState,
     parse_show,
+    runs_another,
     unit_state,
 )
 
@@ -26,6 +28,16 @@ def read_units(runner: Runner, names: Sequence[str]) -> dict[str, UnitState]:
     boot_epoch = clock.now().timestamp() - clock.monotonic()
     blocks = parse_show(shown.stdout)
     return {name: unit_state(name, block, boot_epoch) for name, block in zip(names, blocks)}
+
+
+def is_replaced(unit: UnitState) -> bool:
+    """Whether the unit's program was replaced since its process started."""
+    if not unit.main_pid or not unit.program:
+        return False
+    try:
+        return runs_another(str(Path(f"/proc/{unit.main_pid}/exe").readlink()), str(Path(unit.program).resolve()))
+    except OSError:
+        return False  # It ended a moment ago.
 
 
 def _full_name(name: str) -> str:

@@ -8,8 +8,10 @@ Properties: https://www.freedesktop.org/software/systemd/man/latest/org.freedesk
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 PROPERTIES = (
     "Id",
@@ -22,6 +24,8 @@ PROPERTIES = (
     "ConditionTimestampMonotonic",
     "ActiveEnterTimestampMonotonic",
     "StateChangeTimestampMonotonic",
+    "MainPID",
+    "ExecStart",
 )
 
 _ENABLED = {"enabled": True, "enabled-runtime": True, "disabled": False}
@@ -32,7 +36,8 @@ class UnitState:
     """Observed unit. Times are seconds since the epoch, 0.0 where the unit never was active.
 
     `enabled` is None where the word has no meaning (static, generated, unknown unit).
-    `changed_at` moves on a reload too, `started_at` does not.
+    `changed_at` moves on a reload too, `started_at` does not. `main_pid` is 0 where no process runs, `program` the path
+    that the next start executes.
     """
 
     name: str
@@ -44,6 +49,8 @@ class UnitState:
     condition_met: bool = True
     started_at: float = 0.0
     changed_at: float = 0.0
+    main_pid: int = 0
+    program: str = ""
 
     @property
     def active(self) -> bool:
@@ -74,7 +81,25 @@ def unit_state(name: str, values: Mapping[str, str], boot_epoch: float) -> UnitS
         condition_met=_condition_met(values),
         started_at=_wall(values.get("ActiveEnterTimestampMonotonic", "0"), boot_epoch),
         changed_at=_wall(values.get("StateChangeTimestampMonotonic", "0"), boot_epoch),
+        main_pid=int(values.get("MainPID") or 0),
+        program=_program(values.get("ExecStart", "")),
     )
+
+
+def runs_another(executable: str, program: str) -> bool:
+    """Whether a process runs another copy of a program than the next start would.
+
+    Args:
+        executable: what ``/proc/<pid>/exe`` points to; the kernel adds `` (deleted)`` once the file was replaced.
+        program: the unit's program, links resolved. One that hands over to another (a script) tells nothing.
+    """
+    running = executable.removesuffix(" (deleted)")
+    return PurePosixPath(running).name == PurePosixPath(program).name and executable != program
+
+
+def _program(exec_start: str) -> str:
+    found = re.search(r"\{ path=(\S+) ;", exec_start)
+    return found.group(1) if found else ""
 
 
 def _condition_met(values: Mapping[str, str]) -> bool:

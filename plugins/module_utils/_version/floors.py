@@ -138,7 +138,7 @@ def _runtime(observed: Observation, line: Minor) -> Iterator[Finding]:
                 "floor.container_runtime",
                 level,
                 message,
-                "upgrade its package to containerd 2.x, node by node",
+                "bring containerd 2 first: kubeops_container_runtime_version, docs/upgrades.md",
                 (node.name,),
             )
 

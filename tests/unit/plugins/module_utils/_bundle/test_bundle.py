@@ -103,6 +103,30 @@ def test_a_version_that_the_bundle_lacks_is_refused_with_those_it_has():
         select(FILES, Need("v1.37.0", KINDS))
 
 
+def runtime(name, version):
+    return BundleFile(f"runtime/{name}/{version}/{name}", "runtime", name, version, "amd64", (), 3, "e" * 64)
+
+
+RUNTIMES = (runtime("containerd", "v1.7.29"), runtime("containerd", "v2.2.5"), runtime("runc", "v1.3.0"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen"),
+    [({"containerd": "", "runc": ""}, ["v1.3.0", "v2.2.5"]), ({"containerd": "1.7.29"}, ["v1.7.29"]), ({}, [])],
+)
+def test_runtimes_by_version(wanted, chosen):
+    assert sorted(file.version for file in select(RUNTIMES, Need(V, ("runtime",), runtimes=wanted))) == chosen
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [({"containerd": "2.1.4"}, "no containerd 2.1.4, but v1.7.29, v2.2.5"), ({"crun": ""}, "no crun, but none")],
+)
+def test_a_runtime_that_is_not_there(wanted, message):
+    with pytest.raises(ValueError, match=message):
+        select(RUNTIMES, Need(V, ("runtime",), runtimes=wanted))
+
+
 SELECTED = (*BINARIES, CRICTL, CNI, IMAGES[0])
 CONVERGED = Observed(
     hashes={f"/usr/bin/{file.name}": file.sha256 for file in (*BINARIES, CRICTL)},

@@ -15,7 +15,12 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._files.model impor
     ServiceRequest,
     file_request,
 )
-from ansible_collections.kubeops.cluster.plugins.module_utils._files.plan import diffs, plan_file, plan_service
+from ansible_collections.kubeops.cluster.plugins.module_utils._files.plan import (
+    diffs,
+    plan_file,
+    plan_service,
+    restart_due,
+)
 from ansible_collections.kubeops.cluster.plugins.module_utils._systemd.unit import UnitState
 
 WANTED = FileRequest(path="/etc/x", content="new\n", mode=0o600, owner="root", group="0", secret=True)
@@ -76,6 +81,22 @@ def test_one_step_per_difference(wanted, seen, action, reason):
 )
 def test_units_follow_their_files(service, unit, changed, mtime, actions):
     assert [step.action for step in plan_service(service, unit, changed, {"/etc/x": mtime})] == actions
+
+
+@pytest.mark.parametrize(
+    ("state", "unit", "changed", "mtime", "replaced", "due"),
+    [
+        ("reported", RUNNING, [], 50.0, False, False),
+        ("reported", RUNNING, ["/etc/x"], 50.0, False, True),
+        ("reported", RUNNING, [], 150.0, False, True),
+        ("reported", RUNNING, [], 50.0, True, True),
+        ("reported", replace(RUNNING, active_state="failed"), [], 50.0, False, True),
+        ("restarted", RUNNING, ["/etc/x"], 50.0, True, False),
+    ],
+)
+def test_a_restart_that_another_task_makes_is_due(state, unit, changed, mtime, replaced, due):
+    service = ServiceRequest("x", state=state)
+    assert restart_due(service, unit, changed, {"/etc/x": mtime}, replaced=replaced) is due
 
 
 def test_a_changed_unit_file_reloads_systemd_first():
