@@ -91,7 +91,12 @@ def test_registry_mirror_reaches_every_runtime(cluster: Cluster) -> None:
             "kubeops_api_server_extra_args", {"event-ttl": "soon"}, "kube-apiserver", "kubeadm-config", id="API server"
         ),
         pytest.param(
-            "kubeops_kubelet_config", {"imageGCLowThresholdPercent": 90}, "kubelet", "kubelet-config", id="kubelet"
+            "kubeops_kubelet_config",
+            # The lower one has to be lower.
+            {"imageGCLowThresholdPercent": 90, "imageGCHighThresholdPercent": 80},
+            "kubelet",
+            "kubelet-config",
+            id="kubelet",
         ),
     ],
 )
