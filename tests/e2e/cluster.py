@@ -157,6 +157,26 @@ class Cluster:
             for item in items
         }
 
+    def runtimes(self) -> set[str]:
+        """What the kubelets say of their container runtimes, as ``containerd://2.2.5``."""
+        items = json.loads(self.kubectl("cp1", "get nodes -o json"))["items"]
+        return {item["status"]["nodeInfo"]["containerRuntimeVersion"].replace("://v", "://") for item in items}
+
+    def bundled_runtime(self) -> dict[str, Any]:
+        """Variables that ask for the newest containerd of the bundle; empty where it has none."""
+        files = json.loads((BUNDLE / "manifest.json").read_text())["files"]
+        versions = [f["version"].lstrip("v") for f in files if (f["kind"], f["name"]) == ("runtime", "containerd")]
+        if not versions:
+            return {}
+        # What the nodes of this host need has another place in the configuration of containerd 2.
+        overrides = self.inventory_vars().get("container_runtime_config_overrides", {}).get("plugins", {})
+        cri = overrides.get("io.containerd.grpc.v1.cri", {})
+        return {
+            "container_runtime_source": "bundle",
+            "kubeops_container_runtime_version": max(versions, key=lambda v: [int(part) for part in v.split(".")]),
+            "container_runtime_config_overrides": {"plugins": {"io.containerd.cri.v1.runtime": cri}},
+        }
+
     def assert_healthy(self, names: Sequence[str], via: str = "cp1") -> None:
         wanted = {name: {"ready": "True", "version": f"v{self.version}"} for name in names}
         assert self.nodes(via) == wanted

@@ -31,7 +31,7 @@ RUN_SECONDS = float(os.environ.get("KUBEOPS_E2E_UPGRADE_SECONDS", "900"))
 # As operators type them: name=value makes each a string.
 STRINGS = (
     "upgrade_cluster_max_fail=0 upgrade_cluster_soak=1 upgrade_cluster_hops=0 upgrade_cluster_canary=0 "
-    "upgrade_cluster_reboot=false upgrade_cluster_runtime=false upgrade_cluster_drain=true"
+    "upgrade_cluster_reboot=false upgrade_cluster_runtime=true upgrade_cluster_drain=true"
 )
 
 WORKLOAD = """
@@ -152,12 +152,16 @@ class Replicas:
 
 @FULL_ONLY
 def test_one_command_to_the_newest(old: Cluster, tmp_path: Path) -> None:
-    """All minors of the road, a client at 10 Hz through the endpoint, a workload that never loses its last replica."""
+    """All minors of the road, a client at 10 Hz through the endpoint, a workload that never loses its last replica.
+
+    Where the bundle has a container runtime, nodes get that too while they are drained.
+    """
+    runtime = old.bundled_runtime()
     host, port = str(old.inventory_vars()["kubeops_endpoint"]).rsplit(":", 1)
     probe, replicas = Probe(host, int(port), of=old), Replicas(old)
     before = old.kubectl("cp1", "-n kube-system get pod etcd-cp1 -o jsonpath={.spec.containers[0].image}")
     with probe.running(), in_background(replicas.watch):
-        run = upgrade(old, "-e", STRINGS, log=tmp_path / "upgrade.log")
+        run = upgrade(old, "-e", STRINGS, log=tmp_path / "upgrade.log", **runtime)
     print(f"{start_version()} to {target()} in {run.seconds:.0f} s; {len(probe.failures)} of {probe.requests} failed")
     assert run.rc == 0, run.tail()
     assert probe.failures == [], probe.failures[:10]
@@ -166,7 +170,9 @@ def test_one_command_to_the_newest(old: Cluster, tmp_path: Path) -> None:
     after = old.kubectl("cp1", "-n kube-system get pod etcd-cp1 -o jsonpath={.spec.containers[0].image}")
     assert after != before, "etcd moves along"
     Cluster(LAB, target()).assert_healthy(NAMES)
-    again = upgrade(old)
+    if runtime:
+        assert old.runtimes() == {f"containerd://{runtime['kubeops_container_runtime_version']}"}
+    again = upgrade(old, **runtime)
     assert again.rc == 0 and again.changed_hosts == {}, again.changed_tasks
 
 
