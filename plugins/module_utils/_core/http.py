@@ -10,7 +10,7 @@ import json
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -75,7 +75,10 @@ def request(
         context = tls_context(ca_file, cert_file, key_file, insecure)
         connection = _connection(parts, context, server_name, timeout)
         try:
-            connection.request(method, target or "/", body=payload, headers=sent)
+            connection.connect()
+            # A server that refuses an upload before its end has said why.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(method, target or "/", body=payload, headers=sent)
             answer = connection.getresponse()
             answered = {name.lower(): value for name, value in answer.getheaders()}
             return Response(answer.status, answered, answer.read())

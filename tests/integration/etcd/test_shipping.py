@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import re
 import shutil
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,8 +22,12 @@ import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError, Refusal
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.runner import Programs, Runner
 from ansible_collections.kubeops.cluster.plugins.module_utils._ship import argspec, ship
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
+ACCESS_KEY, SECRET_KEY, REGION = "AKIAIOSFODNN7EXAMPLE", "secret", "eu-central-1"
 RETENTION = {"daily": {"count": 2}}
 
 
@@ -109,7 +114,10 @@ def test_another_host_key_is_refused(sshd: Sshd, tmp_path: Path) -> None:
 
 @dataclass
 class Storage:
-    """Objects by key, as an S3-compatible server keeps them; one page of a list has three keys."""
+    """Objects by key, as an S3-compatible server keeps them; one page of a list has three keys.
+
+    It answers only what is signed with its secret key, as Amazon's own library signs it.
+    """
 
     objects: dict[str, bytes] = field(default_factory=dict)
     port: int = 0
@@ -117,56 +125,79 @@ class Storage:
     def target(self) -> dict[str, Any]:
         return {
             "type": "s3", "endpoint": f"http://127.0.0.1:{self.port}", "bucket": "bucket", "prefix": "a&b/prod",
-            "access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "secret",
+            "access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "region": REGION,
         }  # fmt: skip
+
+
+def signature(method: str, url: str, headers: Mapping[str, str]) -> str:
+    """What the Authorization header of a request has to say."""
+    signed = re.search(r"SignedHeaders=([^,]*)", headers.get("Authorization", ""))
+    names = signed[1].split(";") if signed else []
+    request = AWSRequest(method, url, headers={name: headers[name] for name in names})
+    request.context["timestamp"] = headers.get("X-Amz-Date", "")
+    judge = S3SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), "s3", REGION)
+    return str(judge.signature(judge.string_to_sign(request, judge.canonical_request(request)), request))
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The protocol, over what `store` keeps."""
+
+    protocol_version = "HTTP/1.1"
+    store: Storage
+
+    def parse_request(self) -> bool:
+        if not super().parse_request():
+            return False
+        url = f"http://{self.headers['Host']}{self.path}"
+        if self.headers["Authorization"].endswith(f"Signature={signature(self.command, url, self.headers)}"):
+            return True
+        self.close_connection = True
+        self.answer(403, b"SignatureDoesNotMatch")
+        return False
+
+    def answer(self, status: int, body: bytes = b"", length: int | None = None) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def key(self) -> str:
+        return unquote(urlsplit(self.path).path).removeprefix("/bucket").removeprefix("/")
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if hashlib.sha256(body).hexdigest() != self.headers["x-amz-content-sha256"]:
+            self.answer(400, b"XAmzContentSHA256Mismatch")
+            return
+        self.store.objects[self.key()] = body
+        self.answer(200)
+
+    def do_HEAD(self) -> None:
+        found = self.store.objects.get(self.key())
+        self.answer(404 if found is None else 200, length=len(found or b""))
+
+    def do_GET(self) -> None:
+        query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
+        after = query.get("continuation-token", [""])[0]
+        keys = sorted(key for key in self.store.objects if key.startswith(query["prefix"][0]) and key > after)
+        page, more = keys[:3], keys[3:]
+        text = "".join(f"<Key>{key.replace('&', '&amp;')}</Key>" for key in page)
+        text += f"<NextContinuationToken>{page[-1].replace('&', '&amp;')}</NextContinuationToken>" if more else ""
+        self.answer(200, f"<ListBucketResult>{text}</ListBucketResult>".encode())
+
+    def do_DELETE(self) -> None:
+        self.store.objects.pop(self.key(), None)
+        self.answer(204)
+
+    def log_message(self, *_: object) -> None:
+        """Be quiet."""
 
 
 @pytest.fixture
 def storage() -> Iterator[Storage]:
     store = Storage()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self, status: int, body: bytes = b"", length: int | None = None) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body) if length is None else length))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def key(self) -> str:
-            return unquote(urlsplit(self.path).path).removeprefix("/bucket").removeprefix("/")
-
-        def do_PUT(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if hashlib.sha256(body).hexdigest() != self.headers["x-amz-content-sha256"]:
-                self.answer(400, b"XAmzContentSHA256Mismatch")
-                return
-            assert "Signature=" in self.headers["Authorization"]
-            store.objects[self.key()] = body
-            self.answer(200)
-
-        def do_HEAD(self) -> None:
-            found = store.objects.get(self.key())
-            self.answer(404 if found is None else 200, length=len(found or b""))
-
-        def do_GET(self) -> None:
-            query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
-            after = query.get("continuation-token", [""])[0]
-            keys = sorted(key for key in store.objects if key.startswith(query["prefix"][0]) and key > after)
-            page, more = keys[:3], keys[3:]
-            text = "".join(f"<Key>{key.replace('&', '&amp;')}</Key>" for key in page)
-            text += f"<NextContinuationToken>{page[-1].replace('&', '&amp;')}</NextContinuationToken>" if more else ""
-            self.answer(200, f"<ListBucketResult>{text}</ListBucketResult>".encode())
-
-        def do_DELETE(self) -> None:
-            store.objects.pop(self.key(), None)
-            self.answer(204)
-
-        def log_message(self, *_: object) -> None:
-            """Be quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    handler = type("HandlerOfOneStore", (Handler,), {"store": store})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     store.port = server.server_address[1]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield store
@@ -179,6 +210,15 @@ def test_to_a_bucket_whole_and_thinned_out(storage: Storage, tmp_path: Path) -> 
     send(made, storage.target())
     kept = [path for snapshot in made[-2:] for path in (snapshot, snapshot.with_name(snapshot.name + ".json"))]
     assert storage.objects == {f"a&b/prod/cp1/{path.name}": path.read_bytes() for path in kept}
+
+
+def test_a_wrong_key_or_region_is_refused(storage: Storage, tmp_path: Path) -> None:
+    made = snapshots(tmp_path / "here", 1)
+    for wrong in ({"secret_key": "other"}, {"region": "us-east-1"}):
+        with pytest.raises(KubeopsError) as refused:
+            send(made, {**storage.target(), **wrong})
+        assert "SignatureDoesNotMatch" in str(refused.value) and "secret_key" in str(refused.value)
+    assert not storage.objects
 
 
 def test_nothing_of_another_cluster_or_host_goes(storage: Storage, tmp_path: Path) -> None:
