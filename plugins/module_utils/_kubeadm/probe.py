@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,15 @@ def probe_kubernetes(runner: Runner) -> dict[str, Any]:
     (hash of the CA's public key, the same on all nodes of one cluster), markers,
     evidence, api_ready (bool, None where no API server belongs), kubelet_healthy
     (bool, None where no kubelet belongs), components ({name: {image, version}}),
-    etcd_member (bool, None where there is no local etcd or it does not answer).
+    etcd_member (bool, None where there is no local etcd or no member answers).
     """
     del runner  # everything is read from files and sockets; the signature is the probes' own
     manifests = _manifests()
     kubelet_conf = files.read_text(paths.KUBELET_CONF) or ""
     name = own_node_name()
     api_ready = _api_ready(manifests)
-    markers = _markers(manifests, _cluster_markers(kubelet_conf, name, _api_url(manifests, api_ready, kubelet_conf)))
+    cluster = _cluster_markers(kubelet_conf, name, _api_url(manifests, api_ready, kubelet_conf))
+    markers = _markers(manifests, {**cluster, "etcd_member": _etcd_member(manifests, name)})
     concluded = state.classify(markers)
     return {
         "state": concluded.state,
@@ -49,7 +50,7 @@ def probe_kubernetes(runner: Runner) -> dict[str, Any]:
         "api_ready": api_ready,
         "kubelet_healthy": _kubelet_healthy(),
         "components": {key: {"image": pod.image, "version": pod.version} for key, pod in manifests.items()},
-        "etcd_member": _etcd_member(manifests),
+        "etcd_member": markers.etcd_member,
     }
 
 
@@ -103,6 +104,7 @@ def _markers(manifests: dict[str, static_pod.StaticPod], cluster: dict[str, bool
         node_registered=cluster.get("node_registered"),
         cluster_config=cluster.get("cluster_config"),
         control_plane_label=cluster.get("control_plane_label"),
+        etcd_member=cluster.get("etcd_member"),
     )
 
 
@@ -143,18 +145,26 @@ def _cluster_markers(kubelet_conf: str, name: str, url: str) -> dict[str, bool |
 
 @contextmanager
 def _identity_files(kubelet_conf: str) -> Iterator[tuple[str, str]]:
-    """The kubelet's certificate and key as files; embedded ones go to a 0600 file for a moment."""
-    identity = kubeconfig.identity(kubelet_conf)
+    """The kubelet's certificate and key as files."""
     if Path(paths.KUBELET_CLIENT).exists():
         yield paths.KUBELET_CLIENT, paths.KUBELET_CLIENT
-    elif identity.pem:
-        Path(paths.RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=paths.RUN, encoding="ascii") as handle:
-            handle.write(identity.pem)
-            handle.flush()
-            yield handle.name, handle.name
-    else:
+        return
+    with _embedded(kubelet_conf) as identity:
+        yield identity
+
+
+@contextmanager
+def _embedded(config: str) -> Iterator[tuple[str, str]]:
+    """Certificate and key that a kubeconfig holds, in a 0600 file for a moment; empty where it holds none."""
+    identity = kubeconfig.identity(config)
+    if not identity.pem:
         yield "", ""
+        return
+    Path(paths.RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=paths.RUN, encoding="ascii") as handle:
+        handle.write(identity.pem)
+        handle.flush()
+        yield handle.name, handle.name
 
 
 def _kubelet_healthy() -> bool | None:
@@ -170,21 +180,43 @@ def healthy(url: str) -> bool:
     return answer is not None and answer.status == 200
 
 
-def _etcd_member(manifests: dict[str, static_pod.StaticPod]) -> bool | None:
+def _etcd_member(manifests: dict[str, static_pod.StaticPod], name: str) -> bool | None:
+    """Whether etcd lists this node's member; the others are asked where its own does not answer, as removed ones do."""
     pod = manifests.get("etcd")
     if pod is None:
         return None
-    answer = _ask(
-        f"{pod.argument('advertise-client-urls')}/v3/cluster/member/list",
-        method="POST",
-        body="{}",
-        ca_file=paths.ETCD_CA,
-        cert_file=paths.ETCD_CLIENT_CERT,
-        key_file=paths.ETCD_CLIENT_KEY,
-    )
+    listed = _lists_member(pod, static_pod.etcd_urls(pod, ()))
+    return _lists_member(pod, static_pod.etcd_urls(pod, _other_control_planes(name))[1:]) if listed is None else listed
+
+
+def _lists_member(pod: static_pod.StaticPod, urls: Sequence[str]) -> bool | None:
+    for url in urls:
+        answer = _ask(
+            f"{url}/v3/cluster/member/list",
+            method="POST",
+            body="{}",
+            ca_file=paths.ETCD_CA,
+            cert_file=paths.ETCD_CLIENT_CERT,
+            key_file=paths.ETCD_CLIENT_KEY,
+        )
+        if answer is not None and answer.status == 200:
+            return static_pod.lists_member(pod, json.loads(answer.body).get("members", []))
+    return None
+
+
+def _other_control_planes(name: str) -> list[str]:
+    """Their addresses, asked through the cluster's endpoint as its administrator; none where no answer came."""
+    admin_conf = files.read_text(paths.ADMIN_CONF) or ""
+    with _embedded(admin_conf) as (cert_file, key_file):
+        if not cert_file:
+            return []
+        url = f"{kubeconfig.server(admin_conf)}/api/v1/nodes?labelSelector={CONTROL_PLANE_LABEL}"
+        answer = _ask(url, ca_file=paths.CA_CERT, cert_file=cert_file, key_file=key_file)
     if answer is None or answer.status != 200:
-        return None
-    return pod.argument("name") in [member.get("name") for member in json.loads(answer.body).get("members", [])]
+        return []
+    others = [node for node in json.loads(answer.body)["items"] if node["metadata"]["name"] != name]
+    addresses = [address for node in others for address in node["status"].get("addresses", [])]
+    return [address["address"] for address in addresses if address["type"] == "InternalIP"]
 
 
 def _ask(url: str, **options: Any) -> http.Response | None:

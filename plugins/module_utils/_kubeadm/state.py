@@ -45,6 +45,7 @@ class Markers:
         node_registered: the API knows a Node of this name.
         cluster_config: the cluster holds kubeadm's ClusterConfiguration.
         control_plane_label: the Node carries ``node-role.kubernetes.io/control-plane``.
+        etcd_member: etcd, here or on the other control planes, lists the member of this node.
     """
 
     manifests: tuple[str, ...] = ()
@@ -61,6 +62,7 @@ class Markers:
     node_registered: bool | None = None
     cluster_config: bool | None = None
     control_plane_label: bool | None = None
+    etcd_member: bool | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for results and facts."""
@@ -159,6 +161,7 @@ def _missing_control_plane(markers: Markers) -> list[str]:
         ),
         (markers.cluster_config is not False, "the cluster holds no kubeadm-config ConfigMap: init did not end"),
         (markers.control_plane_label is not False, "the Node is not marked as control plane"),
+        (markers.etcd_member is not False, "the cluster's etcd lists no member of this node: it was removed"),
     )
     return [text for good, text in checks if not good]
 

@@ -10,7 +10,9 @@ folding. That is why they can be read without a YAML library, which nodes lack.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 _ARGUMENT = re.compile(r"^\s*-\s+(['\"]?)--(?P<name>[A-Za-z0-9-]+)(?:=(?P<value>.*))?\1\s*$")
 _IMAGE = re.compile(r"^\s+image:\s*[\"']?(?P<image>[^\s\"']+)", re.MULTILINE)
@@ -56,6 +58,20 @@ def parse(manifest: str) -> StaticPod:
 def uses_local_etcd(apiserver: StaticPod) -> bool:
     """Tell whether the API server speaks to an etcd on its own node."""
     return any(host in apiserver.argument("etcd-servers") for host in _LOOPBACK)
+
+
+def etcd_urls(etcd: StaticPod, others: Sequence[str]) -> list[str]:
+    """Client URLs of this node's member, and of those at other addresses on the same port."""
+    own = etcd.argument("advertise-client-urls")
+    port = own.rpartition(":")[2]
+    hosts = [f"[{address}]" if ":" in address else address for address in others]
+    return [own, *(f"https://{host}:{port}" for host in hosts)]
+
+
+def lists_member(etcd: StaticPod, members: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether this node's member is in etcd's list; one that did not start yet has an address, but no name."""
+    name, address = etcd.argument("name"), etcd.argument("initial-advertise-peer-urls")
+    return any(member.get("name") == name or address in member.get("peerURLs", []) for member in members)
 
 
 def local_url(apiserver: StaticPod) -> str:

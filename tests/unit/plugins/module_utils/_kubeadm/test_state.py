@@ -48,6 +48,12 @@ CONTROL_PLANE = replace(
         pytest.param(replace(CONTROL_PLANE, control_plane_label=False), ("partial", "control_plane"), id="before mark"),
         pytest.param(replace(CONTROL_PLANE, node_registered=False), ("partial", "control_plane"), id="Node is gone"),
         pytest.param(
+            replace(CONTROL_PLANE, etcd_member=False), ("partial", "control_plane"), id="its etcd member was removed"
+        ),
+        pytest.param(
+            replace(CONTROL_PLANE, etcd_member=True), ("complete", "control_plane"), id="its member is listed"
+        ),
+        pytest.param(
             replace(CONTROL_PLANE, kubelet_conf=False), ("partial", "control_plane"), id="kubelet.conf is gone"
         ),
         pytest.param(Markers(ca=True, admin_conf=True), ("partial", "control_plane"), id="after kubeconfig"),
