@@ -89,6 +89,8 @@ def conflist(node: Node, mtu: int = 0) -> str:
         "isDefaultGateway": True,
         "ipMasq": True,
         "hairpinMode": True,
+        # A Node that was deleted and came back has another subnet than its bridge: https://www.cni.dev/plugins/current/main/bridge/
+        "forceAddress": True,
         # No routes here: isDefaultGateway adds the default ones, and a second one fails as "file exists".
         "ipam": {"type": "host-local", "ranges": ranges},
     }
