@@ -18,7 +18,7 @@ PRIVATE_KEY = re.compile(r"PRIVATE KEY|LS0tLS1CRUdJTi[A-Za-z0-9+/]{0,16}UFJJVkFU
 
 @dataclass
 class SecretsWatch:
-    """Command lines seen, secrets found in files of the run, and files wider than 0600."""
+    """Command lines seen, secrets found in files of the run, and files wider than 0600 that hold one."""
 
     command_lines: set[str] = field(default_factory=set)
     secrets: set[str] = field(default_factory=set)
@@ -52,9 +52,11 @@ class SecretsWatch:
             with contextlib.suppress(OSError):
                 if not path.is_file():
                     continue
-                if path.stat().st_mode & 0o077:
+                text = path.read_text(errors="replace")
+                found = set(secret_values(text))
+                if path.stat().st_mode & 0o077 and (found or PRIVATE_KEY.search(text)):
                     self.wide_files.add(str(path).split("/root/", 1)[1])
-                self.secrets |= set(secret_values(path.read_text(errors="replace")))
+                self.secrets |= found
 
 
 def secret_values(text: str) -> Iterator[str]:

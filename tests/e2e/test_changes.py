@@ -42,7 +42,7 @@ def apply(cluster: Cluster, **variables: object) -> None:
     assert run.rc == 0, run.tail()
     assert run.changed_tasks, f"{variables} changed nothing"
     assert predicted.changed_tasks == run.changed_tasks
-    assert not probe.failures, probe.failures
+    assert probe.failed_in_a_row < 2, probe.failures
     cluster.assert_healthy(NODES)
 
     again = cluster.run()

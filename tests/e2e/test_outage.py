@@ -12,6 +12,7 @@ from .cluster import FIVE_NODES, FULL_ONLY, Cluster, PlaybookRun, Probe
 from .etcd_gateway import STACKED, ask
 
 CONTROL_PLANES = ("cp1", "cp2", "cp3")
+ROUTES = "Bridge of this node and routes to the others"
 
 
 def endpoint(cluster: Cluster) -> Probe:
@@ -108,4 +109,7 @@ def test_a_control_plane_taken_out_by_hand_joins_its_own_cluster_again(cluster: 
     assert run.rc == 0, run.tail()
     assert sorted(etcd_members(cluster)) == list(CONTROL_PLANES)
     cluster.assert_healthy(names)
+    # The Node came back with another pod subnet, and --limit left the others without a route to it.
+    others = cluster.run()
+    assert {task.partition(" : ")[2] for task, _host in others.changed_tasks} == {ROUTES}
     assert cluster.run().changed_hosts == {}
