@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -143,14 +143,11 @@ def _cluster_markers(kubelet_conf: str, name: str, url: str) -> dict[str, bool |
     }
 
 
-@contextmanager
-def _identity_files(kubelet_conf: str) -> Iterator[tuple[str, str]]:
+def _identity_files(kubelet_conf: str) -> AbstractContextManager[tuple[str, str]]:
     """The kubelet's certificate and key as files."""
     if Path(paths.KUBELET_CLIENT).exists():
-        yield paths.KUBELET_CLIENT, paths.KUBELET_CLIENT
-        return
-    with _embedded(kubelet_conf) as identity:
-        yield identity
+        return nullcontext((paths.KUBELET_CLIENT, paths.KUBELET_CLIENT))
+    return _embedded(kubelet_conf)
 
 
 @contextmanager
