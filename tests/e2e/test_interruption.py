@@ -6,11 +6,12 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from .cluster import FIVE_NODES, FULL_ONLY, Cluster, PlaybookRun
+from .conftest import KEEP
 
 NAMES = ("cp1", "cp2", "cp3", "w1", "w2")
 KILLS = int(os.environ.get("KUBEOPS_E2E_KILLS", "1"))
@@ -19,8 +20,10 @@ FULL_RUN_SECONDS = float(os.environ.get("KUBEOPS_E2E_RUN_SECONDS", "100"))
 
 
 @pytest.fixture
-def bare(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Callable[[], Cluster]:
-    return lambda: make_cluster("killed", version, FIVE_NODES)
+def bare(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Iterator[Callable[[], Cluster]]:
+    yield lambda: make_cluster("killed", version, FIVE_NODES)
+    if not KEEP:
+        Cluster("killed", version).remove()
 
 
 def converge(cluster: Cluster, way_out: str = "reset") -> int:
