@@ -24,7 +24,7 @@ from .cluster import BUNDLE, FIVE_NODES, Cluster
 
 LAB_ID = os.environ.get("KUBEOPS_E2E_LAB", "e2e")
 KEEP = bool(os.environ.get("KUBEOPS_E2E_KEEP"))
-# One cluster serves several files of tests: it is made first, and broken last. What has a cluster of its own goes before
+# One cluster serves several files of tests: it is made first, and broken last. What has one of its own goes before
 # and removes it, as two at a time slow each other down.
 ORDER = (
     "test_interruption",
