@@ -79,18 +79,13 @@ def plan_service(
     return tuple(steps)
 
 
-def restart_due(
-    service: ServiceRequest, unit: UnitState, changed: Sequence[str], mtimes: Mapping[str, float], *, replaced: bool
-) -> bool:
-    """Whether a unit of state `reported` runs with older files than there are, or does not run at all.
-
-    `replaced`: whether its program was replaced since it started.
-    """
+def restart_due(service: ServiceRequest, unit: UnitState, changed: Sequence[str], mtimes: Mapping[str, float]) -> bool:
+    """Whether a unit of state `reported` runs with an older program or files than there are, or does not run at all."""
     if service.state != REPORTED:
         return False
     if not unit.active:
         return service.start
-    return bool(replaced or _touched(service, changed, mtimes) or _newer(service, unit, mtimes))
+    return bool(unit.replaced or _touched(service, changed, mtimes) or _newer(service, unit, mtimes))
 
 
 def _touched(service: ServiceRequest, changed: Sequence[str], mtimes: Mapping[str, float]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from .._core.errors import KubeopsError
 from .._core.plan import Plan, Step
 from .._core.runner import Runner
-from .._systemd.probe import is_replaced, read_units
+from .._systemd.probe import read_units
 from . import act
 from .model import FileRequest, FileState, ServiceRequest, file_request
 from .plan import DAEMON_RELOAD, DISABLE, ENABLE, RELOAD, RESTART, START, diffs, plan_files, plan_service, restart_due
@@ -62,11 +62,7 @@ class Transaction:
         units = read_units(self.runner, [service.name for service in self.services])
         for service in self.services:
             steps += plan_service(service, units[service.name], changed, mtimes)
-        due = [
-            each.name
-            for each in self.services
-            if restart_due(each, units[each.name], changed, mtimes, replaced=is_replaced(units[each.name]))
-        ]
+        due = [each.name for each in self.services if restart_due(each, units[each.name], changed, mtimes)]
         return steps, due
 
     def validate(self, directory: str, tolerate_missing: bool) -> list[str]:

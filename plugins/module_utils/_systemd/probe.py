@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .._core import clock
@@ -27,11 +28,11 @@ def read_units(runner: Runner, names: Sequence[str]) -> dict[str, UnitState]:
     shown = runner.run(["systemctl", "show", "--property", ",".join(PROPERTIES), "--", *units])
     boot_epoch = clock.now().timestamp() - clock.monotonic()
     blocks = parse_show(shown.stdout)
-    return {name: unit_state(name, block, boot_epoch) for name, block in zip(names, blocks)}
+    units = (unit_state(name, block, boot_epoch) for name, block in zip(names, blocks))
+    return {unit.name: replace(unit, replaced=_is_replaced(unit)) for unit in units}
 
 
-def is_replaced(unit: UnitState) -> bool:
-    """Whether the unit's program was replaced since its process started."""
+def _is_replaced(unit: UnitState) -> bool:
     if not unit.main_pid or not unit.program:
         return False
     try:

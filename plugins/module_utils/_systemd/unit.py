@@ -37,7 +37,7 @@ class UnitState:
 
     `enabled` is None where the word has no meaning (static, generated, unknown unit).
     `changed_at` moves on a reload too, `started_at` does not. `main_pid` is 0 where no process runs, `program` the path
-    that the next start executes.
+    that the next start executes, `replaced` whether the process runs another copy of that.
     """
 
     name: str
@@ -51,6 +51,7 @@ class UnitState:
     changed_at: float = 0.0
     main_pid: int = 0
     program: str = ""
+    replaced: bool = False
 
     @property
     def active(self) -> bool:

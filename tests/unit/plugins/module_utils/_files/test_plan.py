@@ -84,19 +84,19 @@ def test_units_follow_their_files(service, unit, changed, mtime, actions):
 
 
 @pytest.mark.parametrize(
-    ("state", "unit", "changed", "mtime", "replaced", "due"),
+    ("state", "unit", "changed", "mtime", "due"),
     [
-        ("reported", RUNNING, [], 50.0, False, False),
-        ("reported", RUNNING, ["/etc/x"], 50.0, False, True),
-        ("reported", RUNNING, [], 150.0, False, True),
-        ("reported", RUNNING, [], 50.0, True, True),
-        ("reported", replace(RUNNING, active_state="failed"), [], 50.0, False, True),
-        ("restarted", RUNNING, ["/etc/x"], 50.0, True, False),
+        ("reported", RUNNING, [], 50.0, False),
+        ("reported", RUNNING, ["/etc/x"], 50.0, True),
+        ("reported", RUNNING, [], 150.0, True),
+        ("reported", replace(RUNNING, replaced=True), [], 50.0, True),
+        ("reported", replace(RUNNING, active_state="failed"), [], 50.0, True),
+        ("restarted", replace(RUNNING, replaced=True), ["/etc/x"], 50.0, False),
     ],
 )
-def test_a_restart_that_another_task_makes_is_due(state, unit, changed, mtime, replaced, due):
+def test_a_restart_that_another_task_makes_is_due(state, unit, changed, mtime, due):
     service = ServiceRequest("x", state=state)
-    assert restart_due(service, unit, changed, {"/etc/x": mtime}, replaced=replaced) is due
+    assert restart_due(service, unit, changed, {"/etc/x": mtime}) is due
 
 
 def test_a_changed_unit_file_reloads_systemd_first():
