@@ -19,7 +19,8 @@ options:
     description:
       - Mapping with C(name), C(version) (output of C(--version), empty when not installed), C(kubernetes_version),
         C(image_repository), C(sandbox_image) (empty for kubeadm's), C(cgroup_driver), C(cni_bin_dir), C(cni_conf_dir),
-        C(mirrors), C(auth), C(http_proxy), C(https_proxy), C(no_proxy) and C(overrides).
+        C(mirrors), C(auth), C(http_proxy), C(https_proxy), C(no_proxy), C(unit) (text of
+        containerd's systemd unit, empty where a package brings it) and C(overrides).
     type: dict
     required: true
 """

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from .cluster import FULL_ONLY, Cluster, Probe
+from .cluster import BUNDLE, FULL_ONLY, Cluster, Probe
 
 pytestmark = FULL_ONLY
 NODES = ("cp1", "cp2", "cp3", "w1")
@@ -35,6 +35,9 @@ def test_it_is_refused_without_leave(cluster: Cluster) -> None:
 
 def test_it_comes_with_containers_running_and_the_api_up(cluster: Cluster) -> None:
     wanted = cluster.bundled_runtime()
+    # As a run leaves it that was killed when it had installed the programs on w1.
+    archive = f"{BUNDLE}/runtime/containerd/v{wanted['kubeops_container_runtime_version']}/*/containerd-*.tar.gz"
+    cluster.sh("w1", f"tar -xzf {archive} -C /usr/local")
     containers = cluster.kubectl("cp1", STARTS)
     cluster.extra_vars.update(wanted)
     leave = {"container_runtime_allow_version_change": True}

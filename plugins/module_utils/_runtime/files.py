@@ -43,7 +43,8 @@ def _containerd(settings: Settings) -> list[dict[str, Any]]:
         validate="containerd --config %s config dump",
     )
     hosts = [_hosts_toml(registry, mirrors) for registry, mirrors in settings.mirrors.items()]
-    return [config, *hosts]
+    unit = [_file("/etc/systemd/system/containerd.service", settings.unit)] if settings.unit else []
+    return [config, *unit, *hosts]
 
 
 def containerd_config(settings: Settings) -> dict[str, Any]:

@@ -36,7 +36,8 @@ class Settings:
     """Typed variables of the role container_runtime.
 
     `version` is the runtime's own, "" when it is not installed yet. `mirrors` maps a registry host to
-    mirror URLs in order; `auth` maps a registry host to {"username", "password"}.
+    mirror URLs in order; `auth` maps a registry host to {"username", "password"}. `unit` is the text of containerd's
+    systemd unit, "" where a package brings it.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Settings:
     http_proxy: str = ""
     https_proxy: str = ""
     no_proxy: str = ""
+    unit: str = ""
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -24,11 +24,11 @@ def read_units(runner: Runner, names: Sequence[str]) -> dict[str, UnitState]:
     """States of the named units by the name asked for, with one call; unknown units are not loaded."""
     if not names:
         return {}
-    units = [_full_name(name) for name in names]
-    shown = runner.run(["systemctl", "show", "--property", ",".join(PROPERTIES), "--", *units])
+    full_names = [_full_name(name) for name in names]
+    shown = runner.run(["systemctl", "show", "--property", ",".join(PROPERTIES), "--", *full_names])
     boot_epoch = clock.now().timestamp() - clock.monotonic()
     blocks = parse_show(shown.stdout)
-    units = (unit_state(name, block, boot_epoch) for name, block in zip(names, blocks))
+    units = [unit_state(name, block, boot_epoch) for name, block in zip(names, blocks)]
     return {unit.name: replace(unit, replaced=_is_replaced(unit)) for unit in units}
 
 

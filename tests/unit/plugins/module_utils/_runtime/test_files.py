@@ -53,6 +53,13 @@ def test_sandbox_image_follows_kubeadm(kubernetes, tag):
     assert sandbox_image("mirror.example/k8s", kubernetes) == f"mirror.example/k8s/pause:{tag}"
 
 
+def test_the_unit_restarts_what_it_describes():
+    path = "/etc/systemd/system/containerd.service"
+    assert path not in by_path(CONTAINERD)
+    entry = by_path(replace(CONTAINERD, unit="[Service]\n"))[path]
+    assert (entry["file"]["content"], entry["restart"]) == ("[Service]\n", True)
+
+
 @pytest.mark.parametrize(
     ("version", "config_version"), [("", 2), ("1.6.20~ds1", 2), ("1.7.28", 2), ("2.0.5", 3), ("2.1.4", 3)]
 )
