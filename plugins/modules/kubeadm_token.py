@@ -142,7 +142,7 @@ def _grant(module: AnsibleModule, client: api.ApiClient) -> dict[str, Any]:
         credentials.require_room(members, node.name, node.address)
     if module.check_mode:
         return {"changed": False, "known": known}
-    if etcd and control_plane:
+    if control_plane:
         credentials.upload_certificates(Runner(module), client, params["certificate_key"])
     credentials.grant_token(client, params["token"], credentials.expiry(clock.now(), params["minutes"]))
     return {

@@ -14,7 +14,7 @@ from .etcd_gateway import EXTERNAL, ask, assert_same_content
 pytestmark = FULL_ONLY
 
 MEMBERS = ("e1", "e2", "e3")
-NODES = "e1:etcd,e2:etcd,e3:etcd,cp1:control_plane,w1:workers"
+NODES = "e1:etcd,e2:etcd,e3:etcd,cp1:control_plane,cp2:control_plane,w1:workers"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_the_api_runs_on_it_and_a_second_run_is_quiet(external: Cluster) -> None
     assert external.sh("cp1", "ls /etc/kubernetes/manifests").split() == [
         "kube-apiserver.yaml", "kube-controller-manager.yaml", "kube-scheduler.yaml",
     ]  # fmt: skip
-    external.assert_healthy(["cp1", "w1"])
+    external.assert_healthy(["cp1", "cp2", "w1"])
     again = external.run()
     assert (again.rc, again.changed_hosts) == (0, {}), again.changed_tasks
 
@@ -47,7 +47,7 @@ def test_recovery_reissues_what_members_and_api_server_use(external: Cluster) ->
     run = external.run(playbook="recover_certificates")
     assert run.rc == 0, run.tail()
     assert {"e1", "cp1"} <= set(run.changed_hosts), run.changed_tasks
-    external.assert_healthy(["cp1", "w1"])
+    external.assert_healthy(["cp1", "cp2", "w1"])
     assert sorted(voters(external, "e1")) == list(MEMBERS)
     again = external.run(playbook="recover_certificates")
     assert (again.rc, again.changed_hosts) == (0, {}), again.changed_tasks
@@ -60,7 +60,7 @@ def test_changed_settings_are_a_rolling_restart_that_keeps_every_id(external: Cl
     assert run.rc == 0, run.tail()
     assert set(run.changed_hosts) == set(MEMBERS), run.changed_tasks
     assert voters(external, "e1") == before
-    external.assert_healthy(["cp1", "w1"])
+    external.assert_healthy(["cp1", "cp2", "w1"])
 
 
 def test_a_member_without_its_disk_stays_down_until_it_is_replaced(external: Cluster) -> None:
@@ -105,4 +105,4 @@ def test_the_whole_cluster_back_to_a_snapshot(external: Cluster, tmp_path: Path)
     there = external.kubectl("cp1", "get configmaps -o name")
     assert "in-the-snapshot" in there and "after-the-snapshot" not in there
     assert_same_content(external, MEMBERS, EXTERNAL)
-    external.assert_healthy(["cp1", "w1"])
+    external.assert_healthy(["cp1", "cp2", "w1"])
