@@ -42,6 +42,10 @@ options:
     description: Whether CoreDNS has to be there.
     type: bool
     default: true
+  network:
+    description: What identifies the pod network, as given to M(kubeops.cluster.verify_pods).
+    type: str
+    default: ''
   timeout:
     description: Seconds to wait for errors to go away.
     type: int
@@ -75,6 +79,14 @@ findings:
       fix: "on the node: journalctl -u kubelet; a missing pod network shows here too"
       variable: ""
       value: ""
+unverified:
+  description:
+    - Nodes of O(nodes) that are required and whose pods were never seen to answer in O(network). Empty where the node
+      is in no cluster yet.
+  returned: always
+  type: list
+  elements: str
+  sample: [w1]
 dns_address:
   description: Address of the cluster's DNS service. Empty without one.
   returned: always
@@ -104,6 +116,7 @@ OPTIONS: dict[str, Any] = {
     "api_port": {"type": "int", "default": 6443},
     "stacked_etcd": {"type": "bool", "default": True},
     "dns": {"type": "bool", "default": True},
+    "network": {"type": "str", "default": ""},
     "timeout": {"type": "int", "default": 180},
 }
 
@@ -135,15 +148,20 @@ def settled(client: ApiClient, wanted: Expected, timeout: float) -> tuple[Observ
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Observe and judge."""
     if module.check_mode and not Path(paths.ADMIN_CONF).exists():
-        return {"changed": False, "findings": [], "dns_address": ""}
+        return {"changed": False, "findings": [], "unverified": [], "dns_address": ""}
+    wanted = expected(module.params)
     with admin() as client:
         timeout = 0 if module.check_mode else module.params["timeout"]
-        observed, findings = settled(client, expected(module.params), timeout)
+        observed, findings = settled(client, wanted, timeout)
     if judge.errors(findings) and not module.check_mode:
         raise judge.error(findings, "The cluster is not what the inventory says")
-    shown = [finding.as_dict() for finding in findings]
-    warnings = [table([finding]) for finding in findings]
-    return {"changed": False, "findings": shown, "dns_address": observed.dns_address, "warnings": warnings}
+    return {
+        "changed": False,
+        "findings": [finding.as_dict() for finding in findings],
+        "unverified": judge.unverified(wanted, observed, module.params["network"]),
+        "dns_address": observed.dns_address,
+        "warnings": [table([finding]) for finding in findings],
+    }
 
 
 def main() -> None:

@@ -15,17 +15,18 @@ description:
     until its pods are ready and asks each of them through the API server's proxy. What an earlier run has left behind
     is removed first.
   - With O(state=absent), removes the namespace and waits until it is gone.
-  - The objects are a means to an end and do not outlive the verification, so no change is reported. Does nothing in
-    check mode.
+  - With O(state=verified), notes O(network) in the annotation C(kubeops.io/verified-network) of the Nodes, where
+    M(kubeops.cluster.cluster_verify) finds it. A verification that failed or was killed is so made up for by the next.
+  - These objects are a means to an end, so no change is reported. Does nothing in check mode.
 author:
   - kubeops.cluster contributors (@kubeops)
 options:
   state:
     description:
       - Whether the pods should be there. V(absent) returns when the API server has accepted their removal; the next
-        V(present) waits until they are gone.
+        V(present) waits until they are gone. V(verified) is for nodes whose pods have answered.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, verified]
     default: present
   nodes:
     default: []
@@ -39,6 +40,10 @@ options:
         run have no route yet to the pods of a node that joined in it, where routes are static (C(bridge)).
     type: bool
     default: true
+  network:
+    description: What identifies the pod network, in words of the caller's choice. Needed for O(state=verified).
+    type: str
+    default: ''
   timeout:
     description: Seconds to wait for the pods to be ready, or to be gone.
     type: int
@@ -51,6 +56,13 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Pods that answer
   kubeops.cluster.verify_pods:
+    nodes:
+      - {name: w1, address: 192.0.2.21}
+
+- name: The way to them works, and need not be tried again
+  kubeops.cluster.verify_pods:
+    state: verified
+    network: flannel 10.244.0.0/16
     nodes:
       - {name: w1, address: 192.0.2.21}
 
@@ -84,10 +96,11 @@ from ..module_utils._verify import argspec, judge, pods
 from ..module_utils._verify.model import Node
 
 OPTIONS: dict[str, Any] = {
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "absent", "verified"], "default": "present"},
     "nodes": {**argspec.NODES, "default": []},
     "image": {"type": "str", "default": "registry.k8s.io/e2e-test-images/agnhost:2.53"},
     "through_api": {"type": "bool", "default": True},
+    "network": {"type": "str", "default": ""},
     "timeout": {"type": "int", "default": 120},
 }
 
@@ -111,7 +124,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     with admin() as client:
         if module.params["state"] == "present":
             return present(client, module.params)
-        pods.remove(client)
+        if module.params["state"] == "verified":
+            pods.remember(client, [Node(**node) for node in module.params["nodes"]], module.params["network"])
+        else:
+            pods.remove(client)
     return {"changed": False, "pods": [], "findings": []}
 
 

@@ -97,10 +97,14 @@ def test_check_mode_on_the_live_cluster_finds_nothing(cluster: Cluster) -> None:
 
 def test_one_changed_label_is_all_that_changes(cluster: Cluster) -> None:
     labels = {"kubeops_node_labels": {"example.com/tier": "gold"}}
+    # As after a run that was killed before it had verified w1.
+    cluster.kubectl("cp1", "annotate node w1 kubeops.io/verified-network-")
     run = cluster.run("--limit", "w1", extra=labels)
     assert run.rc == 0, run.tail()
+    assert "A pod on every node" in run.output, run.tail()
     assert cluster.kubectl("cp1", "get node w1 -o jsonpath='{.metadata.labels.example\\.com/tier}'") == "gold"
     assert cluster.kubectl("cp1", "get node w2 -o jsonpath='{.metadata.labels.example\\.com/tier}'") == ""
     removed = cluster.run("--limit", "w1")
     assert removed.rc == 0, removed.tail()
+    assert "A pod on every node" not in removed.output, removed.tail()
     assert cluster.kubectl("cp1", "get node w1 -o jsonpath='{.metadata.labels.example\\.com/tier}'") == ""

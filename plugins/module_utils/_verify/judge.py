@@ -24,6 +24,12 @@ def judge(expected: Expected, observed: Observed) -> list[Finding]:
     ]
 
 
+def unverified(expected: Expected, observed: Observed, network: str) -> list[str]:
+    """Names of the required nodes whose pods were never seen to answer in this pod network."""
+    known = {name for name, seen in observed.nodes.items() if seen.verified_network == network}
+    return [node.name for node in expected.nodes if node.required and node.name not in known]
+
+
 def error(findings: Iterable[Finding], what: str) -> KubeopsError:
     """The failure of a verification: a heading, and all findings with their evidence."""
     shown = list(findings)

@@ -13,6 +13,8 @@ from .._etcd.model import Member
 
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 ETCD = "etcd"
+# On Nodes whose pods were seen to answer: the pod network they did so in.
+VERIFIED_NETWORK = "kubeops.io/verified-network"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class SeenNode:
     ready: Condition
     version: str = ""
     pressures: tuple[str, ...] = ()
+    verified_network: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ def nodes_from_api(answer: Mapping[str, Any]) -> dict[str, SeenNode]:
             _condition(item, "Node has reported nothing"),
             item.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", ""),
             tuple(_pressures(item)),
+            item["metadata"].get("annotations", {}).get(VERIFIED_NETWORK, ""),
         )
         for item in answer.get("items", [])
     }

@@ -13,9 +13,9 @@ from typing import Any
 from .._core import clock
 from .._core.errors import KubeopsError
 from .._inventory.finding import Finding
-from .._kubeadm.api import ApiClient, object_path
+from .._kubeadm.api import MERGE_PATCH, ApiClient, object_path
 from .judge import finding
-from .model import Condition, Node, pod_condition
+from .model import VERIFIED_NETWORK, Condition, Node, pod_condition
 from .probe import THREADS, get
 
 NAMESPACE = "kubeops-verify"
@@ -84,6 +84,14 @@ def _require_gone(client: ApiClient, timeout: float) -> None:
             f"namespace {NAMESPACE} is still there {timeout:g} s after its deletion",
             fix=f"see kubectl get namespace {NAMESPACE} -o yaml for what holds it",
         )
+
+
+def remember(client: ApiClient, nodes: Iterable[Node], network: str) -> None:
+    """Note on the Nodes that their pods answered in this pod network."""
+    for node in nodes:
+        if node.required:
+            note = {"metadata": {"annotations": {VERIFIED_NETWORK: network}}}
+            client.patch(object_path("nodes", node.name), note, MERGE_PATCH)
 
 
 def wait(client: ApiClient, nodes: Iterable[Node], timeout: float) -> tuple[list[dict[str, str]], list[Finding]]:

@@ -87,6 +87,28 @@ def test_external_etcd_and_no_dns_are_not_asked_for() -> None:
     assert rules(expected, replace(HEALTHY, members=None, dns=Condition(False))) == []
 
 
+@pytest.mark.parametrize(
+    ("seen", "required", "names"),
+    [
+        ({"cp1": "flannel", "w1": "flannel"}, True, []),
+        ({"cp1": "flannel", "w1": ""}, True, ["w1"]),
+        ({"cp1": "flannel", "w1": "calico"}, True, ["w1"]),
+        ({"cp1": "flannel"}, True, ["w1"]),
+        ({"cp1": "flannel", "w1": ""}, False, []),
+    ],
+    ids=["all", "never", "in another network", "no node", "outside the run"],
+)
+def test_nodes_whose_pods_never_answered(seen: dict[str, str], required: bool, names: list[str]) -> None:
+    nodes = {name: SeenNode(OK, verified_network=network) for name, network in seen.items()}
+    expected = replace(EXPECTED, nodes=(CP1, replace(W1, required=required)))
+    assert judge.unverified(expected, Observed(nodes=nodes), "flannel") == names
+
+
+def test_a_node_remembers_the_network_it_was_verified_in() -> None:
+    noted = {"metadata": {"name": "w1", "annotations": {"kubeops.io/verified-network": "flannel 10.244.0.0/16"}}}
+    assert nodes_from_api({"items": [noted]})["w1"].verified_network == "flannel 10.244.0.0/16"
+
+
 def test_the_error_lists_every_finding() -> None:
     observed = replace(HEALTHY, members=(), dns=Condition(False, "0 of 2"))
     error = judge.error(judge.judge(EXPECTED, observed), "Broken")
