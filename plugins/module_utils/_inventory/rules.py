@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
-from . import rules_groups, rules_network, rules_variables, rules_version
+from . import rules_groups, rules_network, rules_pod_network, rules_variables, rules_version
 from .finding import Finding
 from .model import Inventory, Surroundings
 
-RULES = (*rules_groups.RULES, *rules_version.RULES, *rules_variables.RULES, *rules_network.RULES)
+RULES = (
+    *rules_groups.RULES,
+    *rules_version.RULES,
+    *rules_variables.RULES,
+    *rules_network.RULES,
+    *rules_pod_network.RULES,
+)
 
 
 def check(inventory: Inventory, around: Surroundings) -> list[Finding]:

@@ -101,12 +101,15 @@ def dual_stack(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
         )
     for host in inventory.nodes if pods else ():
         families = [address.version for ip in inventory.node_ips(host) if (address := as_address(ip))]
-        if families and pods[0] not in families:
+        # The API server listens on the first, and its service has an address of the same family.
+        counts = families[:1] if host in inventory.control_planes else families
+        if families and pods[0] not in counts:
             yield Finding(
                 "network.node_family",
                 ERROR,
-                f"is no IPv{pods[0]} address, but pods and services begin with IPv{pods[0]}",
-                "set kubeops_node_ip to an address of that family, or change the subnets",
+                f"{'is' if pods[0] not in families else 'begins with'} no IPv{pods[0]} address, "
+                f"but pods and services begin with IPv{pods[0]}",
+                "set kubeops_node_ip to an address of that family first, or change the subnets",
                 hosts=(host,),
                 variable="kubeops_node_ip",
                 value=",".join(inventory.node_ips(host)),

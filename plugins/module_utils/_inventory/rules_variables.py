@@ -314,7 +314,18 @@ def files_on_controller(inventory: Inventory, around: Surroundings) -> Iterator[
     for variable, value in named.items():
         path = str(value or "")
         built_in = variable == "kubeops_audit_policy" and path == "default"
-        if path and not built_in and "://" not in path and not around.exists(path):
+        if not path or built_in or "://" in path:
+            continue
+        if not path.startswith("/"):
+            yield Finding(
+                "variables.file_relative",
+                ERROR,
+                "is no whole path: roles and this check would each look for it in another directory",
+                f"begin it with a directory, such as {{{{ inventory_dir }}}}/{path}",
+                variable=variable,
+                value=path,
+            )
+        elif not around.exists(path):
             yield Finding(
                 "variables.file_missing",
                 ERROR,

@@ -14,8 +14,6 @@ from .._version.version import KubeVersion, Minor
 from .finding import ERROR, WARNING, Finding, shown
 from .model import Inventory, Surroundings
 
-MANIFEST_PLUGINS = ("flannel", "calico", "cilium", "manifest")
-
 
 def wanted(inventory: Inventory) -> KubeVersion | None:
     """The version the inventory asks for; None where it is missing or malformed."""
@@ -114,22 +112,4 @@ def line(inventory: Inventory) -> Minor:
     return version.line if version else NEWEST
 
 
-def bundled_network(inventory: Inventory, around: Surroundings) -> Iterator[Finding]:
-    """The role cni reads the pod network's manifest from the bundle, unless it is told another place."""
-    plugin = str(inventory.value("kubeops_cni"))
-    if inventory.value("kubeops_package_source") != "bundle" or not isinstance(around.bundle, Mapping):
-        return
-    elsewhere = any(inventory.variables.get(host, {}).get("cni_manifest") for host in inventory.control_planes)
-    has = [str(entry["name"]) for entry in around.bundle.get("files", ()) if entry.get("kind") == "manifest"]
-    if plugin in MANIFEST_PLUGINS and not elsewhere and plugin not in has:
-        yield Finding(
-            "bundle.network",
-            ERROR,
-            f"the bundle {inventory.value('kubeops_bundle')} has no manifest of it; it has {', '.join(has) or 'none'}",
-            f"add it with build_bundle.yml (bundle_cni: [{plugin}]), or name one with cni_manifest",
-            variable="kubeops_cni",
-            value=plugin,
-        )
-
-
-RULES = (version_form, version_supported, bundle, bundled_network)
+RULES = (version_form, version_supported, bundle)

@@ -256,7 +256,7 @@ def disk_pressure(observed: Observed, __: Thresholds) -> Iterator[Finding]:
 
 
 def clock(observed: Observed, __: Thresholds) -> Iterator[Finding]:
-    """node_prep sets a time service up where there is none."""
+    """A time service can be running and not have reached its servers."""
     for host, facts in observed.machines():
         time = section(facts, "time")
         # A system container has its machine's clock.
@@ -266,7 +266,7 @@ def clock(observed: Observed, __: Thresholds) -> Iterator[Finding]:
                 "node.clock",
                 WARNING,
                 f"the kernel calls the clock not synchronised ({keeper or 'no time service'} runs)",
-                "look at the time service" if keeper else "node_prep sets one up; or bring your own",
+                "look at the time service" if keeper else "set node_prep_time_sync: install, or bring your own",
                 hosts=(host,),
             )
 

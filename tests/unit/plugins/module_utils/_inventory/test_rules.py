@@ -229,12 +229,58 @@ def test_bundle(bundle: Any, version: str, expected: set[tuple[str, str]]) -> No
         ({"kubeops_cni": "bridge"}, set()),
         ({"kubeops_cni": "none"}, set()),
         ({"cni_manifest": "/srv/flannel.yml"}, set()),
+        ({"cni_manifest": "bundle:calico"}, set()),
     ],
 )
 def test_pod_network_of_a_bundle(variables: dict[str, str], expected: set[tuple[str, str]]) -> None:
     given = inventory(3, 1, kubeops_package_source="bundle", kubeops_version="1.35.6", **variables)
     bundle = {"files": [*MANIFEST["files"], {"kind": "manifest", "name": "calico"}]}
-    assert found(given, Surroundings(TODAY, bundle)) == expected
+    assert found(given, Surroundings(TODAY, bundle, exists=lambda path: True)) == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "rule"),
+    [
+        ({"kubeops_cni": "flannel"}, ""),
+        ({"kubeops_cni": "cilium"}, "network.manifest_needed"),
+        ({"kubeops_cni": "manifest"}, "network.manifest_needed"),
+        ({"kubeops_cni": "cilium", "cni_manifest": "/srv/cilium.yml"}, ""),
+        ({"kubeops_cni": "cilium", "cni_manifest": "/gone/cilium.yml"}, "network.manifest_missing"),
+        ({"kubeops_cni": "flannel", "cni_manifest": "https://mirror.example/f.yml"}, "network.manifest_checksum"),
+        ({"cni_manifest": "https://mirror.example/f.yml", "cni_manifest_sha256": "0" * 64}, ""),
+        ({"kubeops_cni": "none", "cni_manifest": "/gone/old.yml"}, ""),
+        ({"kubeops_cni": "calico"}, ""),
+        (
+            {"kubeops_cni": "calico", "kubeops_pod_subnet": "2001:db8:1::/48", "kubeops_service_subnet": "fd00::/112"},
+            "network.calico_family",
+        ),
+    ],
+)
+def test_manifest_of_the_pod_network(variables: dict[str, str], rule: str) -> None:
+    around = Surroundings(TODAY, exists=lambda path: path.startswith("/srv"))
+    rules_found = {name for name, __ in found(inventory(3, 1, **variables), around)}
+    assert {name for name in rules_found if "manifest" in name or "calico" in name} == ({rule} if rule else set())
+
+
+@pytest.mark.parametrize(
+    ("host", "addresses", "expected"),
+    [
+        ("cp1", "192.0.2.11,2001:db8::11", set()),
+        ("cp1", "2001:db8::11,192.0.2.11", {("network.node_family", "error")}),
+        ("cp1", "2001:db8::11", {("network.node_family", "error")}),
+        ("w1", "2001:db8::21,192.0.2.21", set()),
+        ("w1", "2001:db8::21", {("network.node_family", "error")}),
+    ],
+)
+def test_family_of_the_nodes(host: str, addresses: str, expected: set[tuple[str, str]]) -> None:
+    given = inventory(1, 1)
+    variables = {**given.variables, host: {**given.variables[host], "kubeops_node_ip": addresses}}
+    assert found(Inventory(given.groups, variables)) == expected
+
+
+def test_files_need_whole_paths() -> None:
+    given = inventory(3, 1, kubeops_patches="patches", kubeops_audit_policy="default")
+    assert found(given) == {("variables.file_relative", "error")}
 
 
 def test_files_that_are_not_there() -> None:
