@@ -76,6 +76,7 @@ evidence:
   type: dict
 """
 
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -118,8 +119,9 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _predict(runner: Runner, observed: dict[str, Any], cluster: config.Cluster, node: config.Node) -> None:
-    """A dry run adds truth only where kubeadm is installed and its preflight can pass."""
-    if observed["state"] == "absent" and runner.which("kubeadm"):
+    """A dry run adds truth where kubeadm, and the patches it is told to read, are there before this run."""
+    patched = not node.patches or Path(node.patches).is_dir()
+    if observed["state"] == "absent" and runner.which("kubeadm") and patched:
         act.dry_run_init(runner, config.init_documents(cluster, node))
 
 

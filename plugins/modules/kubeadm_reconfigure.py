@@ -81,6 +81,7 @@ kubelet_config_changed:
 """
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -123,6 +124,8 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     """Compare, and bring the node to what is wanted with this node to ourselves."""
     with journal.exclusive(module.params["lock_timeout"]):
         node = argspec.node(module.params["node"])
+        if module.check_mode and node.patches and not Path(node.patches).is_dir():
+            return {**drift.FOLLOW_PATCHES.as_result(), "kubelet_config_changed": False}
         if module.params["role"] == "worker":
             return _worker(module, node)
         return _control_plane(module, argspec.cluster(module.params["cluster"]), node)

@@ -137,6 +137,14 @@ def test_settings_come_and_go(made: Cluster) -> None:
         assert node(made, name)["metadata"]["labels"]["example.com/tier"] == "gold"  # type: ignore[index]
         assert TAINT in node(made, name)["spec"]["taints"]  # type: ignore[operator]
 
+    patch = Path(str(made.extra_vars["kubeops_patches"])) / "kube-apiserver+merge.json"
+    text = patch.read_text()
+    patch.write_text(text.replace("yes", "again"))
+    predicted = made.run("--check", "--diff")
+    patch.write_text(text)
+    assert predicted.rc == 0, predicted.tail()
+    assert any(task.endswith("Apply changed settings") for task, __ in predicted.changed_tasks), predicted.tail()
+
     made.extra_vars.update({"kubeops_node_labels": {}, "kubeops_node_taints": []})
     run = made.run()
     assert run.rc == 0, run.tail()
@@ -162,4 +170,20 @@ def test_a_control_plane_joins_while_clients_stay_connected(made: Cluster) -> No
     assert probe.failures == []
     assert [connection.lost for connection in kept] == [""] * len(kept)
     assert "--event-ttl=2h" in command_line(made, "cp3", "kube-apiserver")
+    assert made.run().changed_hosts == {}
+
+
+@FULL_ONLY
+def test_a_control_plane_joins_in_the_run_that_changes_settings(made: Cluster, tmp_path: Path) -> None:
+    """It starts with the new ones: the old ones may name files that it does not have."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n")
+    made.extra_vars.update({"kubeops_audit_policy": str(policy), "kubeops_api_server_extra_args": {"event-ttl": "3h"}})
+    made.up(f"{LAYOUT},cp3:control_plane,cp4:control_plane")
+    run = made.run()
+    assert run.rc == 0, run.tail()
+    made.assert_healthy((*NODES, "cp3", "cp4"))
+    lines = {command_line(made, host, "kube-apiserver") for host in ("cp1", "cp4")}
+    assert all("--event-ttl=3h" in line for line in lines)
+    assert len({line.split("--audit-policy-file=")[1].split()[0] for line in lines}) == 1
     assert made.run().changed_hosts == {}

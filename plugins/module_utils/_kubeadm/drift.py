@@ -17,6 +17,7 @@ CONFIG_MAP = "config_map"
 CERTIFICATE = "certificate"
 MANIFEST = "manifest"
 KUBELET = "kubelet"
+PATCHES = "patches"
 
 # In this order a component never starts on what is not there yet.
 MANIFEST_ORDER = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -50,6 +51,13 @@ FOLLOW_KUBELET_CONFIG = Plan(
     steps=(Step(KUBELET, paths.KUBELET_CONFIG, "the cluster's kubelet configuration would change before"),),
     before="the cluster's kubelet configuration as it is\n",
     after="the cluster's kubelet configuration as the control plane would upload it\n",
+)
+
+# kubeadm can't generate anything with patches that a check run has not written.
+FOLLOW_PATCHES = Plan(
+    steps=(Step(PATCHES, "kubeadm patches", "they are new on this node; what they change is not known before"),),
+    before="without the new patches\n",
+    after="with the new patches\n",
 )
 
 
