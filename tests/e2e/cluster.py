@@ -35,7 +35,7 @@ FIVE_NODES = "cp1:control_plane,cp2:control_plane,cp3:control_plane,w1:workers,w
 
 # More of the same kind, too long for every run of continuous integration.
 FULL_ONLY = pytest.mark.skipif(
-    not os.environ.get("KUBEOPS_E2E_FULL"), reason="one of its kind ran; KUBEOPS_E2E_FULL=1 runs all"
+    not os.environ.get("KUBEOPS_E2E_FULL"), reason="takes too long for every run; KUBEOPS_E2E_FULL=1 runs it"
 )
 
 # Answered by every API server that serves, without credentials. /readyz is no measure of what clients

@@ -15,6 +15,8 @@ from .model import RUNTIMES, Settings, merge
 from .toml import dumps
 
 CERTS_DIR = "/etc/containerd/certs.d"
+CRIO_MIRRORS = "/etc/containers/registries.conf.d/50-kubeops.conf"
+CRIO_AUTH = "/etc/crio/kubeops-auth.json"
 HEADER = f"# {MARKER}\n"
 
 
@@ -28,6 +30,10 @@ def _file(path: str, content: str, *, secret: bool = False, restart: bool = True
     mode = "0600" if secret else "0644"
     file = {"path": path, "content": content, "mode": mode, "secret": secret, "validate": validate}
     return {"restart": restart, "file": file}
+
+
+def _absent(path: str) -> dict[str, Any]:
+    return {"restart": True, "file": {"path": path, "state": "absent"}}
 
 
 # --- containerd: https://github.com/containerd/containerd/blob/main/docs/cri/config.md
@@ -96,13 +102,12 @@ def _hosts_toml(registry: str, mirrors: Any) -> dict[str, Any]:
 
 
 def _crio(settings: Settings) -> list[dict[str, Any]]:
-    files = [_file("/etc/crio/crio.conf.d/10-kubeops.conf", HEADER + dumps(crio_config(settings)))]
-    if settings.mirrors:
-        registries = HEADER + dumps({"registry": [_crio_registry(*item) for item in settings.mirrors.items()]})
-        files.append(_file("/etc/containers/registries.conf.d/50-kubeops.conf", registries))
-    if settings.auth:
-        files.append(_file("/etc/crio/auth.json", _docker_auth(settings), secret=True))
-    return files
+    registries = HEADER + dumps({"registry": [_crio_registry(*item) for item in settings.mirrors.items()]})
+    return [
+        _file("/etc/crio/crio.conf.d/10-kubeops.conf", HEADER + dumps(crio_config(settings))),
+        _file(CRIO_MIRRORS, registries) if settings.mirrors else _absent(CRIO_MIRRORS),
+        _file(CRIO_AUTH, _docker_auth(settings), secret=True) if settings.auth else _absent(CRIO_AUTH),
+    ]
 
 
 def crio_config(settings: Settings) -> dict[str, Any]:
@@ -110,7 +115,7 @@ def crio_config(settings: Settings) -> dict[str, Any]:
     systemd = settings.cgroup_driver == "systemd"
     image = {"pause_image": settings.sandbox_image}
     if settings.auth:
-        image["global_auth_file"] = "/etc/crio/auth.json"
+        image["global_auth_file"] = CRIO_AUTH
     runtime = {"cgroup_manager": settings.cgroup_driver, "conmon_cgroup": "system.slice" if systemd else "pod"}
     network = {"network_dir": settings.cni_conf_dir, "plugin_dirs": [settings.cni_bin_dir]}
     return merge({"crio": {"image": image, "runtime": runtime, "network": network}}, settings.overrides)
@@ -174,7 +179,7 @@ def _proxy(settings: Settings) -> list[dict[str, Any]]:
     path = f"/etc/systemd/system/{unit}.service.d/20-kubeops-proxy.conf"
     values = {"HTTP_PROXY": settings.http_proxy, "HTTPS_PROXY": settings.https_proxy, "NO_PROXY": settings.no_proxy}
     if not settings.http_proxy and not settings.https_proxy:
-        return [{"restart": True, "file": {"path": path, "state": "absent"}}]
+        return [_absent(path)]
     # A percent sign is a specifier to systemd.
     lines = [f'Environment="{name}={value.replace("%", "%%")}"' for name, value in values.items() if value]
     has_password = "@" in settings.http_proxy + settings.https_proxy

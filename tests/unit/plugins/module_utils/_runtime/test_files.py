@@ -119,6 +119,15 @@ def test_crio():
     assert "unix:///run/crio/crio.sock" in files["/etc/crictl.yaml"]["file"]["content"]
 
 
+def test_crio_keeps_no_credentials_that_were_taken_back():
+    path = "/etc/crio/kubeops-auth.json"
+    crio = replace(CONTAINERD, name="crio")
+    given = by_path(replace(crio, auth={"r": {"username": "u", "password": "p"}}))[path]["file"]
+    assert (given["mode"], given["secret"]) == ("0600", True)
+    assert by_path(crio)[path]["file"]["state"] == "absent"
+    assert by_path(crio)["/etc/containers/registries.conf.d/50-kubeops.conf"]["file"]["state"] == "absent"
+
+
 def test_docker_keeps_containers_and_names_the_sandbox():
     files = by_path(replace(CONTAINERD, name="docker", auth={"r": {"username": "u", "password": "p"}}))
     daemon = json.loads(files["/etc/docker/daemon.json"]["file"]["content"])
