@@ -51,6 +51,7 @@ class Source:
     version: str
     description: str
     variables: dict[str, str] = field(default_factory=dict)
+    lab_options: tuple[str, ...] = ()
 
 
 def parse(version: str) -> Version:
@@ -107,7 +108,8 @@ def find_source() -> Source:
         return Source(choose(versions, f"the bundle {BUNDLE}"), f"bundle {BUNDLE}", variables)
     versions = repository_versions(wanted_minor())
     if versions:
-        return Source(choose(versions, REPOSITORY), REPOSITORY, {"kubeops_package_source": "repository"})
+        variables = {"kubeops_package_source": "repository"}
+        return Source(choose(versions, REPOSITORY), REPOSITORY, variables, ("--internet",))
     raise HostError(NO_SOURCE)
 
 
@@ -176,7 +178,7 @@ def up(extra: list[str]) -> None:
     with timed("System packages", times):
         lab("setup")
     with timed("Nodes", times):
-        inventory = lab("up", "--id", LAB, "--nodes", NODES).splitlines()[-1]
+        inventory = lab("up", "--id", LAB, "--nodes", NODES, *source.lab_options).splitlines()[-1]
     with timed("Cluster", times):
         create(source, inventory, extra)
     print("\n" + kubectl("get", "nodes", "-o", "wide"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration_lab.lab_runner import LabRunner
-from tests.lab import cgroups
+from tests.lab import cgroups, uplink
 
 NODES = "cp1:control_plane,w1:workers"
 
@@ -27,6 +27,7 @@ def traces(runner: LabRunner) -> dict[str, list[str]]:
         "processes": [path.name for path in Path("/proc").glob("[0-9]*") if _lives_in(path, scope)],
         "mounts": [line for line in Path("/proc/self/mounts").read_text().splitlines() if state in line],
         "files": [state] if Path(state).exists() else [],
+        "rules": [" ".join(rule) for link in sorted(_own_links(runner)) for rule in _rules(link)],
     }
 
 
@@ -36,6 +37,10 @@ def _links() -> list[str]:
 
 def _own_links(runner: LabRunner) -> set[str]:
     return {runner.paths.names(lab).link for lab in ("one", "two")}
+
+
+def _rules(link: str) -> list[list[str]]:
+    return [rule for table, chain in uplink.CHAINS for rule in uplink.rules(table, chain, link)]
 
 
 def _lives_in(process: Path, scope: str) -> bool:
@@ -99,6 +104,28 @@ def test_two_labs_side_by_side(lab: LabRunner) -> None:
     assert lab("ssh", "--id", "two", "cp1", "hostname").strip() == "cp1"
 
 
+def test_a_way_out_is_opened_for_one_lab_alone(lab: LabRunner) -> None:
+    """The other lab is the world outside: whoever gets there comes from this host."""
+    listen = "import socket; s = socket.create_server(('', 7000)); print(s.accept()[1][0])"
+    connect = "import socket, sys; socket.create_connection((sys.argv[1], 7000), 5)"
+    lab("up", "--id", "two", "--nodes", "w1:workers")
+    world = lab("ssh", "--id", "two", "w1", "hostname", "-I").strip()
+    outside = lab.start("exec", "--id", "two", "w1", "python3", "-c", listen)
+    lab("up", "--id", "one", "--nodes", "w1:workers")
+    try_it = ["exec", "--id", "one", "w1", "python3", "-c", connect, world]
+    assert lab.try_run(*try_it).returncode != 0
+
+    for __ in range(2):
+        lab("up", "--id", "one", "--nodes", "w1:workers", "--internet")
+    lab(*try_it)
+    stdout, stderr = outside.communicate(timeout=10)
+    assert stdout.strip() == world.rpartition(".")[0] + ".1", stderr
+    link = lab.paths.names("one").link
+    assert len(_rules(link)) == 3
+    lab("rm", "--id", "one", "--all")
+    assert _rules(link) == []
+
+
 def test_killed_up_is_finished_by_the_next(lab: LabRunner) -> None:
     started = time.monotonic()
     lab("up", "--id", "one", "--nodes", NODES)
@@ -116,14 +143,14 @@ def test_killed_up_is_finished_by_the_next(lab: LabRunner) -> None:
 @pytest.mark.parametrize("killed", [False, True])
 def test_clean_leaves_no_trace(lab: LabRunner, killed: bool) -> None:
     started = time.monotonic()
-    lab("up", "--id", "one", "--nodes", NODES)
+    lab("up", "--id", "one", "--nodes", NODES, "--internet")
     usual = time.monotonic() - started
     present = traces(lab)
     present.pop("mounts")  # a node's are in its own mount namespace
     assert all(present.values()), f"not all kinds of trace are looked for: {present}"
     if killed:
-        process = lab.start("up", "--id", "two", "--nodes", NODES)
-        time.sleep(usual * 0.5)
+        process = lab.start("up", "--id", "two", "--nodes", NODES, "--internet")
+        time.sleep(usual * 0.9)
         process.send_signal(signal.SIGKILL)
         process.communicate()
     lab("clean")

@@ -44,7 +44,7 @@ def _one(labs: Labs, args: argparse.Namespace) -> Machine:
 
 
 def up(labs: Labs, args: argparse.Namespace) -> None:
-    lab = labs.up(args.id, parse_nodes(args.nodes), _bundle(labs, args))
+    lab = labs.up(args.id, parse_nodes(args.nodes), _bundle(labs, args), args.internet)
     if args.group_vars:
         # Beside the inventory, where Ansible looks for them; they win over the lab's own.
         target = labs.paths.lab(lab.id) / "group_vars/all.yml"
@@ -187,6 +187,7 @@ def parser() -> argparse.ArgumentParser:
     command = add("up", up, "make missing nodes, start stopped ones, wait for their sshd")
     command.add_argument("--nodes", default="", help="cp1:control_plane,w1:workers (groups joined by +)")
     command.add_argument("--group-vars", help="file to use as group_vars/all.yml")
+    command.add_argument("--internet", action="store_true", help="give the nodes a way out through this host")
     add_no_bundle(command)
     command = add("list", list_, "show labs and nodes", lab=False)
     command.add_argument("--id")

@@ -18,12 +18,14 @@ PACKAGES = {
     "debootstrap": "debootstrap",
     "systemd-nspawn": "systemd-container",
     "ip": "iproute2",
+    "iptables": "iptables",
     "ssh-keygen": "openssh-client",
     "nsenter": "util-linux",
     "mount": "mount",
 }
 # Several kubelets on one kernel use up the defaults.
 RAISED = {"fs/inotify/max_user_instances": 8192, "fs/inotify/max_user_watches": 1048576}
+SET_BY_UPLINK = ("net/ipv4/ip_forward",)
 # A kubelet sets these (https://kubernetes.io/docs/reference/command-line-tools-reference/kubelet/,
 # --protect-kernel-defaults), and here they are the host's.
 SET_BY_KUBELET = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops")
@@ -76,7 +78,7 @@ def _sysctl(name: str) -> Path:
 def raise_limits() -> None:
     """Remember the host's values once, then raise what is lower than needed."""
     if not _SAVED.exists():
-        names = [*RAISED, *SET_BY_KUBELET]
+        names = [*RAISED, *SET_BY_UPLINK, *SET_BY_KUBELET]
         saved = {name: _sysctl(name).read_text().strip() for name in names if _sysctl(name).exists()}
         write(_SAVED, json.dumps(saved))
     for name, value in RAISED.items():

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab import cgroups, image, inventory, network, node, state
+from tests.lab import cgroups, image, inventory, network, node, state, uplink
 from tests.lab.host import Host, raise_limits, restore_limits
 from tests.lab.model import Lab
 from tests.lab.naming import PREFIX, choose_subnet
@@ -35,16 +35,20 @@ class Labs:
         with locked(RUN / f"{self.paths.scope}.{lab_id}.lock"):
             yield
 
-    def up(self, lab_id: str, wanted: dict[str, tuple[str, ...]], bundle: Path | None) -> Lab:
+    def up(self, lab_id: str, wanted: dict[str, tuple[str, ...]], bundle: Path | None, internet: bool = False) -> Lab:
         """Make what is missing, start what is stopped, plug in what is cut."""
         base = image.ensure_base(self.paths)
         with self.lock(lab_id):
             lab = self._claim(lab_id, wanted)
             network.ensure_switch(self.paths.names(lab_id), lab)
             key = self._client_key(lab)
-            self._each(self.machines(lab), lambda machine: node.create(machine, base, key))
+            # Nobody serves names in a lab: the host refuses at once instead of a long timeout.
+            servers = uplink.host_nameservers() if internet else [str(lab.gateway)]
+            self._each(self.machines(lab), lambda machine: node.create(machine, base, key, servers))
             self._write_access(lab, bundle)
             self.start(self.machines(lab), bundle)
+            if internet:
+                uplink.ensure(self.paths.names(lab_id), lab)
         return lab
 
     def _claim(self, lab_id: str, wanted: dict[str, tuple[str, ...]]) -> Lab:
@@ -104,6 +108,7 @@ class Labs:
         cgroups.remove(self.host.layout, names.cgroup)
         network.remove_all(f"{names.switch}.")
         network.remove_switch(names)
+        uplink.close(names)
         for leftover in Path("/run/systemd/nspawn/propagate").glob(f"{names.link}-*"):
             shutil.rmtree(leftover)
         remove_tree(self.paths.lab(lab_id))

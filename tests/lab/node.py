@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,21 +73,20 @@ class Machine:
         return (self.directory / "base").readlink()
 
 
-def identity_files(machine: Machine, authorized_key: str) -> dict[str, tuple[str, int]]:
+def identity_files(machine: Machine, authorized_key: str, nameservers: Sequence[str]) -> dict[str, tuple[str, int]]:
     """Files that make a node itself: {path: (content, mode)}."""
     name, names = machine.node.name, machine.names
     return {
         "etc/hostname": (f"{name}\n", 0o644),
         "etc/hosts": (f"127.0.0.1 localhost\n::1 localhost\n{machine.address} {name}\n", 0o644),
-        # Nobody serves names here: the host refuses at once instead of a long timeout.
-        "etc/resolv.conf": (f"nameserver {machine.lab.gateway}\n", 0o644),
+        "etc/resolv.conf": ("".join(f"nameserver {server}\n" for server in nameservers), 0o644),
         "etc/machine-id": (f"{names.machine_id(name).hex}\n", 0o444),
         "etc/lab/product_uuid": (f"{names.product_uuid(name)}\n", 0o400),
         "root/.ssh/authorized_keys": (authorized_key, 0o600),
     }
 
 
-def create(machine: Machine, base: Path, authorized_key: str) -> None:
+def create(machine: Machine, base: Path, authorized_key: str, nameservers: Sequence[str]) -> None:
     """Make the node's directories and identity; what is there stays as it is."""
     machine.directory.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
@@ -100,7 +100,7 @@ def create(machine: Machine, base: Path, authorized_key: str) -> None:
         host_key.unlink(missing_ok=True)
         keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", machine.node.name]
         run([*keygen, "-f", str(host_key)])
-    for name, (content, mode) in identity_files(machine, authorized_key).items():
+    for name, (content, mode) in identity_files(machine, authorized_key, nameservers).items():
         if not (upper / name).exists():
             write(upper / name, content, mode)
     (upper / "root").chmod(0o700)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.lab.image import mirror_from_sources
 from tests.lab.network import routed_networks
+from tests.lab.uplink import nameservers
 
 DEB822 = """\
 Types: deb
@@ -53,3 +54,16 @@ def test_mirror_from_sources(text: str, mirror: str | None) -> None:
 )
 def test_routed_networks(routes: str, networks: list[str]) -> None:
     assert routed_networks(routes) == [IPv4Network(network) for network in networks]
+
+
+@pytest.mark.parametrize(
+    ("text", "servers"),
+    [
+        ("nameserver 192.0.2.53\noptions edns0\nnameserver 192.0.2.54\n", ["192.0.2.53", "192.0.2.54"]),
+        ("nameserver 127.0.0.53\nsearch example.org\n", []),
+        ("# nameserver 192.0.2.53\nnameserver 2001:db8::53\n", []),
+        ("", []),
+    ],
+)
+def test_nameservers_that_nodes_can_ask(text: str, servers: list[str]) -> None:
+    assert nameservers(text) == servers
