@@ -19,6 +19,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -101,6 +102,13 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     return made
 
 
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Files of a directory, also to those who take it for a proxy and send whole URLs."""
+
+    def translate_path(self, path: str) -> str:
+        return super().translate_path(urlsplit(path).path)
+
+
 @dataclass
 class Node:
     """One lab node, and a playbook with the role alone."""
@@ -135,7 +143,7 @@ def node(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[Node]
     (directory / "other.asc").write_text(keys.public("other"))
     playbook = directory / "site.yml"
     playbook.write_text("- hosts: all\n  gather_facts: false\n  roles: [kubeops.cluster.kubernetes_packages]\n")
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(directory))
+    handler = functools.partial(Handler, directory=str(directory))
     with http.server.ThreadingHTTPServer((f"{found.group(1)}.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         made = Node(inventory, playbook, f"http://{found.group(1)}.1:{server.server_port}")
@@ -212,6 +220,21 @@ def test_an_upgrade_may_change_it(node: Node) -> None:
         kubeops_version="1.36.3",
         kubeops_repository_key=f"{node.url}/good.asc",
         kubernetes_packages_allow_version_change="true",
+    )
+    assert done.returncode == 0, done.stdout
+    assert installed(node)["kubelet"] == ("1.36.3-1.1", "hi")
+
+
+def test_packages_and_key_come_through_the_proxy(node: Node) -> None:
+    """Nothing but the proxy knows the host of the repository."""
+    node.shell("rm /etc/kubernetes/kubelet.conf; apt-get -y purge --allow-change-held-packages " + " ".join(PACKAGES))
+    node.shell("rm -f /etc/apt/keyrings/kubeops-kubernetes.asc")
+    assert not installed(node)
+    done = node.run(
+        kubeops_version="1.36.3",
+        kubeops_http_proxy=node.url,
+        kubeops_repository_url="http://packages.invalid",
+        kubeops_repository_key="http://packages.invalid/good.asc",
     )
     assert done.returncode == 0, done.stdout
     assert installed(node)["kubelet"] == ("1.36.3-1.1", "hi")

@@ -240,6 +240,20 @@ def proxies(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
             )
 
 
+def proxy_password(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
+    """The environment of a module stands in the process list of the node."""
+    for name in ("kubeops_http_proxy", "kubeops_https_proxy"):
+        if "@" in str(inventory.value(name)) and inventory.value("kubeops_package_source") == "repository":
+            yield Finding(
+                "variables.proxy_password",
+                WARNING,
+                "carries a password: the container runtime uses it, packages and their keys are fetched without it",
+                "give the nodes' package manager a proxy of its own, and name a file in kubeops_repository_key",
+                variable=name,
+                value="(hidden)",
+            )
+
+
 def is_url(value: Any) -> bool:
     """http or https, with a host and a valid port."""
     try:
@@ -419,6 +433,7 @@ RULES = (
     labels,
     registry_mirrors,
     proxies,
+    proxy_password,
     pod_security,
     addons,
     kubelet_overlay,

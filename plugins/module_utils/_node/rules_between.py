@@ -138,7 +138,8 @@ def paths(observed: Observed, __: Thresholds) -> Iterator[Finding]:
         blocked: dict[tuple[str, str], list[str]] = {}
         for entry in peers:
             if entry["result"] in CUT_OFF:
-                blocked.setdefault((entry["host"], entry["address"]), []).append(f"{entry['port']}")
+                udp = "/udp" if entry.get("protocol") == "udp" else ""
+                blocked.setdefault((entry["host"], entry["address"]), []).append(f"{entry['port']}{udp}")
         cut_off_from_all = {peer for peer, _address in blocked} == {entry["host"] for entry in peers}
         for (peer, address), ports in blocked.items():
             yield Finding(

@@ -8,46 +8,76 @@ Ports: https://kubernetes.io/docs/reference/networking/ports-and-protocols/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from .._inventory.model import Inventory, as_address, as_int
 
+Port = tuple[int, str]
+
 KUBELET = 10250
 ETCD = "etcd"
 ETCD_PORTS = (2379, 2380)  # for clients, for members
+LOAD_BALANCERS = "load_balancers"
+# Between all nodes, as the plugins' own manifests set them up:
+# https://github.com/flannel-io/flannel/blob/master/Documentation/backends.md
+# https://docs.tigera.io/calico/latest/getting-started/kubernetes/requirements
+# https://docs.cilium.io/en/stable/operations/system_requirements/
+POD_NETWORK: dict[str, tuple[Port, ...]] = {
+    "flannel": ((8472, "udp"),),
+    "calico": ((179, "tcp"),),
+    "cilium": ((8472, "udp"), (4240, "tcp")),
+}
 
 
 def targets(inventory: Inventory, host: str) -> dict[str, Any]:
     """Options of the module reachability for one host: peers, names, sources."""
-    others = dict.fromkeys((*inventory.nodes, *inventory.group(ETCD)))
+    others = dict.fromkeys((*inventory.nodes, *inventory.group(ETCD), *inventory.group(LOAD_BALANCERS)))
     peers = [_peer(inventory, peer, ports) for peer in others if (ports := _ports(inventory, host, peer))]
     names = [] if host in inventory.group(ETCD) else list(_names(inventory))
     return {"peers": peers, "names": names, "sources": list(_sources(inventory, host))}
 
 
-def _peer(inventory: Inventory, peer: str, ports: tuple[int, ...]) -> dict[str, Any]:
-    listed = [{"port": port, "protocol": "tcp"} for port in ports]
+def _peer(inventory: Inventory, peer: str, ports: Sequence[Port]) -> dict[str, Any]:
+    listed = [{"port": port, "protocol": protocol} for port, protocol in ports]
     return {"host": peer, "address": inventory.node_ips(peer)[0], "ports": listed}
 
 
-def _ports(inventory: Inventory, host: str, peer: str) -> tuple[int, ...]:
-    """What the host needs of the peer: everyone the API, control planes kubelets and etcd, members each other."""
-    members = inventory.group(ETCD)
+def _ports(inventory: Inventory, host: str, peer: str) -> list[Port]:
+    """What the host needs of the peer."""
     if host == peer:
+        return []
+    ports = [(port, "tcp") for port in (*_api(inventory, host, peer), *_etcd(inventory, host, peer))]
+    if host in inventory.control_planes and peer in inventory.nodes:
+        ports.append((KUBELET, "tcp"))
+    if host in inventory.nodes and peer in inventory.nodes:
+        ports += POD_NETWORK.get(str(inventory.value("kubeops_cni")), ())
+    return ports
+
+
+def _api(inventory: Inventory, host: str, peer: str) -> Iterator[int]:
+    """API servers and what balances them, for everyone but the members of an external etcd."""
+    if host in inventory.group(ETCD) and host not in inventory.nodes:
+        return
+    if peer in inventory.control_planes:
+        yield as_int(inventory.value("kubeops_api_port"), 6443)
+    endpoint = inventory.endpoint()
+    balancers = inventory.group(LOAD_BALANCERS) or inventory.control_planes
+    if endpoint and inventory.value("kubeops_vip") and host in inventory.nodes and peer in balancers:
+        yield endpoint[1]
+
+
+def _etcd(inventory: Inventory, host: str, peer: str) -> tuple[int, ...]:
+    """Members need each other, API servers the members."""
+    members = inventory.group(ETCD)
+    if not members and not inventory.external_etcd:
+        members = inventory.control_planes
+    if peer not in members:
         return ()
     if host in members:
-        return ETCD_PORTS if peer in members else ()
-    from_control_plane = host in inventory.control_planes
-    if peer in members:
-        return ETCD_PORTS[:1] if from_control_plane else ()
-    ports: tuple[int, ...] = ()
-    if peer in inventory.control_planes:
-        ports += (as_int(inventory.value("kubeops_api_port"), 6443),)
-        if from_control_plane and not inventory.external_etcd:
-            ports += ETCD_PORTS
-    return (*ports, KUBELET) if from_control_plane else ports
+        return ETCD_PORTS
+    return ETCD_PORTS[:1] if host in inventory.control_planes else ()
 
 
 def _names(inventory: Inventory) -> Iterator[str]:
@@ -68,7 +98,10 @@ def _sources(inventory: Inventory, host: str) -> Iterator[str]:
         yield _place(str(proxy))
         return
     yield _place(str(inventory.value("kubeops_repository_url", host)))
-    yield str(inventory.value("kubeops_image_repository", host)).split("/", 1)[0]
+    registry = str(inventory.value("kubeops_image_repository", host)).split("/", 1)[0]
+    mirrors = (inventory.value("kubeops_registry_mirrors", host) or {}).get(registry)
+    # Runtimes try them in their order, and the registry itself last.
+    yield _place(str(mirrors[0])) if mirrors else registry
 
 
 def _place(url: str) -> str:

@@ -95,6 +95,7 @@ WRONG: list[tuple[Inventory, str, str]] = [
         "error",
     ),
     (inventory(3, 1, kubeops_http_proxy="proxy:3128"), "variables.proxy", "error"),
+    (inventory(3, 1, kubeops_https_proxy="http://u:p@proxy:3128"), "variables.proxy_password", "warning"),
     (inventory(3, 1, kubeops_pod_security={"enforce": "strict"}), "variables.pod_security", "error"),
     (inventory(3, 1, kubeops_pod_security={"enforced": "baseline"}), "variables.pod_security", "error"),
     (inventory(3, 1, kubeops_addons=["dashboard"]), "variables.addon", "error"),

@@ -18,7 +18,7 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._reachability.targ
 def inventory(**variables: Any) -> Inventory:
     numbers = {"cp1": 11, "cp2": 12, "w1": 21, "lb1": 31}
     groups = {"control_plane": ["cp1", "cp2"], "workers": ["w1"], "load_balancers": ["lb1"]}
-    common = {"kubeops_endpoint": "192.0.2.100:8443", **variables}
+    common = {"kubeops_endpoint": "192.0.2.100:8443", "kubeops_cni": "bridge", **variables}
     return Inventory(groups, {host: {"ansible_host": f"192.0.2.{last}", **common} for host, last in numbers.items()})
 
 
@@ -36,6 +36,40 @@ def ports(given: Inventory, host: str) -> dict[str, list[int]]:
 )
 def test_ports(host: str, expected: dict[str, list[int]]) -> None:
     assert ports(inventory(), host) == expected
+
+
+@pytest.mark.parametrize(
+    ("plugin", "expected"),
+    [
+        ("flannel", [(8472, "udp")]),
+        ("calico", [(179, "tcp")]),
+        ("cilium", [(8472, "udp"), (4240, "tcp")]),
+        ("none", []),
+    ],
+)
+def test_ports_of_the_pod_network(plugin: str, expected: list[tuple[int, str]]) -> None:
+    given = inventory(kubeops_cni=plugin)
+    groups = {**given.groups, "workers": ["w1", "w2"]}
+    peers = targets(Inventory(groups, {**given.variables, "w2": {"ansible_host": "192.0.2.22"}}), "w1")["peers"]
+    found = {peer["host"]: [(port["port"], port["protocol"]) for port in peer["ports"]] for peer in peers}
+    assert found == {
+        "cp1": [(6443, "tcp"), *expected],
+        "cp2": [(6443, "tcp"), *expected],
+        **({"w2": expected} if expected else {}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("balancers", "expected"),
+    [
+        (["lb1"], {"cp1": [6443], "cp2": [6443], "lb1": [8443]}),
+        ([], {"cp1": [6443, 8443], "cp2": [6443, 8443]}),
+    ],
+)
+def test_ports_of_the_load_balancers(balancers: list[str], expected: dict[str, list[int]]) -> None:
+    given = inventory(kubeops_vip="192.0.2.100")
+    groups = {**given.groups, "load_balancers": balancers}
+    assert ports(Inventory(groups, given.variables), "w1") == expected
 
 
 def test_external_etcd_is_a_source_of_control_planes() -> None:
@@ -70,6 +104,10 @@ def test_ports_with_etcd_on_hosts_of_its_own(host: str, expected: dict[str, list
         (
             {"kubeops_image_repository": "registry.example.com:5000/k8s"},
             ["https://pkgs.k8s.io", "registry.example.com:5000"],
+        ),
+        (
+            {"kubeops_registry_mirrors": {"registry.k8s.io": ["https://mirror.example/k8s", "https://other.example"]}},
+            ["https://pkgs.k8s.io", "https://mirror.example"],
         ),
         ({"kubeops_https_proxy": "http://user:secret@proxy:3128"}, ["http://proxy:3128"]),
         ({"kubeops_package_source": "bundle"}, []),
