@@ -120,6 +120,7 @@ class Kubelet:
         cert_file, key_file: its serving pair where the operator gave one (tlsCertFile).
         serving_requested: it requests its serving certificate from the cluster (serverTLSBootstrap).
         client_ca: its clientCAFile.
+        cluster_domain: DNS domain that it gives to pods (clusterDomain); empty where it does not say.
     """
 
     node_name: str = ""
@@ -130,6 +131,7 @@ class Kubelet:
     key_file: str = ""
     serving_requested: bool = False
     client_ca: str = ""
+    cluster_domain: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,6 @@ class Layout:
     missing: tuple[str, ...] = ()
     etcd_lacking: bool = False
     endpoint_hosts: tuple[str, ...] = ()
-    dns_domain: str = "cluster.local"
 
     @property
     def pki(self) -> str:
@@ -260,10 +261,11 @@ def api_server_names(layout: Layout, extra_names: Sequence[str] = ()) -> tuple[s
     """
     pod = layout.api_server or StaticPod()
     service = [str(address) for address in _service_addresses(pod.argument("service-cluster-ip-range"))]
+    kubelet = layout.kubelet or Kubelet()
     names = [
-        layout.kubelet.node_name if layout.kubelet else "",
+        kubelet.node_name,
         *("kubernetes", "kubernetes.default", "kubernetes.default.svc"),
-        f"kubernetes.default.svc.{layout.dns_domain}",
+        f"kubernetes.default.svc.{kubelet.cluster_domain}" if kubelet.cluster_domain else "",
         *service[:1],
         pod.argument("advertise-address"),
         *layout.endpoint_hosts,

@@ -242,6 +242,7 @@ def _kubelet(kubernetes: str) -> Kubelet:
         key_file=str(values.get("tlsPrivateKeyFile") or ""),
         serving_requested=str(values.get("serverTLSBootstrap") or "").lower() == "true",
         client_ca=str(x509.get("clientCAFile") or "") if isinstance(x509, dict) else "",
+        cluster_domain=str(values.get("clusterDomain") or ""),
     )
 
 

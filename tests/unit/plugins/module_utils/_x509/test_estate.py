@@ -128,6 +128,26 @@ def test_the_kubelets_name_is_not_taken_from_its_certificate(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
+    ("config", "wanted"),
+    [
+        ("clusterDomain: cluster.local\n", ["kubernetes.default.svc.cluster.local"]),
+        ("clusterDomain: corp.example\nport: 10250\n", ["kubernetes.default.svc.corp.example"]),
+        ("port: 10250\n", []),
+        ("not: [yaml\n", []),
+    ],
+    ids=["kubeadm's own", "another domain", "not told", "not readable"],
+)
+def test_the_domain_that_the_api_servers_certificate_has_is_the_kubelets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str, wanted: list[str]
+) -> None:
+    (tmp_path / "config.yaml").write_text(config)
+    monkeypatch.setattr(observe, "KUBELET_CONFIG", str(tmp_path / "config.yaml"))
+    names = estate.api_server_names(observe.layout(str(tmp_path), ("control_plane",)))
+    assert [name for name in names if name.startswith("kubernetes.default.svc.")] == wanted
+    assert "kubernetes.default.svc" in names
+
+
+@pytest.mark.parametrize(
     ("user", "other"),
     [("token: abc", "token"), ("exec: {}", ""), ("username: me", "username"), ("tokenFile: /t", "tokenFile")],
 )
