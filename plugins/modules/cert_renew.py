@@ -19,6 +19,8 @@ description:
     take up new certificates by themselves, and it is checked on every port that they did.
   - Refuses while another control plane is not ready, or while etcd could not do without this node's member, and asks
     so again before each restart. Run it on one control plane at a time.
+  - A certificate whose key is missing or belongs to another one is due too. Where it is itself the wrong one for its
+    place, by its names, its usages or its CA, it is refused, since its successor would be as wrong.
   - Refuses what is missing or unreadable, and what a CA signs that ended or whose key is not on this node, before any
     of them is renewed. An C(admin.conf) that embeds no certificate is left alone.
   - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/).

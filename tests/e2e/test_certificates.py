@@ -156,6 +156,12 @@ def test_a_missing_manifest_and_a_missing_certificate(short: Cluster, tmp_path: 
     assert refused.rc != 0 and "front-proxy-client.crt is missing" in refused.output, refused.tail()
     short.sh("cp3", "mv /root/front-proxy-client.crt /etc/kubernetes/pki/")
 
+    short.sh("cp3", "mv /etc/kubernetes/pki/front-proxy-client.key /root/")
+    soon = {"renew_certificates_before": "1m", "renew_certificates_valid_for": "40m"}
+    run = short.run("--limit", "cp3", playbook="renew_certificates", extra=soon)
+    assert (run.rc, set(run.changed_hosts)) == (0, {"cp3"}), run.tail()
+    assert "front-proxy-client" not in {name for _, name, _ in reasons(check(short, tmp_path, "--limit", "cp3")[1])}
+
     short.sh("cp3", "mv /etc/kubernetes/pki/ca.key /root/")
     refused = short.run("--limit", "cp3", playbook="renew_certificates", extra={"renew_certificates_select": "all"})
     assert refused.rc != 0 and "certificate_externally_managed" in refused.output, refused.tail()

@@ -14,7 +14,7 @@ from typing import Any
 
 from .._core.errors import KubeopsError
 from . import duration
-from .estate import CA, CLIENT, KEY, KEY_PAIR, KUBECONFIG, KUBELET, PEER, SERVER, Endpoint
+from .estate import CA, CLIENT, KEY, KEY_PAIR, KUBECONFIG, KUBELET, PEER, SERVER, Endpoint, Entry
 from .kubeconfig import SECRET_WAYS
 from .load import signed_by
 from .model import CLIENT_AUTH, SERVER_AUTH, Certificate, File
@@ -130,8 +130,7 @@ def _reasons(found: Found, standard: Standard) -> Iterator[Reason]:
     if found.leaf is not None:
         yield from expiry(found.leaf, standard)
         yield from _rest(found, found.leaf, standard)
-        yield from _use(found, found.leaf)
-        yield from _names(found, found.leaf)
+        yield from unlike(found.entry, found.leaf)
         yield from _chain(found, found.leaf, standard)
         yield from _serving(found, found.leaf, standard)
 
@@ -220,8 +219,14 @@ def _restart(found: Found, standard: Standard) -> Iterator[Reason]:
             yield Reason("not_restarted", CRITICAL, text, f"restart {component}")
 
 
-def _use(found: Found, leaf: Certificate) -> Iterator[Reason]:
-    use, user = found.entry.use, found.entry.wanted_user
+def unlike(entry: Entry, leaf: Certificate) -> Iterator[Reason]:
+    """What a certificate in this place has to say and does not."""
+    yield from _use(entry, leaf)
+    yield from _names(entry, leaf)
+
+
+def _use(entry: Entry, leaf: Certificate) -> Iterator[Reason]:
+    use, user = entry.use, entry.wanted_user
     needed = {SERVER: (SERVER_AUTH,), CLIENT: (CLIENT_AUTH,), PEER: (SERVER_AUTH, CLIENT_AUTH)}.get(use, ())
     missing = [usage for usage in needed if usage not in leaf.usages]
     if use == CA and not leaf.is_ca:
@@ -232,8 +237,8 @@ def _use(found: Found, leaf: Certificate) -> Iterator[Reason]:
         yield Reason("wrong_user", BROKEN, f"it is of {leaf.common_name}, not of {user}", "put the right file here")
 
 
-def _names(found: Found, leaf: Certificate) -> Iterator[Reason]:
-    missing = [name for name in found.entry.wanted_names if not _covers(leaf, name)]
+def _names(entry: Entry, leaf: Certificate) -> Iterator[Reason]:
+    missing = [name for name in entry.wanted_names if not _covers(leaf, name)]
     if missing:
         yield Reason(
             "san_missing", BROKEN, f"it lacks the names {', '.join(missing)}", "issue it anew with these names"

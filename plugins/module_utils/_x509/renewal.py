@@ -17,9 +17,9 @@ from .._core.errors import KubeopsError, Refusal
 from .._core.plan import Plan, Refused, Step
 from .._kubeadm import kubeconfig
 from .._kubeadm.containers import Container
-from . import duration, issue, load
+from . import duration, issue, load, policy
 from .estate import Entry
-from .model import Unreadable
+from .model import Certificate, Unreadable
 
 RENEW = "renew"
 RESTART = "restart"
@@ -112,9 +112,24 @@ def _why(found: Found, wish: Wish, now: datetime) -> str:
     left = end - now
     if left <= timedelta(0):
         return f"expired {duration.describe(-left)} ago"
+    if defect := key_defect(found):
+        return defect
     if end >= _end_of_ca(found):
         return ""  # its successor would end with the CA too
     return f"ends in {duration.describe(left)}" if left <= wish.renew_before else ""
+
+
+def key_defect(found: Found) -> str:
+    """Why a component could not use a certificate that can be read, valid as it may be; empty where it can."""
+    if not found.certificate or found.defect:
+        return ""
+    if found.key is None:
+        return "its key is missing"
+    try:
+        leaf, key = load.certificates(found.certificate)[0], load.private_key(found.key)
+    except Unreadable as error:
+        return f"unreadable: {error.what}"
+    return "" if key.public_key == leaf.public_key else "its key belongs to another certificate"
 
 
 def ending_first(found: Sequence[Found], wish: Wish, now: datetime) -> tuple[str, ...]:
@@ -233,10 +248,12 @@ def unusable(found: Found) -> list[Refused]:
             )
         ]
     seen = found.defect or _unreadable(found.certificate)
-    if not seen:
+    misplaced = "" if seen else _misplaced(found)
+    if not seen and not misplaced:
         return []
     fix = f"{FROM_BACKUP}; without it the others are renewed by name (renew_certificates_names)"
-    return [Refused("certificate_unreadable", f"{name}: {path}: {seen}", "", fix)]
+    rule = "certificate_unreadable" if seen else "certificate_misplaced"
+    return [Refused(rule, f"{name}: {path}: {seen or misplaced}", "", fix)]
 
 
 def _unreadable(certificate: bytes) -> str:
@@ -247,6 +264,28 @@ def _unreadable(certificate: bytes) -> str:
         return "" if issue.leaf_of(certificate).common_name else "it has no common name"
     except KubeopsError as error:
         return error.what
+
+
+def _misplaced(found: Found) -> str:
+    """Where certificate and key are not a pair, what tells that the certificate is the wrong one of the two.
+
+    Its successor would say the same, and be as wrong.
+    """
+    defect = key_defect(found)
+    if not defect:
+        return ""
+    leaf = load.certificates(found.certificate or b"")[0]
+    reasons = [reason.message for reason in policy.unlike(found.entry, leaf)]
+    if _signed_by_another(leaf, found.ca_cert):
+        reasons.append(f"the CA {found.entry.authority} did not sign it")
+    return f"{defect}, and {'; '.join(reasons)}" if reasons else ""
+
+
+def _signed_by_another(leaf: Certificate, ca_cert: bytes | None) -> bool:
+    try:
+        return not any(load.signed_by(leaf, authority) for authority in load.certificates(ca_cert or b""))
+    except Unreadable:
+        return False  # that is refused by its own reason
 
 
 def _unsignable(found: Found, now: datetime) -> list[Refused]:
@@ -271,10 +310,10 @@ def _unsignable(found: Found, now: datetime) -> list[Refused]:
 def foreign(certificate: bytes, ca_cert: bytes | None) -> str:
     """Why a kubeconfig that kubeadm did not write is not this cluster's to renew; empty where it is."""
     try:
-        leaf, authorities = load.certificates(certificate)[0], load.certificates(ca_cert or b"")
+        leaf = load.certificates(certificate)[0]
     except Unreadable:
         return ""  # that is refused by its own reason
-    if any(load.signed_by(leaf, authority) for authority in authorities):
+    if not _signed_by_another(leaf, ca_cert):
         return ""
     return "the CA of this cluster did not sign its client certificate, so it is another cluster's or of an earlier CA"
 

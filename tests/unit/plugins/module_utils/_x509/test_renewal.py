@@ -6,12 +6,13 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError, Refusal
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.plan import Plan
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.containers import Container
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, renewal
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, renew, renewal
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509.estate import Entry, owned_kubeconfig
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
@@ -100,6 +101,65 @@ def test_what_cannot_be_renewed_is_refused_with_the_way_out(each: renewal.Found,
     assert [(refusal.rule, bool(refusal.fix)) for refusal in refusals] == [(rule, True)]
 
 
+def serving(names: tuple[str, ...] = ("192.0.2.1",), ca: bytes = CA, ca_key: bytes = CA_KEY) -> renewal.Found:
+    leaf = issue.Leaf("kube-apiserver", (), (), names, (issue.SERVER,))
+    key, certificate = issue.issue(leaf, ca, ca_key, NOW, 300 * DAY, "ecdsa-p256")
+    entry = Entry("apiserver", "/a.crt", key_path="/a.key", use="server", authority="ca", wanted_names=("192.0.2.1",))
+    return renewal.Found(entry, certificate, key, CA, CA_KEY)
+
+
+@pytest.mark.parametrize(
+    ("each", "reason", "rules"),
+    [
+        (serving(), "", []),
+        (replace(serving(), key=None), "its key is missing", []),
+        (replace(serving(), key=OTHER_KEY), "its key belongs to another certificate", []),
+        (replace(serving(), key=b"text"), "unreadable: ", []),
+        (replace(serving(), key=None, ca_key=None), "its key is missing", ["certificate_externally_managed"]),
+        (replace(serving(("192.0.2.2",)), key=None), "its key is missing", ["certificate_misplaced"]),
+        (
+            replace(found("apiserver", 300), entry=serving().entry, key=OTHER_KEY),
+            "its key belongs to another certificate",
+            ["certificate_misplaced"],
+        ),
+        (
+            replace(serving(ca=issue.make_ca(OTHER_KEY, "kubernetes", NOW, DAY), ca_key=OTHER_KEY), key=OTHER_KEY),
+            "its key belongs to another certificate",
+            ["certificate_misplaced"],
+        ),
+    ],
+    ids=[
+        "whole",
+        "no key",
+        "another key",
+        "no key at all in it",
+        "no CA's key",
+        "a neighbour's",
+        "a client's",
+        "another CA's",
+    ],
+)
+def test_a_certificate_without_its_key_is_renewed_or_refused(
+    each: renewal.Found, reason: str, rules: list[str]
+) -> None:
+    planned = renewal.plan((each,), {}, renewal.Wish(), NOW)
+    assert [(step.target, step.reason.startswith(reason)) for step in planned.steps] == (
+        [("apiserver", True)] if reason else []
+    )
+    assert [refused.rule for refused in planned.refusals] == rules
+
+
+def test_a_renewal_for_a_lost_key_leaves_a_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renew.clock, "now", lambda: NOW)
+    certificate, key = tmp_path / "a.crt", tmp_path / "a.key"
+    lost = replace(serving(), key=None)
+    lost = replace(lost, entry=replace(lost.entry, path=str(certificate), key_path=str(key)))
+    renew.renew((lost,), renewal.plan((lost,), {}, renewal.Wish(), NOW), 90 * DAY)
+    whole = replace(lost, certificate=certificate.read_bytes(), key=key.read_bytes())
+    assert renewal.plan((whole,), {}, renewal.Wish(), NOW) == Plan()
+    assert key.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_renewal_that_a_ca_would_cut_short_is_not_repeated() -> None:
     near = issue.make_ca(CA_KEY, "kubernetes", NOW - DAY, 21 * DAY)
     wish = renewal.Wish(valid_for=365 * DAY)
@@ -107,8 +167,8 @@ def test_a_renewal_that_a_ca_would_cut_short_is_not_repeated() -> None:
     planned = renewal.plan((before,), STARTED, wish, NOW)
     assert steps(planned) == [("renew", "apiserver")]
     assert ["ends in 20 days" in warning for warning in planned.warnings] == [True]
-    after = issue.issue(issue.Leaf("apiserver"), near, CA_KEY, NOW, 365 * DAY, "ecdsa-p256")[1]
-    again = renewal.plan((replace(before, certificate=after),), STARTED, wish, NOW)
+    key, after = issue.issue(issue.Leaf("apiserver"), near, CA_KEY, NOW, 365 * DAY, "ecdsa-p256")
+    again = renewal.plan((replace(before, certificate=after, key=key),), STARTED, wish, NOW)
     assert (again.steps, again.refusals, again.warnings) == ((), (), planned.warnings)
     over = renewal.plan((replace(before, certificate=after),), STARTED, wish, NOW + 21 * DAY)
     assert [refused.rule for refused in over.refusals] == ["ca_expired"]
