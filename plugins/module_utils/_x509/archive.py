@@ -45,13 +45,14 @@ def _problems(found: Found, saved: Mapping[str, bytes], node_name: str, now: dat
     if key is None:
         return [f"{entry.key_path} is not in the archive"]
     try:
-        certificate, mine = load.certificates(pem)[0], issue.same_key(key, pem)
+        certificates, mine = load.certificates(pem), issue.same_key(key, pem)
         signers = load.certificates(saved.get(found.ca_path) or found.ca_cert or b"")
     except KubeopsError as error:
         return [error.what]
+    certificate = certificates[0]
     return [
         *([] if mine else ["its key belongs to another certificate"]),
-        *([] if any(load.signed_by(certificate, signer) for signer in signers) else ["its CA did not sign it"]),
+        *([] if load.anchors(certificates, signers) else ["its CA did not sign it"]),
         *([] if certificate.not_after > now else [f"it ended at {certificate.not_after:%Y-%m-%d %H:%M} UTC"]),
         *_foreign(entry, certificate, node_name),
     ]

@@ -276,13 +276,15 @@ def api_server_names(layout: Layout, extra_names: Sequence[str] = ()) -> tuple[s
 
 def endpoints(urls: str) -> tuple[Endpoint, ...]:
     """Return where a comma list of etcd's URLs listens with TLS."""
-    found = []
+    return tuple(Endpoint(_reachable(host), port, "etcd") for host, port in _listening(urls))
+
+
+def _listening(urls: str) -> Iterator[tuple[str, int]]:
     for url in urls.split(","):
         scheme, _separator, rest = url.strip().partition("://")
         host, _colon, port = rest.rpartition(":")
         if scheme == "https" and _port(port):
-            found.append(Endpoint(_reachable(host.strip("[]")), _port(port), "etcd"))
-    return tuple(found)
+            yield host.strip("[]"), _port(port)
 
 
 def _api_server(layout: Layout, pod: StaticPod, extra_names: Sequence[str]) -> list[Entry]:
@@ -500,8 +502,9 @@ def _service_addresses(ranges: str) -> Iterable[ipaddress.IPv4Address | ipaddres
 
 
 def _hosts(*urls: str) -> tuple[str, ...]:
-    """Hosts of URLs, as a client names them when it connects."""
-    return tuple(dict.fromkeys(endpoint.host for text in urls for endpoint in endpoints(text)))
+    """Hosts of URLs, as a client names them when it connects; to listen on all addresses names none."""
+    hosts = (host for text in urls for host, _port in _listening(text))
+    return tuple(dict.fromkeys(host for host in hosts if _specific(host)))
 
 
 def _key_beside(certificate: str) -> str:

@@ -95,26 +95,27 @@ def problems(found: Found, pem: bytes, now: datetime, least: timedelta) -> list[
     if key is None or csr is None:
         return ["no request of this node waits for it"]
     try:
-        certificate = load.certificates(pem)[0]
+        certificates = load.certificates(pem)
         other = issuance.why_other(issue.leaf_of_csr(csr), pem)
         mine = issue.same_key(key, pem)
     except KubeopsError as error:
         return [f"it cannot be read: {error}"]
+    certificate = certificates[0]
     return [
         *([] if mine else ["its public key is not the one of the request"]),
         *([other] if other else []),
         *(["it is a CA"] if certificate.is_ca else []),
-        *_why_not_trusted(found, certificate),
+        *_why_not_trusted(found, certificates),
         *_why_not_now(certificate, now, least),
     ]
 
 
-def _why_not_trusted(found: Found, certificate: Certificate) -> list[str]:
+def _why_not_trusted(found: Found, certificates: Sequence[Certificate]) -> list[str]:
     authorities = load.certificates(found.ca_cert or b"")
-    if any(load.signed_by(certificate, authority) for authority in authorities):
+    if load.anchors(certificates, authorities):
         return []
     known = "; ".join(authority.subject for authority in authorities)
-    return [f"{certificate.issuer} signed it, and components trust {known} with another key or name alone"]
+    return [f"{certificates[0].issuer} signed it, and components trust {known} with another key or name alone"]
 
 
 def _why_not_now(certificate: Certificate, now: datetime, least: timedelta) -> list[str]:

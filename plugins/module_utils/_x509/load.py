@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
@@ -101,6 +101,15 @@ def signed_by(certificate: Certificate, authority: Certificate) -> bool:
         return _guarded(lambda der: _verifies(der, authority.public_key), certificate.der, "signature")
     except Unreadable:
         return False
+
+
+def anchors(certificates: Sequence[Certificate], authorities: Sequence[Certificate]) -> list[Certificate]:
+    """Return the authorities that a file's certificates lead to: the leaf, then each CA that signed the one before."""
+    chain = list(certificates[:1])
+    for other in certificates[1:]:
+        if other.is_ca and signed_by(chain[-1], other):
+            chain.append(other)
+    return [authority for authority in authorities if any(signed_by(each, authority) for each in chain)]
 
 
 def _pem(data: bytes) -> Iterator[tuple[str, bytes]]:

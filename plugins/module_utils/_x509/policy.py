@@ -16,7 +16,7 @@ from .._core.errors import KubeopsError
 from . import duration
 from .estate import CA, CLIENT, KEY, KEY_PAIR, KUBECONFIG, KUBELET, PEER, SERVER, Endpoint, Entry
 from .kubeconfig import SECRET_WAYS
-from .load import signed_by
+from .load import anchors
 from .model import CLIENT_AUTH, SERVER_AUTH, Certificate, File
 from .observe import Found
 from .served import Served
@@ -259,7 +259,7 @@ def _chain(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reas
     name = found.entry.authority
     authorities = standard.authorities.get(name, ())
     if authorities:
-        signers = [authority for authority in authorities if signed_by(leaf, authority)]
+        signers = anchors(found.certificates, authorities)
         if not signers:
             text = f"the CA {name} did not sign it; its issuer is {leaf.issuer}"
             yield Reason("wrong_ca", BROKEN, text, "issue it anew, or put the right CA back")

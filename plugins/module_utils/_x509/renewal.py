@@ -274,16 +274,16 @@ def _misplaced(found: Found) -> str:
     defect = key_defect(found)
     if not defect:
         return ""
-    leaf = load.certificates(found.certificate or b"")[0]
-    reasons = [reason.message for reason in policy.unlike(found.entry, leaf)]
-    if _signed_by_another(leaf, found.ca_cert):
+    certificates = load.certificates(found.certificate or b"")
+    reasons = [reason.message for reason in policy.unlike(found.entry, certificates[0])]
+    if _of_another_ca(certificates, found.ca_cert):
         reasons.append(f"the CA {found.entry.authority} did not sign it")
     return f"{defect}, and {'; '.join(reasons)}" if reasons else ""
 
 
-def _signed_by_another(leaf: Certificate, ca_cert: bytes | None) -> bool:
+def _of_another_ca(certificates: Sequence[Certificate], ca_cert: bytes | None) -> bool:
     try:
-        return not any(load.signed_by(leaf, authority) for authority in load.certificates(ca_cert or b""))
+        return not load.anchors(certificates, load.certificates(ca_cert or b""))
     except Unreadable:
         return False  # that is refused by its own reason
 
@@ -310,10 +310,10 @@ def _unsignable(found: Found, now: datetime) -> list[Refused]:
 def foreign(certificate: bytes, ca_cert: bytes | None) -> str:
     """Why a kubeconfig that kubeadm did not write is not this cluster's to renew; empty where it is."""
     try:
-        leaf = load.certificates(certificate)[0]
+        certificates = load.certificates(certificate)
     except Unreadable:
         return ""  # that is refused by its own reason
-    if not _signed_by_another(leaf, ca_cert):
+    if not _of_another_ca(certificates, ca_cert):
         return ""
     return "the CA of this cluster did not sign its client certificate, so it is another cluster's or of an earlier CA"
 

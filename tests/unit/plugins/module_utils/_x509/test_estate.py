@@ -106,6 +106,30 @@ def test_the_certificate_given_to_a_controller_manager_is_its_own_entry() -> Non
 
 
 @pytest.mark.parametrize(
+    ("advertised", "listening", "names", "asked"),
+    [
+        ("https://192.0.2.1:2379", "https://0.0.0.0:2379", ("192.0.2.1",), ["127.0.0.1:2379"]),
+        ("https://[2001:db8::1]:2379", "https://[::]:2379", ("2001:db8::1",), ["[::1]:2379"]),
+        (
+            "https://192.0.2.1:2379",
+            "https://127.0.0.1:2379,https://192.0.2.1:2379",
+            ("192.0.2.1", "127.0.0.1"),
+            ["127.0.0.1:2379", "192.0.2.1:2379"],
+        ),
+        ("", "http://127.0.0.1:2379", (), []),
+    ],
+    ids=["all addresses", "all of IPv6", "kubeadm's", "without TLS"],
+)
+def test_where_a_member_listens_and_by_which_names_it_is_asked(
+    advertised: str, listening: str, names: tuple[str, ...], asked: list[str]
+) -> None:
+    flags = {"cert-file": "/s.crt", "advertise-client-urls": advertised, "listen-client-urls": listening}
+    entries = {entry.name: entry for entry in estate.estate(estate.Layout(etcd=estate.EtcdSettings(flags)))}
+    entry = entries["etcd-server"]
+    assert (entry.wanted_names, list(map(str, entry.endpoints))) == (names, asked)
+
+
+@pytest.mark.parametrize(
     ("text", "name"),
     [
         ("/usr/bin/kubelet --config=/c --hostname-override=Node-1 --v=2", "node-1"),

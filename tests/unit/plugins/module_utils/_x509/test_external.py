@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -63,6 +64,16 @@ def test_what_was_asked_is_installed() -> None:
     planned = install(sign(external.request(FOUND)))
     assert [(step.action, step.target) for step in planned.steps] == [("install", "apiserver")]
     assert planned.refusals == ()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_intermediate_signs_where_its_own_certificate_comes_along(
+    intermediate: Callable[[bytes, bytes, datetime], tuple[bytes, bytes]], whole: bool
+) -> None:
+    between, key = intermediate(CA, CA_KEY, NOW)
+    leaf = sign(external.request(FOUND), ca=between, key=key)
+    planned = install(leaf + between if whole else leaf)
+    assert evidence(planned) == "" if whole else "CN=intermediate signed it" in evidence(planned)
 
 
 def test_what_is_installed_already_is_no_step() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -170,6 +171,31 @@ def test_a_component_that_began_before_its_file(component: str, modified: float,
 def test_the_wrong_ca_under_the_same_name() -> None:
     other = load.certificates(authority()[1])
     assert ids(SOUND, replace(standard(), authorities={"ca": other})) == [("wrong_ca", "broken")]
+
+
+@pytest.mark.parametrize(
+    ("parts", "reasons"),
+    [
+        (("leaf", "intermediate"), []),
+        (("leaf", "other", "intermediate"), []),
+        (("leaf", "intermediate", "root"), []),
+        (("leaf",), [("wrong_ca", "broken")]),
+        (("leaf", "other"), [("wrong_ca", "broken")]),
+        (("leaf", "neighbour"), [("wrong_ca", "broken")]),
+    ],
+)
+def test_a_chain_leads_to_the_ca(
+    intermediate: Callable[[bytes, bytes, datetime], tuple[bytes, bytes]],
+    parts: tuple[str, ...],
+    reasons: list[tuple[str, str]],
+) -> None:
+    between, key = intermediate(CA_PEM, CA_KEY, NOW)
+    leaf_key, leaf = issue.issue(LEAF, between, key, NOW, timedelta(days=365), KIND)
+    known = {"leaf": leaf, "intermediate": between, "root": CA_PEM, "other": authority()[1]}
+    known["neighbour"] = issue.issue(LEAF, between, key, NOW, timedelta(days=365), KIND)[1]
+    certificates = load.certificates(b"".join(known[part] for part in parts))
+    found = replace(SOUND, certificates=certificates, key=load.private_key(leaf_key))
+    assert ids(found, standard(certificates[0])) == reasons
 
 
 def test_a_ca_that_ends_before_its_leaf() -> None:
