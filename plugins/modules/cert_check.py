@@ -51,7 +51,9 @@ options:
     elements: str
     default: []
   endpoints:
-    description: Further places that serve TLS, as C(host:port).
+    description:
+      - Further places that serve TLS, as C(host:port). The certificate has to have the host as it is written here, and
+        is judged by its time. Which CA has to have signed it is not known.
     type: list
     elements: str
     default: []

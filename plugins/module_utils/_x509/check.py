@@ -26,13 +26,14 @@ def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     further, unseen = extra.entries(options["paths"], entries)
     found = observe.observe([*entries, *further]) + observe.missing_manifests(layout)
     found += [_unseen(options["paths"], unseen)] if unseen else []
-    more = (*served_without_file(layout), *_asked(options["endpoints"]))
-    ports = [*(endpoint for entry in entries for endpoint in entry.endpoints), *more]
+    made, asked = served_without_file(layout), _asked(options["endpoints"])
+    ports = [*(endpoint for entry in entries for endpoint in entry.endpoints), *made, *asked]
     served = all_served(ports, options["timeout"]) if options["served"] else {}
     began = processes.started(sorted({component for entry in entries for component in entry.read_once}))
     standard = policy.Standard(now, warning, critical, authorities(found), served, began)
     rows = [policy.as_dict(one, policy.judge(one, standard), standard) for one in found]
-    rows += [_port(served[endpoint], standard) for endpoint in more if endpoint in served]
+    rows += [_port(served[endpoint], standard) for endpoint in made if endpoint in served]
+    rows += [_port(served[endpoint], standard, (endpoint.host,)) for endpoint in asked if endpoint in served]
     return {**_summed(sorted(rows, key=policy.order)), **_clock(options, now)}
 
 
@@ -65,11 +66,9 @@ def _summed(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"certificates": rows, "verdict": worst, "counts": counts}
 
 
-def _port(served: Served, standard: policy.Standard) -> dict[str, Any]:
-    """A port whose certificate is in no file that is known."""
-    certificate = served.certificate
-    reasons = policy.expiry(certificate, standard) if certificate else policy.silence(served)
-    return policy.served_as_dict(served, list(reasons), standard.now)
+def _port(served: Served, standard: policy.Standard, names: Sequence[str] = ()) -> dict[str, Any]:
+    """A port whose certificate is in no file that is known; names are what clients connect to."""
+    return policy.served_as_dict(served, policy.judge_served(served, standard, names), standard.now)
 
 
 def _asked(texts: Sequence[str]) -> list[Endpoint]:

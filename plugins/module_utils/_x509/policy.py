@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -90,7 +90,17 @@ def threshold(text: str, option: str) -> Threshold:
 
 def judge(found: Found, standard: Standard) -> tuple[Reason, ...]:
     """Every reason, worst first; none means ok."""
-    reasons = list(_reasons(found, standard))
+    return _worst_first(_reasons(found, standard))
+
+
+def judge_served(served: Served, standard: Standard, names: Sequence[str] = ()) -> tuple[Reason, ...]:
+    """The same for a certificate that is in no file: names are those that its clients connect to."""
+    if served.certificate is None:
+        return tuple(silence(served))
+    return _worst_first((*expiry(served.certificate, standard), *lacking(served.certificate, names)))
+
+
+def _worst_first(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     return tuple(sorted(reasons, key=lambda reason: -LEVELS.index(reason.level)))
 
 
@@ -222,7 +232,7 @@ def _restart(found: Found, standard: Standard) -> Iterator[Reason]:
 def unlike(entry: Entry, leaf: Certificate) -> Iterator[Reason]:
     """What a certificate in this place has to say and does not."""
     yield from _use(entry, leaf)
-    yield from _names(entry, leaf)
+    yield from lacking(leaf, entry.wanted_names)
 
 
 def _use(entry: Entry, leaf: Certificate) -> Iterator[Reason]:
@@ -237,8 +247,9 @@ def _use(entry: Entry, leaf: Certificate) -> Iterator[Reason]:
         yield Reason("wrong_user", BROKEN, f"it is of {leaf.common_name}, not of {user}", "put the right file here")
 
 
-def _names(entry: Entry, leaf: Certificate) -> Iterator[Reason]:
-    missing = [name for name in entry.wanted_names if not _covers(leaf, name)]
+def lacking(leaf: Certificate, names: Sequence[str]) -> Iterator[Reason]:
+    """Names and addresses that clients connect to and a server's certificate does not have."""
+    missing = [name for name in names if not _covers(leaf, name)]
     if missing:
         yield Reason(
             "san_missing", BROKEN, f"it lacks the names {', '.join(missing)}", "issue it anew with these names"
