@@ -42,7 +42,8 @@ RETURN = r"""
 _value:
   description:
     - C(certificates) with the C(host) of each, C(verdict), C(counts), C(due) (sentences), C(left_out),
-      C(not_checked) (the reason by host) and C(table) (lines).
+      C(not_checked) (the reason by host), C(clock_offset) (seconds ahead of the controller by host) and C(table)
+      (lines).
   type: dict
   sample: {verdict: ok, counts: {ok: 30}, due: [], left_out: [w2], not_checked: {w1: it was not reached}}
 """

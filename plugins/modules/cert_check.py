@@ -76,7 +76,8 @@ options:
     type: float
     default: 0.0
   max_clock_offset:
-    description: Seconds that the node's clock may be apart from O(reference_time).
+    description:
+      - Seconds that the node's clock may be apart from O(reference_time). Beyond that an entry C(clock) is V(critical).
     type: float
     default: 60.0
   fail_on:

@@ -13,13 +13,13 @@ from typing import Any
 from .._core import processes
 from .._core.errors import KubeopsError
 from . import extra, observe, policy
-from .estate import CA, Endpoint, Entry, estate, served_without_file
+from .estate import CA, CLOCK, Endpoint, Entry, estate, served_without_file
 from .model import Certificate, File
 from .served import Served, all_served
 
 
 def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Return certificates, verdict, counts, clock_offset and warnings; options are those of cert_check."""
+    """Return certificates, verdict, counts and clock_offset; options are those of cert_check."""
     warning, critical = (policy.threshold(options[name], name) for name in ("warning", "critical"))
     layout = observe.layout(groups=options["groups"])
     entries = estate(layout, options["api_server_names"])
@@ -32,9 +32,12 @@ def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     began = processes.started(sorted({component for entry in entries for component in entry.read_once}))
     standard = policy.Standard(now, warning, critical, authorities(found), served, began)
     rows = [policy.as_dict(one, policy.judge(one, standard), standard) for one in found]
+    offset = _clock_offset(options, now)
+    wrong = _wrong_clock(offset, options["max_clock_offset"])
+    rows += [policy.as_dict(one, [reason], standard) for one, reason in wrong]
     rows += [_port(served[endpoint], standard) for endpoint in made if endpoint in served]
     rows += [_port(served[endpoint], standard, (endpoint.host,)) for endpoint in asked if endpoint in served]
-    return {**_summed(sorted(rows, key=policy.order)), **_clock(options, now)}
+    return {**_summed(sorted(rows, key=policy.order)), "clock_offset": offset}
 
 
 def authorities(found: Iterable[observe.Found]) -> dict[str, Sequence[Certificate]]:
@@ -79,9 +82,16 @@ def _asked(texts: Sequence[str]) -> list[Endpoint]:
     return endpoints
 
 
-def _clock(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    if not options["reference_time"]:
-        return {"clock_offset": None, "warnings": []}
-    offset = round(now.timestamp() - options["reference_time"], 1)
-    text = f"The clock is {offset:+g} s apart from the controller's; certificates are judged by the node's clock."
-    return {"clock_offset": offset, "warnings": [text] if abs(offset) > options["max_clock_offset"] else []}
+def _clock_offset(options: Mapping[str, Any], now: datetime) -> float | None:
+    """Seconds that this node's clock is ahead; None where it is compared with nothing."""
+    reference = options["reference_time"]
+    return round(now.timestamp() - reference, 1) if reference else None
+
+
+def _wrong_clock(offset: float | None, most: float) -> list[tuple[observe.Found, policy.Reason]]:
+    """A finding where every verdict of the node is by a clock that is wrong, or by whose the controller's is."""
+    if offset is None or abs(offset) <= most:
+        return []
+    text = f"the clock is {offset:+g} s apart from the controller's; certificates are judged by the node's"
+    reason = policy.Reason("clock_offset", policy.CRITICAL, text, "set the clocks by NTP, then check again")
+    return [(observe.Found(Entry("clock", "system clock", form=CLOCK), File("system clock")), reason)]

@@ -22,6 +22,7 @@ CERTIFICATE = "certificate"
 KUBECONFIG = "kubeconfig"
 KEY = "key"  # a private key alone: nothing of it counts but who can read it
 MANIFEST = "manifest"  # of a static pod, where it is missing
+CLOCK = "clock"  # what all the others are judged by
 KEY_PAIR = "key_pair"  # private and public key without a certificate: service accounts
 
 # Entry.use

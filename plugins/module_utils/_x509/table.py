@@ -28,7 +28,8 @@ def report(
         fail_on: never, or the level from which entries are due.
 
     Returns:
-        certificates (with host, soonest first), verdict, counts by verdict, due, left_out, not_checked (why, by host).
+        certificates (with host, soonest first), verdict, counts by verdict, due, left_out, not_checked (why, by host),
+        clock_offset (seconds ahead of the controller, by host).
     """
     known, part = list(dict.fromkeys(hosts)), set(took_part)
     rows = [
@@ -46,6 +47,11 @@ def report(
             host: results.get(host, {}).get("msg") or "it was not reached"
             for host in known
             if host in part and "certificates" not in results.get(host, {})
+        },
+        "clock_offset": {
+            host: results[host].get("clock_offset")
+            for host in known
+            if host in part and "certificates" in results.get(host, {})
         },
     }
 

@@ -58,7 +58,13 @@ def port(tmp_path: Path) -> Iterator[int]:
 )
 def test_an_endpoint_is_asked_and_judged_by_its_name(port: int, host: str, verdict: str, reasons: list[str]) -> None:
     options = {"warning": "30d,10%", "critical": "7d,3%", "groups": [], "paths": [], "api_server_names": []}
-    asked = {"endpoints": [f"{host}:{port}"], "served": True, "timeout": 5.0, "reference_time": 0.0}
+    asked = {
+        "endpoints": [f"{host}:{port}"],
+        "served": True,
+        "timeout": 5.0,
+        "reference_time": 0.0,
+        "max_clock_offset": 60.0,
+    }
     rows = check.check({**options, **asked}, NOW)["certificates"]
     (row,) = [row for row in rows if row["path"] == f"{host}:{port}"]
     assert (row["verdict"], [reason["message"] for reason in row["reasons"]]) == (verdict, reasons)

@@ -79,6 +79,11 @@ def test_hosts_left_out_and_hosts_not_checked_are_told_apart() -> None:
     assert {one["host"] for one in seen["certificates"]} == {"cp1"}
 
 
+def test_every_clock_that_was_compared_is_told() -> None:
+    results = {"cp1": {"certificates": [], "clock_offset": -75.5}, "w1": {"certificates": []}, "w2": RESULTS["w2"]}
+    assert table.report(HOSTS, HOSTS, results, "never")["clock_offset"] == {"cp1": -75.5, "w1": None}
+
+
 def test_a_host_in_two_groups_counts_once() -> None:
     assert table.report(["cp1", "cp1"], ["cp1"], RESULTS, "never")["counts"]["ok"] == 1
 
