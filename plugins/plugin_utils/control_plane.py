@@ -21,7 +21,7 @@ from ansible.plugins.loader import become_loader, connection_loader
 
 GROUP = "control_plane"
 # Another control plane may well do better than one that answers with these.
-TRY_NEXT = ("control_plane_not_healthy", "not_a_control_plane")
+TRY_NEXT = ("control_plane_not_healthy", "not_a_control_plane", "admin_conf_missing")
 
 
 class ControlPlanes:

@@ -107,22 +107,39 @@ class ApiClient:
 def admin() -> Iterator[ApiClient]:
     """Yield a client with this control plane's admin.conf and its own API server.
 
-    Raises Refusal where this node is no control plane.
+    Raises Refusal where this node is no control plane, or has no admin.conf that could be used.
     """
-    text = files.read_text(paths.ADMIN_CONF)
-    if text is None or files.read_text(API_SERVER_MANIFEST) is None:
+    if files.read_text(API_SERVER_MANIFEST) is None:
         raise Refusal(
             "this node is no control plane",
-            seen=f"{paths.ADMIN_CONF} or the manifest of kube-apiserver is missing",
+            seen=f"{API_SERVER_MANIFEST} is missing",
             fix="run this on a host of the group control_plane that is part of the cluster",
             rule="not_a_control_plane",
         )
-    url = own_url() or kubeconfig.server(text)
+    text = files.read_text(paths.ADMIN_CONF)
+    pem = _identity(text)
+    url = own_url() or kubeconfig.server(text or "")
     Path(paths.RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=paths.RUN, encoding="ascii") as handle:
-        handle.write(kubeconfig.identity(text).pem)
+        handle.write(pem)
         handle.flush()
         yield ApiClient(url, paths.CA_CERT, handle.name)
+
+
+def _identity(text: str | None) -> str:
+    """Return certificate and key of an admin.conf; it may have been put away, or log in by other means."""
+    try:
+        pem = kubeconfig.identity(text or "").pem
+    except ValueError:
+        pem = ""
+    if not pem:
+        raise Refusal(
+            "admin.conf is needed to ask the cluster",
+            seen=f"{paths.ADMIN_CONF} {'is missing' if text is None else 'embeds no client certificate'}",
+            fix="put it back for the time of the run, or make one with kubeadm init phase kubeconfig admin",
+            rule="admin_conf_missing",
+        )
+    return pem
 
 
 def own_url() -> str:

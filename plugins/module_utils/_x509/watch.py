@@ -83,7 +83,8 @@ class Reader:
 def watching() -> Iterator[Watch]:
     """Watch the API meanwhile through the endpoint of admin.conf, with the identity that it has now.
 
-    That one is good until it ends, whatever is renewed; where it is over or missing, every request fails.
+    That one is good until it ends, whatever is renewed. Where it is over or missing, every request fails: who renews
+    without the API asks nothing of it.
     """
     text = files.read_text(paths.ADMIN_CONF) or ""
     Path(paths.RUN).mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -189,7 +189,7 @@ def test_an_unknown_name_is_refused() -> None:
     assert [refusal.rule for refusal in refusals] == ["certificate_unknown"]
 
 
-def test_an_admin_conf_that_was_put_away_is_no_fault() -> None:
+def test_an_admin_conf_that_was_put_away_is_not_made_anew() -> None:
     admin = replace(ESTATE[0], certificate=None, entry=Entry("admin.conf", "/admin.conf", required=False))
     assert renewal.plan((admin,), STARTED, renewal.Wish("all"), NOW) == Plan()
 
@@ -222,6 +222,7 @@ def test_what_is_over() -> None:
         (Refusal("down", rule="control_plane_not_healthy"), [], "control_plane_not_healthy", "repair it first"),
         (Refusal("cp2", fix="cp2", rule="control_planes_one_at_a_time"), ["a"], "control_planes_one_at_a_time", "cp2"),
         (Refusal("etcd", fix="etcd", rule="etcd_quorum"), ["a"], "etcd_quorum", "etcd"),
+        (Refusal("gone", fix="make one", rule="admin_conf_missing"), [], "admin_conf_missing", "make one"),
     ],
 )
 def test_the_way_out_of_a_refused_renewal(error: KubeopsError, ended: list[str], rule: str, way_out: str) -> None:
