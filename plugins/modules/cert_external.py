@@ -186,7 +186,8 @@ def _install(module: AnsibleModule, runner: Runner) -> dict[str, Any]:
         external.install(each, signed[each.entry.name])
     now = renew.observe(runner)
     renew.restart(runner, renewal.restarts(now.found, now.components), permit)
-    served = renew.wait_until_served(now.found, renew.SERVED_TIMEOUT if live else renew.RECOVERY_TIMEOUT)
+    timeout = renew.SERVED_TIMEOUT if live else renew.RECOVERY_TIMEOUT
+    served = renew.wait_until_served(now.found, timeout, external.AT_ONCE)
     return {**whole.as_result(), "backup": saved, "served": served}
 
 

@@ -22,6 +22,7 @@ from .renewal import Found
 
 # Keys wait here for their certificates, so that the pair in use stays whole.
 DIRECTORY = f"{paths.PKI}/requests"
+AT_ONCE = "install on all control planes in one run, with external_ca_api_required=false and without --limit"
 REQUEST = "request"
 INSTALL = "install"
 

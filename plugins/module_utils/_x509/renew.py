@@ -30,6 +30,7 @@ RECOVERY_TIMEOUT = 300.0
 RESTART_TIMEOUT = 180.0
 STOP_SECONDS = "30"
 POLL_SECONDS = 0.5
+AT_ONCE = "renew all control planes at once (playbook recover_certificates)"
 
 
 @dataclass(frozen=True)
@@ -111,14 +112,17 @@ def restart(runner: Runner, steps: Sequence[Step], before_each: Callable[[], Non
         _wait_until_healthy(runner, step.target)
 
 
-def wait_until_served(found: Sequence[Found], timeout: float) -> list[dict[str, str]]:
-    """Return what is served on every port, once it is what is on disk; raises KubeopsError where it stays another."""
+def wait_until_served(found: Sequence[Found], timeout: float, at_once: str = AT_ONCE) -> list[dict[str, str]]:
+    """Return what is served on every port, once it is what is on disk; raises KubeopsError where it stays another.
+
+    at_once: what to do where the whole cluster is down.
+    """
     ports = [(each.entry, endpoint) for each in found for endpoint in each.entry.endpoints]
     deadline = clock.monotonic() + timeout
-    return [_wait_until_served(entry, endpoint, deadline) for entry, endpoint in ports]
+    return [_wait_until_served(entry, endpoint, deadline, at_once) for entry, endpoint in ports]
 
 
-def _wait_until_served(entry: estate.Entry, endpoint: estate.Endpoint, deadline: float) -> dict[str, str]:
+def _wait_until_served(entry: estate.Entry, endpoint: estate.Endpoint, deadline: float, at_once: str) -> dict[str, str]:
     wanted = load.certificates(files.read_bytes(entry.path) or b"")[0].serial
     while (seen := served.served(endpoint)).serial != wanted:
         if clock.monotonic() > deadline:
@@ -126,7 +130,7 @@ def _wait_until_served(entry: estate.Entry, endpoint: estate.Endpoint, deadline:
                 f"{entry.name} was renewed, but {endpoint} does not serve it",
                 seen=f"serial served {seen.serial or 'none'} {seen.failure}, on disk {wanted}",
                 fix=f"restart {endpoint.name} on this node, see its log, then run again; where the whole cluster is "
-                "down, renew all control planes at once (playbook recover_certificates)",
+                f"down, {at_once}",
             )
         time.sleep(POLL_SECONDS)
     return {"name": entry.name, "endpoint": str(endpoint), "serial": wanted}

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.plan import Plan
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import external, issue, renewal
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509.estate import Entry
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import external, issue, renew, renewal
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509.estate import Endpoint, Entry
 
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 DAY = timedelta(days=1)
@@ -117,3 +118,18 @@ def test_nobody_asked() -> None:
     assert "no request of this node waits for it" in evidence(install(other_key()))
     unknown = external.plan_install([FOUND], {"scheduler": CERT}, NOW, 30 * DAY)
     assert "scheduler is none of apiserver" in evidence(unknown)
+
+
+@pytest.mark.parametrize(
+    ("at_once", "fix"), [((), "recover_certificates"), ((external.AT_ONCE,), "external_ca_api_required=false")]
+)
+def test_the_way_out_of_a_cluster_that_is_down_is_of_who_signs(
+    tmp_path: Path, at_once: tuple[str, ...], fix: str
+) -> None:
+    path = tmp_path / "server.crt"
+    path.write_bytes(CERT)
+    nobody = Endpoint("127.0.0.1", 1, "etcd")
+    found = replace(FOUND, entry=Entry("etcd-server", str(path), endpoints=(nobody,)))
+    with pytest.raises(KubeopsError) as raised:
+        renew.wait_until_served([found], -1.0, *at_once)
+    assert fix in raised.value.fix
