@@ -20,6 +20,8 @@ description:
   - Afterwards it sees for itself that the static pods run the version, that this node's API server is ready and says
     so, and that its etcd answers. Where they do not, it puts the manifests back that kubeadm kept, and fails. etcd
     stays on the version that it has.
+  - Takes out of kubeadm's file of kubelet flags what older kubeadms wrote there and the kubelet of the version does not
+    know, which only some versions of kubeadm do. The file as it was is kept below C(/var/lib/kubeops/backups).
   - Installs nothing; the kubeadm of the wanted version has to be on the node already. The kubelet is not restarted.
   - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/).
 extends_documentation_fragment:
@@ -65,7 +67,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plan:
-  description: The step, with its reason. Empty on a node that has nothing to do.
+  description: The steps, each with its reason. Empty on a node that has nothing to do.
   returned: success
   type: list
   elements: dict
@@ -94,7 +96,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import KubeopsError
-from ..module_utils._core.plan import Step
+from ..module_utils._core.plan import Plan, Step
 from ..module_utils._core.runner import Runner
 from ..module_utils._kubeadm import command, journal, probe, safety, upgrade, upgrade_act
 
@@ -127,7 +129,17 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         safety.refuse(planned.refusals)
         if not planned.changed or module.check_mode:
             return planned.as_result()
-        return {**planned.as_result(), **_upgrade(runner, params, planned.steps[0], name)}
+        return {**planned.as_result(), **_act(runner, params, planned, name)}
+
+
+def _act(runner: Runner, params: dict[str, Any], planned: Plan, name: str) -> dict[str, Any]:
+    done: dict[str, Any] = {}
+    for step in planned.steps:
+        if step.action == upgrade.FLAGS:
+            upgrade_act.drop_flags(step.data["flags"])
+        else:
+            done = _upgrade(runner, params, step, name)
+    return done
 
 
 def _upgrade(runner: Runner, params: dict[str, Any], step: Step, name: str) -> dict[str, Any]:

@@ -197,15 +197,16 @@ def test_killed_again_and_again(make_cluster: Callable[[str, str, str], Cluster]
 
 @FULL_ONLY
 def test_kubeadm_killed(make_cluster: Callable[[str, str, str], Cluster]) -> None:
+    """Workers wait for the last hop meanwhile, so of two hops they meet the second kubeadm only."""
     made = make_cluster(LAB, start_version(), FIVE_NODES)
     made.created()
     first: list[PlaybookRun] = []
-    thread = threading.Thread(target=lambda: first.append(upgrade(made)))
+    thread = threading.Thread(target=lambda: first.append(upgrade(made, plan_upgrade_workers="last_hop")))
     thread.start()
     kill_kubeadm(made, "cp1", "upgrade apply", seconds=900)
     thread.join()
     assert first and first[0].rc != 0, "a run whose kubeadm was killed must not report success"
-    run = upgrade(made)
+    run = upgrade(made, plan_upgrade_workers="last_hop")
     assert run.rc == 0, run.tail()
     Cluster(LAB, target()).assert_healthy(NAMES)
 

@@ -25,7 +25,7 @@ MANIFEST_ORDER = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-sch
 # How an etcd member was born says nothing about how it shall run.
 _ETCD_BIRTH = re.compile(r"^\s+- --initial-cluster(-state)?=.*\n", re.MULTILINE)
 _ETCD_ANCHOR = re.compile(r"^(\s+- --initial-advertise-peer-urls=.*\n)", re.MULTILINE)
-# The taints that a node registered with; what kubeadm takes from the cluster, by version, and takes back in upgrades.
+# The taints that a node registered with; what kubeadm takes from the cluster, by version, and upgrades take back.
 _KUBELET_BIRTH = ("register-with-taints", "pod-infra-container-image", "container-runtime-endpoint")
 
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 
 from .._core.plan import Plan, Refused, Step
 from .._version.version import KubeVersion
-from . import config
+from . import config, paths
 
-APPLY, NODE = "apply", "node"
+APPLY, NODE, FLAGS = "apply", "node", "flags"
 # Static pods whose image has the version of Kubernetes; etcd has one of its own.
 VERSIONED = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
@@ -38,6 +38,7 @@ class Observed:
         others: oldest of VERSIONED on each other control plane, by node name.
         kubelet: version of the kubelet that is installed on a worker.
         kubelet_config_differs: kubeadm would write another kubelet configuration on this node.
+        unknown_flags: in kubeadm's file of flags for the kubelet, but unknown to the kubelet of the target.
     """
 
     kubeadm: str
@@ -47,6 +48,7 @@ class Observed:
     others: Mapping[str, str] = field(default_factory=dict)
     kubelet: str = ""
     kubelet_config_differs: bool = False
+    unknown_flags: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -61,15 +63,19 @@ class Settings:
 
 
 def plan(target: str, seen: Observed) -> Plan:
-    """Return at most one step: APPLY where the cluster's configuration is older, else NODE where this node is."""
+    """Return what kubeadm has to do, APPLY where the cluster's configuration is older, else NODE where this node is.
+
+    FLAGS comes last: what kubeadm leaves in its file of flags, and the kubelet of the target would not start with.
+    """
     refusals = tuple(_refusals(target, seen))
-    reasons = list(_reasons(target, seen))
-    if refusals or not reasons:
+    steps = (*_kubeadm(target, seen), *_flags(target, seen))
+    if refusals or not steps:
         return Plan(refusals=refusals)
-    action = APPLY if seen.components and seen.stored != target else NODE
-    before = {**seen.components, "kubeadm-config": seen.stored, "kube-proxy": seen.kube_proxy}
-    after = {name: target if name != "etcd" else version for name, version in before.items()}
-    return Plan((Step(action, target, "; ".join(reasons)),), before=before, after=after)
+    versions = {**seen.components, "kubeadm-config": seen.stored, "kube-proxy": seen.kube_proxy}
+    upgraded = any(step.action != FLAGS for step in steps)
+    after = {name: target if upgraded and name != "etcd" else version for name, version in versions.items()}
+    unknown = {"unknown_kubelet_flags": list(seen.unknown_flags)} if seen.unknown_flags else {}
+    return Plan(steps, before={**versions, **unknown}, after=after)
 
 
 def document(target: str, settings: Settings) -> config.Document:
@@ -88,6 +94,19 @@ def document(target: str, settings: Settings) -> config.Document:
         "node": common,
         "timeouts": {"upgradeManifests": f"{settings.manifests_timeout}s"},
     }
+
+
+def _kubeadm(target: str, seen: Observed) -> Iterator[Step]:
+    reasons = list(_reasons(target, seen))
+    if reasons:
+        yield Step(APPLY if seen.components and seen.stored != target else NODE, target, "; ".join(reasons))
+
+
+def _flags(target: str, seen: Observed) -> Iterator[Step]:
+    if seen.unknown_flags:
+        named = ", ".join(f"--{flag}" for flag in seen.unknown_flags)
+        reason = f"kubelet {target} does not start with {named}"
+        yield Step(FLAGS, paths.KUBELET_FLAGS, reason, {"flags": seen.unknown_flags})
 
 
 def _reasons(target: str, seen: Observed) -> Iterator[str]:

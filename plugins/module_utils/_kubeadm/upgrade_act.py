@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from .._core import clock, files
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
 from .._etcd.choice import Status, choose
-from .._version.removals import FLAGS_KUBEADM_REMOVES, REMOVED_FLAGS
 from .._version.version import KubeVersion
 from . import (
     cluster_probe,
@@ -25,6 +24,7 @@ from . import (
     credentials,
     drift,
     generate,
+    kubelet_flags,
     output,
     paths,
     reconfigure,
@@ -50,9 +50,11 @@ def observe(runner: Runner, target: str, patches: str, node_name: str) -> upgrad
     """Look at this node and, on a control plane, at the cluster around it."""
     kubeadm = runner.run(["kubeadm", "version", "--output", "short"], timeout=30).stdout.strip()
     components = {name: pod.version for name, pod in static_pods().items()}
-    seen: dict[str, Any] = {"kubeadm": kubeadm, "components": components}
+    flags = files.read_text(paths.KUBELET_FLAGS) or ""
+    unknown = tuple(kubelet_flags.unknown(flags, KubeVersion.parse(target).line))
+    seen: dict[str, Any] = {"kubeadm": kubeadm, "components": components, "unknown_flags": unknown}
     # Another kubeadm has no say about the configuration of the target.
-    seen["kubelet_config_differs"] = kubeadm == target and _kubelet_config_differs(runner, target, patches)
+    seen["kubelet_config_differs"] = kubeadm == target and _kubelet_config_differs(runner, patches)
     if not components:
         return upgrade.Observed(**seen, kubelet=_kubelet(runner))
     with admin() as api:
@@ -106,6 +108,14 @@ def act(runner: Runner, target: str, action: str, settings: upgrade.Settings) ->
     with command.config_file(config.dump([upgrade.document(target, settings)])) as path:
         argv = ["upgrade", action, "--config", path, *(["--yes"] if action == upgrade.APPLY else [])]
         return command.run(runner, argv, TIMEOUT_SECONDS)
+
+
+def drop_flags(flags: Sequence[str]) -> None:
+    """Take flags out of the file that kubeadm keeps for the kubelet, which is kept aside."""
+    text = files.read_text(paths.KUBELET_FLAGS) or ""
+    left = kubelet_flags.without(text, flags)
+    if left != text:  # kubeadm may just have done the same
+        files.write_atomic(paths.KUBELET_FLAGS, left, backup=True)
 
 
 def verify(target: str, node_name: str) -> None:
@@ -178,12 +188,9 @@ def _kubelet(runner: Runner) -> str:
     return runner.run(["kubelet", "--version"], timeout=30).stdout.strip().rpartition(" ")[2]
 
 
-def _kubelet_config_differs(runner: Runner, target: str, patches: str) -> bool:
+def _kubelet_config_differs(runner: Runner, patches: str) -> bool:
     """Whether kubeadm would change what the kubelet reads."""
-    flags = files.read_text(paths.KUBELET_FLAGS) or ""
-    line = KubeVersion.parse(target).line
-    stale = [flag for flag in FLAGS_KUBEADM_REMOVES if REMOVED_FLAGS["kubelet"][flag] <= line and f"--{flag}" in flags]
-    return bool(stale) or drift.plan(generate.worker(runner, patches), reconfigure.observe_worker()).changed
+    return drift.plan(generate.worker(runner, patches), reconfigure.observe_worker()).changed
 
 
 def _control_plane_pods(api: ApiClient) -> dict[str, dict[str, Mapping[str, Any]]]:

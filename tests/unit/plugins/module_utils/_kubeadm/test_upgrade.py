@@ -61,6 +61,12 @@ def seen(**changes: Any) -> upgrade.Observed:
         pytest.param(seen(kube_proxy=""), [], id="no kube-proxy of kubeadm's"),
         pytest.param(seen(components={}, kubelet_config_differs=True), ["node"], id="worker"),
         pytest.param(seen(components={}, stored=OLD, kube_proxy=OLD), [], id="worker that has the configuration"),
+        pytest.param(seen(components={}, unknown_flags=["x"]), ["flags"], id="worker that kubeadm left a flag"),
+        pytest.param(
+            seen(components={}, kubelet=OLD, unknown_flags=["x"]),
+            ["node", "flags"],
+            id="worker, its flags after kubeadm",
+        ),
     ],
 )
 def test_step(observed: upgrade.Observed, actions: list[str]) -> None:

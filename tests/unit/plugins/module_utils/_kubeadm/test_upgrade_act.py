@@ -53,6 +53,17 @@ def test_nothing_was_replaced(node: Path) -> None:
     assert NEW in (node / "manifests" / "kube-apiserver.yaml").read_text()
 
 
+def test_flags_are_dropped_and_kept_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, kept = tmp_path / "kubeadm-flags.env", []
+    monkeypatch.setattr(upgrade_act.paths, "KUBELET_FLAGS", str(file))
+    monkeypatch.setattr(upgrade_act.files, "keep_aside", lambda path, *_more: kept.append(path))
+    file.write_text('KUBELET_KUBEADM_ARGS="--node-ip=192.0.2.1 --pod-infra-container-image=r/pause:3.10"\n')
+    for _run in range(2):
+        upgrade_act.drop_flags(["pod-infra-container-image"])
+        assert file.read_text() == 'KUBELET_KUBEADM_ARGS="--node-ip=192.0.2.1"\n'
+    assert kept == [str(file)], "what is as it should be is not written again"
+
+
 @pytest.mark.parametrize(
     ("pod", "problem"),
     [
