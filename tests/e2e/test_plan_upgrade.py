@@ -9,8 +9,7 @@ from pathlib import Path
 from .cluster import FULL_ONLY, Cluster
 
 MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
-# Known to 1.35, unknown to 1.36; only the plan for a later minor can tell.
-UNKNOWN_LATER = "ServiceTrafficDistribution"
+DROP_IN = "/etc/systemd/system/kubelet.service.d/90-flag.conf"
 
 
 def planned(cluster: Cluster, tmp_path: Path, **variables: object) -> dict[str, object]:
@@ -46,3 +45,15 @@ def test_a_downgrade_and_a_manifest_changed_by_hand_are_refused(cluster: Cluster
     assert not plan["allowed"]
     assert {rule for rule, status in statuses(plan).items() if status == "error"} >= {"road", "gate.drift"}
     assert comment in str(plan["diffs"])
+
+
+@FULL_ONLY
+def test_a_removed_flag_in_a_drop_in_of_the_kubelet_is_refused(cluster: Cluster, tmp_path: Path) -> None:
+    """Unknown since 1.35. The kubelet is not restarted, so it goes on as it is."""
+    text = "[Service]\\nEnvironment=KUBELET_EXTRA_ARGS=--pod-infra-container-image=x\\n"
+    cluster.sh("w1", f"printf '{text}' > {DROP_IN} && systemctl daemon-reload")
+    try:
+        plan = planned(cluster, tmp_path)
+    finally:
+        cluster.sh("w1", f"rm {DROP_IN}; systemctl daemon-reload")
+    assert statuses(plan)["removed.flags"] == "error", plan["table"]

@@ -22,10 +22,9 @@ from .._kubeadm.api import admin
 from .._kubeadm.probe import own_node_name
 from .._node.probe import disk_space, probe_node
 from .._x509 import check, load
-from .settings import feature_gates, flag_names, yaml_gates, yaml_scalar
+from .settings import environment_files, feature_gates, flag_names, flag_value, kubelet_options, yaml_gates, yaml_scalar
 
 SECTIONS = ("binaries", "runtime", "cgroup", "disk", "services", "kubernetes")
-FLAG_FILES = (paths.KUBELET_FLAGS, "/etc/default/kubelet", "/etc/sysconfig/kubelet")
 CLIENT_CONFIGS = {
     "kube-controller-manager": f"{paths.KUBERNETES}/controller-manager.conf",
     "kube-scheduler": f"{paths.KUBERNETES}/scheduler.conf",
@@ -61,7 +60,7 @@ def probe(runner: Runner, patches: str, disk_paths: Sequence[str] = ()) -> dict[
     kubernetes = seen.get("kubernetes") or {}
     pods = _static_pods()
     kubelet = files.read_text(paths.KUBELET_CONFIG) or ""
-    options = " ".join(filter(None, map(files.read_text, FLAG_FILES)))
+    options = _kubelet_options(runner)
     return {
         "name": kubernetes.get("node_name", ""),
         "state": kubernetes.get("state", state.ABSENT),
@@ -74,7 +73,7 @@ def probe(runner: Runner, patches: str, disk_paths: Sequence[str] = ()) -> dict[
         "flags": {**{name: sorted(pod.arguments) for name, pod in pods.items()}, "kubelet": flag_names(options)},
         "gates": {
             **{name: feature_gates(pod.argument("feature-gates")) for name, pod in pods.items()},
-            "kubelet": {**yaml_gates(kubelet), **feature_gates(_option(options, "feature-gates"))},
+            "kubelet": {**yaml_gates(kubelet), **feature_gates(flag_value(options, "feature-gates"))},
         },
         "local": _local(pods.get("kube-apiserver")),
         "disk": {**(seen.get("disk") or {}), **{path: disk_space(path) for path in disk_paths}},
@@ -89,9 +88,12 @@ def _static_pods() -> dict[str, static_pod.StaticPod]:
     return {name: static_pod.parse(text) for name, text in texts.items() if text is not None}
 
 
-def _option(options: str, name: str) -> str:
-    match = re.search(rf"--{name}[= ]([^\s\"']+)", options)
-    return match[1] if match else ""
+def _kubelet_options(runner: Runner) -> str:
+    """What its next start would have: the command line of the one that runs may be older than the files."""
+    properties = "--property=ExecStart,Environment,EnvironmentFiles"
+    unit = runner.run(["systemctl", "show", "kubelet", properties], timeout=TIMEOUT_SECONDS).stdout
+    others = [files.read_text(path) or "" for path in environment_files(unit) if path != paths.KUBELET_FLAGS]
+    return kubelet_options(files.read_text(paths.KUBELET_FLAGS) or "", [unit, *others])
 
 
 def _local(apiserver: static_pod.StaticPod | None) -> list[str]:

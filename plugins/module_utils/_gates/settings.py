@@ -9,14 +9,37 @@ kubeadm writes the configuration with sigs.k8s.io/yaml: block style, two spaces,
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+from .._kubeadm import kubelet_flags
 
 _FLAG = re.compile(r"--([a-z0-9-]+)")
 _GATE = re.compile(r"^\s+[\"']?(?P<name>[A-Za-z0-9]+)[\"']?:\s*(?P<value>true|false)\s*$")
 
 
+def kubelet_options(own: str, others: Iterable[str]) -> str:
+    """Everything a kubelet is started with, but for what an upgrade takes out of kubeadm's own file.
+
+    own: that file; others: the kubelet's unit with its drop-ins, and the other files that it names.
+    """
+    kept = kubelet_flags.without(own, kubelet_flags.WRITTEN_BY_KUBEADM)
+    lines = (line for text in (kept, *others) for line in text.splitlines())
+    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+
+
+def environment_files(unit: str) -> list[str]:
+    """Files whose variables a unit is started with, from systemctl show; before systemd 244 it says EnvironmentFile."""
+    return re.findall(r"^EnvironmentFiles?=(\S+)", unit, re.MULTILINE)
+
+
 def flag_names(options: str) -> list[str]:
     """Names of the flags in a command line or an environment file, sorted."""
     return sorted(set(_FLAG.findall(options)))
+
+
+def flag_value(options: str, name: str) -> str:
+    """Every value that a flag is given, joined by commas as those that add up are; empty where there is none."""
+    return ",".join(re.findall(rf"--{name}[= ]([^\s\"']+)", options))
 
 
 def feature_gates(value: str) -> dict[str, bool]:

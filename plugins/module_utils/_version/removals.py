@@ -167,9 +167,6 @@ REMOVED_FLAGS: Mapping[str, Mapping[str, Minor]] = {
     ),
 }
 
-# Upgrades take these out of kubeadm-flags.env before the kubelet that does not know them starts.
-FLAGS_UPGRADES_REMOVE: frozenset[str] = frozenset({"pod-infra-container-image"})
-
 
 @dataclass(frozen=True)
 class RemovedApi:
@@ -255,7 +252,7 @@ class Removals:
     def why_not_flag(self, component: str, flag: str, target: Minor) -> str:
         """Why a component of that minor does not start with the flag; empty where it does."""
         removed = self.flags.get(component, {}).get(flag)
-        if removed is None or removed > target or flag in FLAGS_UPGRADES_REMOVE:
+        if removed is None or removed > target:
             return ""
         return f"--{flag} is unknown since {removed}"
 

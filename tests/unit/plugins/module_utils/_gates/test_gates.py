@@ -377,10 +377,47 @@ def test_an_unreachable_host_refuses() -> None:
 def test_settings() -> None:
     assert settings.flag_names('KUBELET_KUBEADM_ARGS="--a-b=1 --node-ip=::1"') == ["a-b", "node-ip"]
     assert settings.feature_gates("A=true,B=false") == {"A": True, "B": False}
+    assert (
+        settings.flag_value("--feature-gates=A=true --v=2 --feature-gates B=false", "feature-gates") == "A=true,B=false"
+    )
+    assert settings.flag_value("--v=2", "feature-gates") == ""
     document = "authentication: {}\nfailCgroupV1: false\nfeatureGates:\n  A: true\n  B: false\nfileCheck: 0s\n"
     assert settings.yaml_gates(document) == {"A": True, "B": False}
     assert settings.yaml_gates("a: b\n") == {}
     assert settings.yaml_scalar(document, "failCgroupV1") == "false"
+
+
+PAUSE = "--pod-infra-container-image=registry.k8s.io/pause:3.10.1"
+OWN = f'KUBELET_KUBEADM_ARGS="--node-ip=::1 {PAUSE}"\n'
+
+
+UNIT = """\
+EnvironmentFiles=/var/lib/kubelet/kubeadm-flags.env (ignore_errors=yes)
+EnvironmentFiles=/etc/default/kubelet (ignore_errors=yes)
+Environment=KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml{}
+ExecStart={{ path=/usr/bin/kubelet ; argv[]=/usr/bin/kubelet $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS ; pid=0 }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("dropped_in", "file", "names"),
+    [
+        pytest.param("", "", ["config", "node-ip"], id="kubeadm's own is taken out"),
+        pytest.param(
+            "", f"KUBELET_EXTRA_ARGS={PAUSE}\n", ["config", "node-ip", "pod-infra-container-image"], id="a file's stays"
+        ),
+        pytest.param(
+            f' "X={PAUSE} --v=2"', "", ["config", "node-ip", "pod-infra-container-image", "v"], id="a drop-in's stays"
+        ),
+        pytest.param("", "# KUBELET_EXTRA_ARGS=--cloud-config=x\n", ["config", "node-ip"], id="a comment is none"),
+    ],
+)
+def test_options_of_a_kubelet(dropped_in: str, file: str, names: list[str]) -> None:
+    assert settings.flag_names(settings.kubelet_options(OWN, [UNIT.format(dropped_in), file])) == names
+
+
+def test_files_of_a_unit() -> None:
+    assert settings.environment_files(UNIT.format("")) == ["/var/lib/kubelet/kubeadm-flags.env", "/etc/default/kubelet"]
 
 
 def test_deprecated_apis_of_a_metrics_page() -> None:
