@@ -56,11 +56,12 @@ options:
     type: int
     default: -1
   timeout:
-    description: Seconds for one node until all its pods have left.
+    description: Seconds for one node until all its pods have left. A budget that allows nothing just now has as long.
     type: int
     default: 300
   settle_timeout:
-    description: Seconds to wait for blockers that may pass, such as a replica that is not Ready yet.
+    description:
+      - Seconds to wait for blockers that may pass, such as a replica that is not Ready yet, with O(state=drainable).
     type: int
     default: 60
 """
@@ -152,12 +153,17 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _require_drainable(client: api.ApiClient, params: dict[str, Any], batches: list[list[str]]) -> list[str]:
-    """Raise Refusal with every blocker; those that may pass get a moment to do so. Returns warnings."""
+    """Raise Refusal with every blocker; returns warnings.
+
+    Those that may pass get a moment to do so. Where the node is drained right away the eviction itself waits for them:
+    a node of the same batch may be what keeps a budget busy.
+    """
+    drains = params["state"] == "drained"
     accepted = predict.Accepted(params["delete_empty_dir"], params["evict_unmanaged"])
     deadline = clock.monotonic() + params["settle_timeout"]
     while True:
         seen = act.observe(client)
-        found = predict.blockers(seen, batches, accepted)
+        found = [one for one in predict.blockers(seen, batches, accepted) if not (drains and one.passing)]
         if not found:
             return predict.warnings(seen, [name for batch in batches for name in batch])
         if clock.monotonic() > deadline or not all(blocker.passing for blocker in found):
