@@ -193,6 +193,9 @@ def test_killed_again_and_again(make_cluster: Callable[[str, str, str], Cluster]
     Cluster(LAB, target()).assert_healthy(NAMES)
     assert cordoned(made) == []
     assert upgrade(made).changed_hosts == {}
+    for name in ("cp1", "cp2", "cp3"):
+        left = made.sh(name, "systemctl is-active kubeops-api-probe; ls /run/kubeops/api-probe.pem", check=False)
+        assert left.split() == ["inactive"], "no run leaves its client behind"
 
 
 @FULL_ONLY
