@@ -64,6 +64,7 @@ _value:
     - C(control_planes), hosts in order, also those with nothing to do, which come first.
     - C(kubelets), control planes whose kubelet is upgraded, in order.
     - C(batches) of workers, lists of hosts.
+    - C(most), workers that may be away at the same time, 0 for any number.
     - C(drains), names of nodes that are drained at the same time, in order, control planes alone and then the batches.
     - C(left_out), names of nodes that have something to do but are not in this run.
   type: dict
@@ -71,6 +72,7 @@ _value:
     control_planes: [cp1, cp2, cp3]
     kubelets: [cp1, cp2, cp3]
     batches: [[w1], [w2, w3]]
+    most: 0
     drains: [[cp1], [cp2], [cp3], [w1], [w2, w3]]
     left_out: []
 """
@@ -96,13 +98,14 @@ def upgrade_order(
     workers = [host for host in kubelets if host not in control_planes]
     due = [hosts[name] for name in hop["control_planes"] if name in hosts]
     alone = [host for host in kubelets if host in control_planes]
-    most = size(max_unavailable, len(workers)) if max_unavailable else len(workers)
-    batches = _with_canary(list(_batches(workers, list(groups), at_once, most)), canary)
+    most = bound(max_unavailable, len(workers))
+    batches = _with_canary(list(_batches(workers, list(groups), at_once, most or len(workers))), canary)
     names = {host: name for name, host in hosts.items()}
     return {
         "control_planes": [host for host in hosts.values() if host in control_planes and host not in due] + due,
         "kubelets": alone,
         "batches": batches,
+        "most": most,
         "drains": [[names[host] for host in batch] for batch in (*([host] for host in alone), *batches)],
         "left_out": [name for name in dict.fromkeys([*hop["control_planes"], *hop["kubelets"]]) if name not in hosts],
     }
@@ -111,10 +114,15 @@ def upgrade_order(
 def size(value: Size, total: int) -> int:
     """A number, or a percentage of the total rounded down; at least one. Raises ValueError where it is neither."""
     text = str(value).strip()
-    number = int(text[:-1]) * total // 100 if text.endswith("%") else int(text)
+    number = int(text.removesuffix("%"))
     if number < 0:
         raise ValueError(f"{value!r} is negative")
-    return max(1, number)
+    return max(1, number * total // 100 if text.endswith("%") else number)
+
+
+def bound(value: Size, total: int) -> int:
+    """The same as an upper bound; 0, also as the string that -e name=0 makes of it, is none and stays 0."""
+    return size(value, total) if int(str(value).strip().removesuffix("%")) else 0
 
 
 def _batches(

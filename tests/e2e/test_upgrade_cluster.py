@@ -31,7 +31,8 @@ RUN_SECONDS = float(os.environ.get("KUBEOPS_E2E_UPGRADE_SECONDS", "900"))
 # As operators type them: name=value makes each a string.
 STRINGS = (
     "upgrade_cluster_max_fail=0 upgrade_cluster_soak=1 upgrade_cluster_hops=0 upgrade_cluster_canary=0 "
-    "upgrade_cluster_reboot=false upgrade_cluster_runtime=true upgrade_cluster_drain=true"
+    "upgrade_cluster_max_unavailable=0 upgrade_cluster_reboot=false upgrade_cluster_runtime=true "
+    "upgrade_cluster_drain=true"
 )
 
 WORKLOAD = """

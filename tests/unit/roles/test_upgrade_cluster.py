@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+import jinja2
+import pytest
 import yaml
 
 from tools import paths
@@ -16,6 +19,17 @@ ROLE = Role("upgrade_cluster", paths.ROOT / "roles" / "upgrade_cluster")
 def conditions(text: str) -> list[str]:
     """Lines of a tasks file that are a condition, or one of a list of them."""
     return [line.strip() for line in text.splitlines() if re.match(r"\s*(when: |that: |- [^:]*$)", line)]
+
+
+def tasks(name: str) -> list[dict[str, Any]]:
+    """The tasks of a file, those of its blocks among them."""
+    found = yaml.safe_load((ROLE.directory / "tasks" / name).read_text())
+    return [task for outer in found for task in (outer, *outer.get("block", []))]
+
+
+def rendered(expression: str, **variables: object) -> str:
+    text = expression if "{{" in expression else "{{ " + expression + " }}"
+    return jinja2.Environment(autoescape=True).from_string(text).render(variables).strip()
 
 
 def test_conditions_convert_what_may_be_a_string() -> None:
@@ -38,9 +52,35 @@ def test_templates_convert_what_may_be_a_string() -> None:
 
 def test_what_a_killed_run_left_is_taken_back_also_where_nothing_is_left_to_do() -> None:
     """A run killed while it verified leaves a cluster at the version, whose road has no hop."""
-    tasks = yaml.safe_load((ROLE.directory / "tasks/main.yml").read_text())
     own = "kubeops.cluster."
-    always = [task for task in tasks if "road.hops" not in str(task.get("when"))]
+    always = [task for task in tasks("main.yml") if "road.hops" not in str(task.get("when"))]
     assert any(task.get(f"{own}node_drain", {}).get("state") == "schedulable" for task in always)
     assert any(task.get("vars", {}).get("__upgrade_cluster_state") == "ready" for task in always)
     assert any(task.get(f"{own}api_probe", {}).get("state") == "stopped" for task in always)
+
+
+@pytest.mark.parametrize(
+    ("canary", "index", "may_fail"),
+    [("0", 1, "2"), (0, 1, "2"), ("1", 0, "2"), ("1", 1, "0"), (2, 1, "0"), ("1", 2, "2")],
+)
+def test_no_canary_may_fail(canary: int | str, index: int, may_fail: str) -> None:
+    """Looked at before each batch, so before the second for the first."""
+    variables = {
+        "upgrade_cluster_canary": canary,
+        "upgrade_cluster_max_fail": 2,
+        "__upgrade_cluster_batch_index": index,
+    }
+    (batch,) = [task["vars"] for task in tasks("workers.yml") if "vars" in task]
+    assert rendered(batch["__upgrade_cluster_may_fail"], **variables) == may_fail
+
+
+@pytest.mark.parametrize(
+    ("broken", "batch", "most", "room"),
+    [([], ["w1", "w2"], 2, "True"), (["w9"], ["w1"], 2, "True"), (["w9"], ["w1", "w2"], 2, "False")],
+)
+def test_workers_that_failed_count_as_away(broken: list[str], batch: list[str], most: int, room: str) -> None:
+    (that,) = [
+        task["ansible.builtin.assert"]["that"] for task in tasks("batch.yml") if "ansible.builtin.assert" in task
+    ]
+    variables = {"__upgrade_cluster_broken": broken, "__upgrade_cluster_batch": batch}
+    assert rendered(that, __upgrade_cluster_order={"most": most}, **variables) == room

@@ -41,6 +41,9 @@ def test_control_planes_in_the_road_s_order_those_without_work_first() -> None:
         pytest.param({"at_once": "100%"}, [7], id="all"),
         pytest.param({"at_once": 5, "max_unavailable": 2}, [2, 2, 2, 1], id="bounded"),
         pytest.param({"at_once": "100%", "max_unavailable": "50%"}, [3, 3, 1], id="bounded by a percentage"),
+        pytest.param({"at_once": 3, "max_unavailable": "0"}, [3, 3, 1], id="a bound that is none, as -e makes it"),
+        pytest.param({"at_once": 3, "max_unavailable": "0%"}, [3, 3, 1], id="no percentage is no bound"),
+        pytest.param({"at_once": 3, "max_unavailable": "1%"}, [1] * 7, id="a bound is at least one"),
         pytest.param({"at_once": 3, "canary": 1}, [1, 2, 3, 1], id="canary first"),
         pytest.param({"at_once": 1, "canary": 2}, [1] * 7, id="a canary is never more than a batch"),
     ],
@@ -49,6 +52,11 @@ def test_batches(options: dict[str, Any], lengths: list[int]) -> None:
     batches = order(hop([], WORKERS), **options)["batches"]
     assert [len(batch) for batch in batches] == lengths
     assert [host for batch in batches for host in batch] == WORKERS
+
+
+@pytest.mark.parametrize(("value", "most"), [(0, 0), ("0", 0), (" 0% ", 0), (2, 2), ("2", 2), ("50%", 3), ("1%", 1)])
+def test_most(value: Any, most: int) -> None:
+    assert order(hop([], WORKERS), max_unavailable=value)["most"] == most
 
 
 def test_groups_have_their_own_pace_and_never_mix() -> None:
