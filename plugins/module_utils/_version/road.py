@@ -347,10 +347,12 @@ def _kubelets(observed: Observation, version: KubeVersion, wishes: Wishes) -> It
     for node in (*order(observed.control_planes, version), *observed.workers):
         kubelet = node.components.get(KUBELET)
         waits = wishes.workers == LAST_HOP and not last and not _must_follow(kubelet, version)
-        if node.control_plane or not waits:
-            why = "after every API server; the node is drained for it"
+        why = "after every API server; the node is drained for it"
+        due = list(_upgraded(KUBELETS, node, KUBELET, version, why)) if node.control_plane or not waits else []
+        # Nobody is evicted for a client: an old kubectl, perhaps not even ours, goes with the kubelet or stays.
+        if due:
             yield from _upgraded(KUBELETS, node, KUBEADM, version, "it renews the kubelet's configuration")
-            yield from _upgraded(KUBELETS, node, KUBELET, version, why)
+            yield from due
             yield from _upgraded(KUBELETS, node, KUBECTL, version, "with the kubelet")
 
 

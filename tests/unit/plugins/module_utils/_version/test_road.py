@@ -117,6 +117,16 @@ def test_kubelets_alone() -> None:
     assert {(step.node, step.component) for step in found.hops[0].steps} == {("w1", "kubeadm"), ("w1", "kubelet")}
 
 
+@pytest.mark.parametrize("component", ["kubectl", "kubeadm"])
+def test_no_node_is_drained_for_a_client(component: str) -> None:
+    late = {"name": "w1", "components": {"kubelet": "1.36.3", "kube-proxy": "1.36.3", component: "1.35.6"}}
+    observed = cluster(control_plane("cp1", "1.36.3", etcd="3.6.8"), late, coredns="1.14.2")
+    assert built(observed, "1.36.3").hops == ()
+    behind = {**late, "components": {**late["components"], "kubelet": "1.35.6"}}
+    (hop,) = built(cluster(control_plane("cp1", "1.36.3", etcd="3.6.8"), behind, coredns="1.14.2"), "1.36.3").hops
+    assert {step.component for step in hop.steps} == {"kubelet", component}, "but it goes with the kubelet"
+
+
 def test_a_begun_hop_is_ended_first() -> None:
     observed = cluster(control_plane("cp1", "1.35.6", kubelet="1.34.9"), control_plane("cp2", "1.34.9"))
     found = built(observed, "1.36.3")
