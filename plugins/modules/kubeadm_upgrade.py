@@ -14,8 +14,8 @@ version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
   - Reads what runs on this node and what the cluster stores, and runs C(kubeadm upgrade apply) where the cluster's
-    configuration is older, else C(kubeadm upgrade node) where this node is. Otherwise it does nothing, also after a run
-    that was killed.
+    configuration is older, else C(kubeadm upgrade node) where this node is, or its etcd. Otherwise it does nothing,
+    also after a run that was killed.
   - On a control plane it first sees that every other control plane is up, and lets another etcd member lead.
   - Afterwards it sees for itself that the static pods run the version, that this node's API server is ready and says
     so, and that its etcd answers. Where they do not, it puts the manifests back that kubeadm kept, and fails. etcd
@@ -123,27 +123,27 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     params, runner = module.params, Runner(module)
     target, name = f"v{params['version'].lstrip('v')}", probe.own_node_name()
     with journal.exclusive(params["lock_timeout"]):
-        seen = upgrade_act.observe(runner, target, params["patches"], name)
+        settings = upgrade.Settings(**{key: params[key] for key in upgrade.Settings.__dataclass_fields__})
+        seen = upgrade_act.observe(runner, target, settings, name)
         # What a check run would have installed before counts as there.
         planned = upgrade.plan(target, replace(seen, kubeadm=target) if module.check_mode else seen)
         safety.refuse(planned.refusals)
         if not planned.changed or module.check_mode:
             return planned.as_result()
-        return {**planned.as_result(), **_act(runner, params, planned, name)}
+        return {**planned.as_result(), **_act(runner, settings, planned, name)}
 
 
-def _act(runner: Runner, params: dict[str, Any], planned: Plan, name: str) -> dict[str, Any]:
+def _act(runner: Runner, settings: upgrade.Settings, planned: Plan, name: str) -> dict[str, Any]:
     done: dict[str, Any] = {}
     for step in planned.steps:
         if step.action == upgrade.FLAGS:
             upgrade_act.drop_flags(step.data["flags"])
         else:
-            done = _upgrade(runner, params, step, name)
+            done = _upgrade(runner, settings, step, name)
     return done
 
 
-def _upgrade(runner: Runner, params: dict[str, Any], step: Step, name: str) -> dict[str, Any]:
-    settings = upgrade.Settings(**{key: params[key] for key in upgrade.Settings.__dataclass_fields__})
+def _upgrade(runner: Runner, settings: upgrade.Settings, step: Step, name: str) -> dict[str, Any]:
     leader = upgrade_act.prepare(name)
     started = time.time()
     try:

@@ -97,6 +97,10 @@ def cordoned(cluster: Cluster) -> list[str]:
     return [node["metadata"]["name"] for node in nodes if node["spec"].get("unschedulable")]
 
 
+def etcd_image(cluster: Cluster) -> str:
+    return cluster.kubectl("cp1", "-n kube-system get pod etcd-cp1 -o jsonpath={.spec.containers[0].image}")
+
+
 def target() -> str:
     return bundle_versions()[-1]
 
@@ -160,7 +164,7 @@ def test_one_command_to_the_newest(old: Cluster, tmp_path: Path) -> None:
     runtime = old.bundled_runtime()
     host, port = str(old.inventory_vars()["kubeops_endpoint"]).rsplit(":", 1)
     probe, replicas = Probe(host, int(port), of=old), Replicas(old)
-    before = old.kubectl("cp1", "-n kube-system get pod etcd-cp1 -o jsonpath={.spec.containers[0].image}")
+    before = etcd_image(old)
     with probe.running(), in_background(replicas.watch):
         run = upgrade(old, "-e", STRINGS, log=tmp_path / "upgrade.log", **runtime)
     print(f"{start_version()} to {target()} in {run.seconds:.0f} s; {len(probe.failures)} of {probe.requests} failed")
@@ -168,8 +172,7 @@ def test_one_command_to_the_newest(old: Cluster, tmp_path: Path) -> None:
     assert probe.failures == [], probe.failures[:10]
     assert replicas.looks > 10 and replicas.least >= 1, f"{replicas.least} replicas in {replicas.looks} looks"
     assert "The API during this run:" in run.output
-    after = old.kubectl("cp1", "-n kube-system get pod etcd-cp1 -o jsonpath={.spec.containers[0].image}")
-    assert after != before, "etcd moves along"
+    assert etcd_image(old) != before, "etcd moves along"
     Cluster(LAB, target()).assert_healthy(NAMES)
     if runtime:
         assert old.runtimes() == {f"containerd://{runtime['kubeops_container_runtime_version']}"}
@@ -201,7 +204,7 @@ def test_killed_again_and_again(make_cluster: Callable[[str, str, str], Cluster]
 
 @FULL_ONLY
 def test_kubeadm_killed(make_cluster: Callable[[str, str, str], Cluster]) -> None:
-    """Workers wait for the last hop meanwhile, so of two hops they meet the second kubeadm only."""
+    """Workers wait for the last hop meanwhile, so of two hops they meet the second kubeadm only; etcd comes last."""
     made = make_cluster(LAB, start_version(), FIVE_NODES)
     made.created()
     first: list[PlaybookRun] = []
@@ -210,9 +213,14 @@ def test_kubeadm_killed(make_cluster: Callable[[str, str, str], Cluster]) -> Non
     kill_kubeadm(made, "cp1", "upgrade apply", seconds=900)
     thread.join()
     assert first and first[0].rc != 0, "a run whose kubeadm was killed must not report success"
-    run = upgrade(made, plan_upgrade_workers="last_hop")
+    run = upgrade(made, plan_upgrade_workers="last_hop", upgrade_cluster_etcd=False)
     assert run.rc == 0, run.tail()
     Cluster(LAB, target()).assert_healthy(NAMES)
+    left_behind = etcd_image(made)
+    run = upgrade(made)
+    assert run.rc == 0, run.tail()
+    assert etcd_image(made) != left_behind
+    assert upgrade(made).changed_hosts == {}
 
 
 @FULL_ONLY

@@ -17,7 +17,7 @@ from .._core.errors import KubeopsError
 from .._drain import facts as drain_facts
 from .._drain.act import BUDGETS
 from .._etcd.choice import Status
-from .._kubeadm import credentials
+from .._kubeadm import credentials, output
 from .._kubeadm.api import ApiClient, admin, object_path
 from .._kubeadm.cluster_probe import STATIC_PODS, component_summary, node_summary
 from .._version.model import component_version
@@ -38,7 +38,6 @@ OWN_MANAGERS = ("kubeadm", "kube-controller-manager", "kubelet")
 
 _DEPRECATED = re.compile(r"^apiserver_requested_deprecated_apis\{(?P<labels>[^}]*)\} (?P<value>\S+)", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
-_TAG = r"^{part}:\n(?:[ ]+.*\n)*?[ ]+imageTag:"
 
 
 def probe() -> dict[str, Any]:
@@ -62,8 +61,8 @@ def probe() -> dict[str, Any]:
             "customisations": [entry for addon in ADDONS for entry in _customised(api, *addon)],
             "webhooks": _webhooks(api),
             "etcd": _etcd(),
-            "etcd_pinned": pinned(config, "etcd"),
-            "coredns_pinned": pinned(config, "dns"),
+            "etcd_pinned": output.pinned(config, "etcd"),
+            "coredns_pinned": output.pinned(config, "dns"),
             "evicted_pods": dict(Counter(_drained(pod) for pod in pods.result() if _drained(pod))),
             "drain": drain_facts.summary(nodes.result(), pods.result(), budgets),
         }
@@ -115,11 +114,6 @@ def image_version(image: str) -> str:
         return str(component_version(tag))
     except ValueError:
         return ""
-
-
-def pinned(config: str, part: str) -> bool:
-    """Whether kubeadm's ClusterConfiguration names an image tag for etcd or dns."""
-    return re.search(_TAG.format(part=part), config, re.MULTILINE) is not None
 
 
 def _proxies(pods: list[dict[str, Any]]) -> dict[str, str]:

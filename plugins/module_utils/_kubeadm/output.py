@@ -1,7 +1,7 @@
 # Copyright (c) kubeops.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads what kubeadm prints (pure): phases and their durations, errors, likely causes."""
+"""Reads what kubeadm prints and stores (pure): phases and their durations, errors, likely causes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _ERROR = re.compile(r"^(?:error:? )?(?:error execution phase|error[: ]|\[preflig
 _TOKEN = re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b")
 _CERTIFICATE_KEY = re.compile(r"\b[a-f0-9]{64}\b")
 _HASH = re.compile(r"sha256:[a-f0-9]{64}\b")
+_IMAGE_TAG = r"^{part}:\n(?:[ ]+.*\n)*?[ ]+imageTag:"
 _TRACE = re.compile(r"^(To see the stack trace|\[preflight\] If you know what you are doing)")
 
 
@@ -185,3 +186,14 @@ def _split(text: str) -> list[str]:
         end = re.search(r"^\[(?!dryrun\] (?:Resource name|Attached))", rest[1:], re.MULTILINE)
         parts.append(rest[: end.start() + 1] if end else rest)
     return parts
+
+
+def pinned(configuration: str, part: str) -> bool:
+    """Whether kubeadm's ClusterConfiguration names an image tag for etcd or dns."""
+    return re.search(_IMAGE_TAG.format(part=part), configuration, re.MULTILINE) is not None
+
+
+def image_tag(listed: str, name: str) -> str:
+    """The tag of an image that kubeadm config images list names; empty where it does not."""
+    match = re.search(rf"/{name}:(\S+)$", listed, re.MULTILINE)
+    return match[1] if match else ""

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .._core.plan import Plan, Refused, Step
+from .._version.model import component_version
 from .._version.version import KubeVersion
 from . import config, paths
 
@@ -37,6 +38,7 @@ class Observed:
         kube_proxy: version of the addon's image, empty where the cluster has none of kubeadm's.
         others: oldest of VERSIONED on each other control plane, by node name.
         kubelet: version of the kubelet that is installed on a worker.
+        etcd: tag of the etcd that this kubeadm brings; empty where it shall stay as it is, or is not known.
         kubelet_config_differs: kubeadm would write another kubelet configuration on this node.
         unknown_flags: in kubeadm's file of flags for the kubelet, but unknown to the kubelet of the target.
     """
@@ -47,6 +49,7 @@ class Observed:
     kube_proxy: str = ""
     others: Mapping[str, str] = field(default_factory=dict)
     kubelet: str = ""
+    etcd: str = ""
     kubelet_config_differs: bool = False
     unknown_flags: Sequence[str] = ()
 
@@ -74,6 +77,7 @@ def plan(target: str, seen: Observed) -> Plan:
     versions = {**seen.components, "kubeadm-config": seen.stored, "kube-proxy": seen.kube_proxy}
     upgraded = any(step.action != FLAGS for step in steps)
     after = {name: target if upgraded and name != "etcd" else version for name, version in versions.items()}
+    after.update({"etcd": seen.etcd} if _etcd_due(seen) else {})
     unknown = {"unknown_kubelet_flags": list(seen.unknown_flags)} if seen.unknown_flags else {}
     return Plan(steps, before={**versions, **unknown}, after=after)
 
@@ -113,6 +117,8 @@ def _reasons(target: str, seen: Observed) -> Iterator[str]:
     behind = [f"{name} {seen.components[name]}" for name in VERSIONED if seen.components.get(name, target) != target]
     if behind:
         yield f"this node runs {', '.join(behind)}"
+    if _etcd_due(seen):
+        yield f"etcd is {seen.components['etcd']}, kubeadm {target} brings {seen.etcd}"
     if seen.components and seen.stored != target:
         yield f"the cluster's configuration says {seen.stored}"
     if seen.components and not behind and _addons_due(target, seen):
@@ -121,6 +127,11 @@ def _reasons(target: str, seen: Observed) -> Iterator[str]:
         yield f"the kubelet is {seen.kubelet}, and kubeadm renews what it reads before it follows"
     if seen.kubelet_config_differs:
         yield "the kubelet's configuration differs from the cluster's"
+
+
+def _etcd_due(seen: Observed) -> bool:
+    running = seen.components.get("etcd")
+    return bool(running and seen.etcd) and component_version(running or "") < component_version(seen.etcd)
 
 
 def _addons_due(target: str, seen: Observed) -> bool:

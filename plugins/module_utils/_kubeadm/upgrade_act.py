@@ -46,7 +46,7 @@ ETCD_BACKUPS = "kubeadm-backup-etcd-*"
 _STORED = re.compile(r"^kubernetesVersion:\s*[\"']?([^\s\"']+)", re.MULTILINE)
 
 
-def observe(runner: Runner, target: str, patches: str, node_name: str) -> upgrade.Observed:
+def observe(runner: Runner, target: str, settings: upgrade.Settings, node_name: str) -> upgrade.Observed:
     """Look at this node and, on a control plane, at the cluster around it."""
     kubeadm = runner.run(["kubeadm", "version", "--output", "short"], timeout=30).stdout.strip()
     components = {name: pod.version for name, pod in static_pods().items()}
@@ -54,21 +54,31 @@ def observe(runner: Runner, target: str, patches: str, node_name: str) -> upgrad
     unknown = tuple(kubelet_flags.unknown(flags, KubeVersion.parse(target).line))
     seen: dict[str, Any] = {"kubeadm": kubeadm, "components": components, "unknown_flags": unknown}
     # Another kubeadm has no say about the configuration of the target.
-    seen["kubelet_config_differs"] = kubeadm == target and _kubelet_config_differs(runner, patches)
+    seen["kubelet_config_differs"] = kubeadm == target and _kubelet_config_differs(runner, settings.patches)
     if not components:
         return upgrade.Observed(**seen, kubelet=_kubelet(runner))
     with admin() as api:
         # After a run that was killed it may still be about to start.
         _wait(api.ready, READY_SECONDS)
         credentials.require_healthy(api)
-        stored = _STORED.search(credentials.cluster_configuration(api))
+        configuration = credentials.cluster_configuration(api)
+        stored = _STORED.search(configuration)
         pods = _control_plane_pods(api)
         return upgrade.Observed(
             **seen,
             stored=stored[1] if stored else "",
             kube_proxy=_kube_proxy(api),
+            etcd=_etcd(runner, target, configuration) if kubeadm == target and settings.etcd_upgrade else "",
             others={node: _oldest(own) for node, own in pods.items() if node != node_name},
         )
+
+
+def _etcd(runner: Runner, target: str, configuration: str) -> str:
+    """Tag of the etcd that kubeadm brings; empty where the cluster's configuration names one of its own."""
+    if output.pinned(configuration, "etcd"):
+        return ""
+    argv = ["kubeadm", "config", "images", "list", "--kubernetes-version", target]
+    return output.image_tag(runner.run(argv, timeout=30).stdout, "etcd")
 
 
 def static_pods() -> dict[str, static_pod.StaticPod]:

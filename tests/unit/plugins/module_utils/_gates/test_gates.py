@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._drain.predict import Accepted
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates import settings
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.assemble import Seen
-from ansible_collections.kubeops.cluster.plugins.module_utils._gates.cluster import deprecated, image_version, pinned
+from ansible_collections.kubeops.cluster.plugins.module_utils._gates.cluster import deprecated, image_version
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.gates import Limits
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.plan import (
     Options,
@@ -22,6 +22,7 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._gates.plan import
     plan_without_cluster,
 )
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.webhooks import webhook_summary
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.output import pinned
 from ansible_collections.kubeops.cluster.plugins.module_utils._version.road import Wishes
 from ansible_collections.kubeops.cluster.plugins.module_utils._version.version import KubeVersion
 

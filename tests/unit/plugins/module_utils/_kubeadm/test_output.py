@@ -111,3 +111,8 @@ def test_file_of_a_dry_run() -> None:
 )
 def test_error_lines(log: str, expected: list[str]) -> None:
     assert output.error_lines(log) == expected
+
+
+@pytest.mark.parametrize(("name", "tag"), [("etcd", "3.6.8-0"), ("coredns", "v1.14.2"), ("dns", "")])
+def test_tags_of_images(name: str, tag: str) -> None:
+    assert output.image_tag(recorded("config_images_list.txt"), name) == tag
