@@ -53,13 +53,13 @@ data:
   description:
     - C(has_data), whether a member's database is there; C(running), whether an etcd has it open; C(kubernetes_uid) of
       the namespace kube-system and C(kubernetes_cas), SHA-256 of the CAs in it; C(revision) and C(raft_index) of a
-      database that is not open; C(served_revision), the highest that clients can have seen of it; C(damage) where it
-      cannot be read.
+      database that is not open; C(served_revision), the highest that clients can have seen of it; C(voters), how many
+      members of the cluster have a vote by what it says; C(damage) where it cannot be read.
   returned: success
   type: dict
   sample: {"damage": "", "has_data": true, "kubernetes_cas": [],
            "kubernetes_uid": "8f14e45f-ceea-467f-a0e6-1c2d3e4f5a6b", "raft_index": 1304,
-           "revision": 1301, "running": false, "served_revision": 1301}
+           "revision": 1301, "running": false, "served_revision": 1301, "voters": 3}
 kubernetes_cas:
   description: SHA-256 of the certificates in O(ca_file).
   returned: success

@@ -34,7 +34,8 @@ options:
         file is compared with the hash in its manifest.
       - V(listed) lists the snapshots in O(directory) without reading all of them.
       - V(pruned) removes from O(directory) what O(retention) does not keep of the cluster O(cluster_name). Its newest
-        snapshot is verified first, and only what is older than the newest that passes is removed.
+        snapshot is verified first, and only what is older than the newest that passes is removed. Nothing goes that may
+        be all that is left - where an older one has a higher revision, neither it nor what was taken before it.
     type: str
     choices: [taken, verified, stored, listed, pruned]
     default: taken
@@ -161,6 +162,10 @@ quorum_lost:
   description: Whether etcd had no quorum.
   returned: state is taken
   type: bool
+voters:
+  description: How many members have a vote, by the list of the member that was asked for it.
+  returned: state is taken
+  type: int
 proof:
   description:
     - What the throwaway etcd said. C(restore_seconds) is how long a restore of this snapshot takes until it answers
@@ -272,6 +277,7 @@ def _chosen(chosen: Choice) -> dict[str, Any]:
         "changed": True,
         "member": {"id": member.id, "name": member.name, "reason": chosen.reason},
         "quorum_lost": chosen.quorum_lost,
+        "voters": chosen.voters,
         "warnings": ["etcd has lost its quorum; the snapshot holds what this member knows"] * chosen.quorum_lost,
     }
 

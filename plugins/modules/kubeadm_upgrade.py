@@ -22,6 +22,8 @@ description:
     stays on the version that it has.
   - Takes out of kubeadm's file of kubelet flags what older kubeadms wrote there and the kubelet of the version does not
     know, which only some versions of kubeadm do. The file as it was is kept below C(/var/lib/kubeops/backups).
+  - etcd's manifest keeps the flags with which the member joined, so that etcd restarts once more where it moves along.
+    kubeadm writes those of a new cluster, which a member that loses its disk must not begin.
   - Installs nothing; the kubeadm of the wanted version has to be on the node already. The kubelet is not restarted.
   - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/).
 extends_documentation_fragment:
@@ -144,10 +146,11 @@ def _act(runner: Runner, settings: upgrade.Settings, planned: Plan, name: str) -
 
 
 def _upgrade(runner: Runner, settings: upgrade.Settings, step: Step, name: str) -> dict[str, Any]:
-    leader = upgrade_act.prepare(name)
+    leader, born = upgrade_act.prepare(name), upgrade_act.etcd_manifest()
     started = time.time()
     try:
         phases = upgrade_act.act(runner, step.target, step.action, settings)
+        upgrade_act.keep_birth(runner, born)
         upgrade_act.verify(step.target, name)
     except KubeopsError as error:
         raise _explained(error, step.target, started, name) from error

@@ -103,6 +103,52 @@ def test_two_of_three_disks_lost_under_writes(stacked: Cluster, tmp_path: Path) 
     assert again.rc == 0, again.tail()
 
 
+def start(cluster: Cluster, node: str) -> None:
+    """Let the kubelet start what crash ended."""
+    cluster.sh(node, "mv /etc/kubernetes/kubeops/stopped/etcd.yaml /etc/kubernetes/manifests/")
+
+
+def voters(cluster: Cluster, node: str) -> int:
+    """How many members a member lists, by itself; 0 where it does not answer."""
+    try:
+        listed = ask(cluster, node, STACKED, "/v3/cluster/member/list")["members"]
+    except (RuntimeError, KeyError, ValueError):  # it does not answer
+        return 0
+    assert isinstance(listed, list)
+    return len(listed)
+
+
+def wait_for_voters(cluster: Cluster, node: str, count: int) -> None:
+    deadline = time.monotonic() + 120
+    while voters(cluster, node) != count:
+        assert time.monotonic() < deadline, f"{node} does not list {count}"
+        time.sleep(2)
+
+
+def test_a_member_that_began_anew_is_no_quorum(stacked: Cluster, tmp_path: Path) -> None:
+    """The first member of all starts on an empty disk as kubeadm has written it: as a cluster of its own."""
+    stacked.kubectl("cp1", "create configmap on-the-survivor")
+    crash(stacked, *CONTROL_PLANES)
+    for node in ("cp1", "cp3"):
+        stacked.sh(node, "rm -rf /var/lib/etcd/member")
+    start(stacked, "cp1")
+    wait_for_voters(stacked, "cp1", 1)
+    start(stacked, "cp2")
+    wait_for_voters(stacked, "cp2", 3)
+    start(stacked, "cp3")
+    confirmed = {"kubeops_confirm": "kubernetes"}
+    for member in ("cp2", "cp3"):
+        one = stacked.run(playbook="rescue_etcd", extra={**confirmed, "member": member})
+        assert one.rc != 0 and "it lists 1 of the 3 voters" in one.output, one.tail()
+        assert not one.changed_hosts, one.changed_tasks
+    run = stacked.run(playbook="rescue_etcd", extra={**confirmed, "etcd_rescue_directory": str(tmp_path)})
+    assert run.rc == 0, run.tail()
+    assert "the newest data is of cp2" in run.output, run.tail()
+    assert "on-the-survivor" in config_maps(stacked)
+    assert_same_content(stacked, CONTROL_PLANES, STACKED)
+    stacked.assert_healthy([*CONTROL_PLANES, "w1"])
+
+
 def test_all_data_lost_restored_from_the_shipped_copy(stacked: Cluster, tmp_path: Path) -> None:
     stacked.kubectl("cp1", "create configmap shipped --from-literal=a=b")
     passphrase = tmp_path / "passphrase"
@@ -206,7 +252,7 @@ def test_a_disk_that_is_ahead_of_the_member_that_runs(stacked: Cluster, tmp_path
     time.sleep(2)
     crash(stacked, "cp1", "cp2")
     stacked.sh("cp1", "dd if=/dev/urandom of=/var/lib/etcd/member/snap/db bs=4096 count=64 conv=notrunc")
-    stacked.sh("cp3", "mv /etc/kubernetes/kubeops/stopped/etcd.yaml /etc/kubernetes/manifests/")
+    start(stacked, "cp3")
     time.sleep(20)
     rescue = {"kubeops_confirm": "kubernetes", "etcd_rescue_directory": str(tmp_path)}
     run = stacked.run(playbook="rescue_etcd", extra=rescue)
@@ -232,12 +278,16 @@ def test_a_rescue_killed_before_the_api_servers_started_is_completed(stacked: Cl
     [
         "rm -rf /var/lib/etcd/member",
         "dd if=/dev/urandom of=/var/lib/etcd/member/snap/db bs=4096 count=64 conv=notrunc",
+        "rm -rf /var/lib/etcd/member; sed -i -E 's#(--initial-cluster=).*(cp3=https://[^,]+).*#\\1\\2#; "
+        "/--initial-cluster-state/d' /root/etcd.yaml",
     ],
-    ids=["dead disk", "corrupt data"],
+    ids=["dead disk", "corrupt data", "dead disk, and a cluster of its own"],
 )
 def test_one_member_replaced_while_the_others_serve(stacked: Cluster, damage: str) -> None:
     stacked.sh("cp3", f"mv /etc/kubernetes/manifests/etcd.yaml /root/; pkill -9 -x etcd; sleep 2; {damage}; "
                "mv /root/etcd.yaml /etc/kubernetes/manifests/")  # fmt: skip
+    if "--initial-cluster" in damage:
+        wait_for_voters(stacked, "cp3", 1)
     replace = {"kubeops_confirm": "kubernetes", "member": "cp3"}
     run = stacked.run(playbook="rescue_etcd", extra=replace)
     print(f"replaced in {run.seconds:.1f} s")

@@ -52,7 +52,7 @@ class Contents:
         pages: pages in use by the tree.
         revision: newest revision of any key, 0 in an empty store.
         raft_index: consistent index, the last raft entry that the database holds.
-        members: names of the cluster's members by id (hexadecimal).
+        members: names of the cluster's members by id (hexadecimal). voters: how many of them have a vote.
     """
 
     page_size: int
@@ -60,6 +60,7 @@ class Contents:
     revision: int
     raft_index: int
     members: dict[str, str]
+    voters: int
 
 
 class _DamageError(Exception):
@@ -85,7 +86,7 @@ def read(data: mmap.mmap, size: int, *, deep: bool = True) -> Contents:
             "the file is a bbolt database, but none of etcd", seen=f"its buckets are {sorted(walk.buckets)}",
             details={"check": "pages"},
         )  # fmt: skip
-    return Contents(meta.page_size, walk.used, walk.revision, walk.raft_index, walk.members)
+    return Contents(meta.page_size, walk.used, walk.revision, walk.raft_index, walk.members, walk.voters)
 
 
 def _meta(data: mmap.mmap, size: int) -> Meta:
@@ -137,6 +138,7 @@ class _Walk:
         self.revision = 0
         self.raft_index = 0
         self.members: dict[str, str] = {}
+        self.voters = 0
 
     def tree(self, root: int, path: tuple[str, ...]) -> None:
         """Check a bucket's pages from its root; path is the bucket's name."""
@@ -251,7 +253,9 @@ class _Walk:
         if path == ("meta",) and key == b"consistent_index":
             self.raft_index = int.from_bytes(value, "big")
         elif path == ("members",):
-            self.members[key.decode("ascii")] = str(json.loads(value).get("name", ""))
+            member = json.loads(value)
+            self.members[key.decode("ascii")] = str(member.get("name", ""))
+            self.voters += not member.get("isLearner", False)
 
     def _bytes(self, where: str, start: int, size: int, limit: int) -> bytes:
         if start + size > limit:

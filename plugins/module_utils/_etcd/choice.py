@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .._core.errors import Refusal
 from . import alarms
 from .model import Member
-from .quorum import quorum
+from .quorum import quorum, voter_count
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,6 @@ class Status:
     leader: str = ""
     revision: int = 0
     raft_index: int = 0
-    raft_term: int = 0
     db_size: int = 0
     db_size_in_use: int = 0
     errors: tuple[str, ...] = ()
@@ -49,11 +49,20 @@ class Status:
 
 @dataclass(frozen=True)
 class Choice:
-    """The member to ask, the reason, and whether the cluster has lost its quorum."""
+    """The member to ask, the reason, and whether the cluster of so many voters has lost its quorum."""
 
     status: Status
     reason: str
     quorum_lost: bool
+    voters: int = 1
+
+
+def is_of(member: Member, answer: Mapping[str, Any]) -> bool:
+    """Tell whether that member answered, and no other one where it used to be.
+
+    One that was started on an empty disk may be the first of another cluster, under an id of its own.
+    """
+    return str(answer.get("header", {}).get("member_id", "")) == member.id
 
 
 def status_from_json(member: Member, answer: Mapping[str, Any]) -> Status:
@@ -67,7 +76,6 @@ def status_from_json(member: Member, answer: Mapping[str, Any]) -> Status:
         leader="" if leader == "0" else leader,
         revision=int(header.get("revision", 0)),
         raft_index=int(answer.get("raftAppliedIndex", answer.get("raftIndex", 0))),
-        raft_term=int(answer.get("raftTerm", 0)),
         db_size=int(answer.get("dbSize", 0)),
         db_size_in_use=int(answer.get("dbSizeInUse", 0)),
         errors=tuple(str(error) for error in answer.get("errors", ())),
@@ -80,10 +88,11 @@ def choose(members: Sequence[Member], statuses: Sequence[Status], wanted: str = 
     statuses are those of the members that answered. Without quorum the member with the highest raft index is
     chosen, because it holds every write that was acknowledged and survives. Raises Refusal when there is none.
     """
-    lost = quorum_lost(members, statuses)
+    agreed, count = followers(members, statuses), voter_count(members)
+    lost = not agreed
     if wanted:
-        return Choice(_wanted(members, statuses, wanted), "asked for by name", lost)
-    voters = [status for status in statuses if not status.member.is_learner]
+        return Choice(_wanted(members, agreed or statuses, wanted), "asked for by name", lost, count)
+    voters = [status for status in agreed or statuses if not status.member.is_learner]
     if not voters:
         raise Refusal(
             "no etcd member answered",
@@ -93,19 +102,30 @@ def choose(members: Sequence[Member], statuses: Sequence[Status], wanted: str = 
         )
     best = max(voters, key=lambda status: (status.raft_index, status.member.name))
     if lost:
-        return Choice(best, f"quorum is lost and {best.raft_index} is the highest raft index", lost)
-    followers = [status for status in voters if not status.is_leader and not status.own_errors]
-    if not followers:
-        return Choice(best, "no healthy follower answered", lost)
-    follower = max(followers, key=lambda status: (status.raft_index, status.member.name))
-    return Choice(follower, "the healthy follower with the highest raft index", lost)
+        return Choice(best, f"quorum is lost and {best.raft_index} is the highest raft index", lost, count)
+    fit = [status for status in voters if not status.is_leader and not status.own_errors]
+    if not fit:
+        return Choice(best, "no healthy follower answered", lost, count)
+    follower = max(fit, key=lambda status: (status.raft_index, status.member.name))
+    return Choice(follower, "the healthy follower with the highest raft index", lost, count)
 
 
-def quorum_lost(members: Sequence[Member], statuses: Sequence[Status]) -> bool:
-    """Tell whether too few voters answered, or none of them knows a leader."""
-    voters = [member for member in members if not member.is_learner]
-    answered = [status for status in statuses if not status.member.is_learner and status.leader]
-    return len(answered) < quorum(len(voters))
+def followers(members: Sequence[Member], statuses: Sequence[Status]) -> list[Status]:
+    """Return the answers of all that name the leader whom a quorum of the voters names; none where no quorum does.
+
+    A member that was started on an empty disk may lead a cluster of its own, kubeadm's first one even under its old id.
+    """
+    named = Counter((s.cluster_id, s.leader) for s in statuses if s.leader and not s.member.is_learner)
+    for leader, count in named.most_common(1):
+        if count >= quorum(voter_count(members)):
+            return [status for status in statuses if (status.cluster_id, status.leader) == leader]
+    return []
+
+
+def with_health(members: Sequence[Member], statuses: Sequence[Status]) -> list[Member]:
+    """Return the members, each with whether it follows the leader of a quorum, and has no errors."""
+    healthy = {status.member.id for status in followers(members, statuses) if not status.own_errors}
+    return [replace(member, healthy=member.id in healthy) for member in members]
 
 
 def _wanted(members: Sequence[Member], statuses: Sequence[Status], wanted: str) -> Status:

@@ -17,8 +17,8 @@ from typing import Any
 
 from .._core import grpc, http
 from .._core.errors import KubeopsError
-from . import tls
-from .choice import Status, status_from_json
+from . import quorum, tls
+from .choice import Status, is_of, status_from_json, with_health
 from .model import Member, member_from_json
 
 TIMEOUT_SECONDS = 5.0
@@ -52,11 +52,9 @@ class Gateway:
         return [member_from_json(entry) for entry in self._post("/v3/cluster/member/list").get("members", [])]
 
     def members_with_health(self) -> list[Member]:
-        """Return the member list with every member's own answer to a status request."""
+        """Return the member list with what every member's own answer to a status request says of its health."""
         members = self.members()
-        with ThreadPoolExecutor(max_workers=max(1, len(members))) as pool:
-            health = pool.map(self._healthy, members)
-        return [replace(member, healthy=healthy) for member, healthy in zip(members, health)]
+        return with_health(members, self.statuses(members))
 
     def remove(self, member_id: str) -> Sequence[Member]:
         """Remove a member and return those that remain."""
@@ -142,7 +140,7 @@ class Gateway:
         return None
 
     def statuses(self, members: Sequence[Member]) -> list[Status]:
-        """Ask every member for its status at once; those that do not answer are left out."""
+        """Ask every member for its status at once; those that do not answer, or others do for, are left out."""
         with ThreadPoolExecutor(max_workers=max(1, len(members))) as pool:
             return [status for status in pool.map(self._status_of, members) if status]
 
@@ -186,13 +184,10 @@ class Gateway:
         if not member.client_urls:
             return None
         try:
-            return status_from_json(member, self.of(member).status())
+            answer = self.of(member).status()
         except KubeopsError:
             return None
-
-    def _healthy(self, member: Member) -> bool:
-        status = self._status_of(member)
-        return status is not None and not status.own_errors
+        return status_from_json(member, answer) if is_of(member, answer) else None
 
     def _post(
         self, path: str, body: Mapping[str, Any] | None = None, timeout: float = TIMEOUT_SECONDS
@@ -211,19 +206,31 @@ class Gateway:
 
 
 def first_answer(gateways: Sequence[Gateway]) -> tuple[Gateway, list[Member]]:
-    """Return the first endpoint that answers, and the members it names; raises KubeopsError where none does."""
-    errors = []
-    for gateway in gateways:
-        try:
-            return gateway, gateway.members()
-        except KubeopsError as error:  # noqa: PERF203 - one endpoint after the other is the point
-            errors.append(error)
+    """Return the first endpoint that answers, and the members it names; raises KubeopsError where none does.
+
+    One whose members are too few to be those that another names is passed over, see quorum.outnumbered.
+    """
+    with ThreadPoolExecutor(max_workers=max(1, len(gateways))) as pool:
+        replies = list(pool.map(_members_or_error, gateways))
+    errors = [reply for reply in replies if isinstance(reply, KubeopsError)]
+    answers = [(gateway, reply) for gateway, reply in zip(gateways, replies) if not isinstance(reply, KubeopsError)]
+    known = max((quorum.voter_count(members) for __, members in answers), default=0)
+    for gateway, members in answers:
+        if not quorum.outnumbered(members, known):
+            return gateway, members
     raise KubeopsError(
         "no etcd endpoint answered",
         seen=" ".join(str(error) for error in errors),
         fix="check endpoints, ca_file, cert_file and key_file",
         details={"gateway": "off"} if any(error.details.get("status") == NOT_FOUND for error in errors) else {},
     )
+
+
+def _members_or_error(gateway: Gateway) -> list[Member] | KubeopsError:
+    try:
+        return gateway.members()
+    except KubeopsError as error:
+        return error
 
 
 def _blob(line: bytes, url: str) -> bytes:

@@ -220,7 +220,10 @@ def describe(entry: retention.Entry) -> dict[str, Any]:
 def surplus(
     directory: str, cluster_name: str, rules: Mapping[str, retention.Rule]
 ) -> list[tuple[retention.Entry, str]]:
-    """Return what may be removed of this cluster's and why; nothing while no snapshot of its can be verified."""
+    """Return what may be removed of this cluster's and why; nothing while no snapshot of its can be verified.
+
+    What is no older than a snapshot with more in it than the newest verified one stays, see lost_before.
+    """
     present = retention.of_cluster(entries(directory), cluster_name)
     for candidate in reversed(present):
         if not retention.surplus(present, rules, clock.now(), candidate):
@@ -229,8 +232,29 @@ def surplus(
             packed.check(candidate.path)
         except KubeopsError:
             continue
-        return retention.surplus(present, rules, clock.now(), candidate)
+        limit = lost_before(present, candidate)
+        return [
+            found for found in retention.surplus(present, rules, clock.now(), candidate) if found[0].taken_at > limit
+        ]
     return []
+
+
+def lost_before(present: Iterable[retention.Entry], newest: retention.Entry) -> datetime:
+    """Return when the last of these was taken that has a higher revision than the newest; long ago for none.
+
+    An etcd that was started on an empty disk begins at revision 1, while a restore moves the revision on. So what is
+    that old may be all that is left of the cluster.
+    """
+    reached = _revision(newest.path)
+    ahead = (each.taken_at for each in present if each.taken_at < newest.taken_at and _revision(each.path) > reached)
+    return max(ahead, default=datetime.min.replace(tzinfo=timezone.utc))
+
+
+def _revision(path: str) -> int:
+    try:
+        return int((snapshot.read_manifest(path) or {}).get("revision", 0))
+    except KubeopsError:
+        return 0
 
 
 def prune(directory: str, cluster_name: str, rules: Mapping[str, retention.Rule]) -> list[tuple[retention.Entry, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .._core.plan import Plan, Refused, Step
-from .choice import Status
+from .choice import Status, followers, with_health
 from .model import Member
 from .quorum import quorum, why_not_add, why_not_remove
 
@@ -41,9 +41,8 @@ class Observed:
     alarms: tuple[tuple[str, str], ...] | None = ()
 
     def with_health(self) -> list[Member]:
-        """The members, each with whether it answered without errors."""
-        healthy = {status.member.id for status in self.statuses if not status.own_errors}
-        return [replace(member, healthy=member.id in healthy) for member in self.members]
+        """The members, each with whether it answered without errors, as one of them."""
+        return with_health(self.members, self.statuses)
 
     def status(self, member: Member) -> Status | None:
         """What a member said."""
@@ -81,8 +80,8 @@ def arithmetic(seen: Observed) -> dict[str, int]:
 
 
 def silent(seen: Observed) -> list[str]:
-    """Return the voters that do not answer or know of no leader. One with an alarm may well be defragmented."""
-    following = {status.member.id for status in seen.statuses if status.leader}
+    """Return the voters that do not answer or follow no leader. One with an alarm may well be defragmented."""
+    following = {status.member.id for status in followers(seen.members, seen.statuses)}
     return [label(member) for member in seen.members if not member.is_learner and member.id not in following]
 
 

@@ -18,7 +18,7 @@ class Member:
         id: decimal number as the gateway gives it, a string because it is 64 bits wide.
         name: empty while the member was announced but never started.
         is_learner: receives the log, has no vote.
-        healthy: answered a status request without errors; None when not asked.
+        healthy: answered a status request without errors, and follows the leader of a quorum; None when not asked.
     """
 
     id: str

@@ -26,6 +26,7 @@ class OnDisk:
         revision, raft_index: of the database. The log beside it may hold more.
         served_revision: the highest that clients can have seen of this data, which is another one after a restore
             that was not started since.
+        voters: how many members of the cluster have a vote, by the database.
     """
 
     has_data: bool
@@ -35,6 +36,7 @@ class OnDisk:
     revision: int = 0
     raft_index: int = 0
     served_revision: int = 0
+    voters: int = 0
     damage: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -55,7 +57,9 @@ def observe(data_dir: str, *, identify: bool = True) -> OnDisk:
     except (KubeopsError, ValueError) as error:
         return OnDisk(has_data=True, damage=str(error))
     served = int(restore.untouched(data_dir).get("above_revision", contents.revision))
-    return OnDisk(True, False, found.uid, found.cas, contents.revision, contents.raft_index, served)
+    return OnDisk(
+        True, False, found.uid, found.cas, contents.revision, contents.raft_index, served, voters=contents.voters
+    )
 
 
 def is_open(database: Path) -> bool:

@@ -21,6 +21,19 @@ def quorum(voters: int) -> int:
     return voters // 2 + 1
 
 
+def outnumbered(members: Sequence[Member], known: int) -> bool:
+    """Tell whether the voters of a member list cannot be those of a cluster of so many voters, even if some left it.
+
+    Such is the list of a member that was started on an empty disk, and is the first of a cluster of its own.
+    """
+    return len(_voters(members)) < quorum(known)
+
+
+def voter_count(members: Sequence[Member]) -> int:
+    """Return how many members have a vote."""
+    return len(_voters(members))
+
+
 def why_not_add(members: Sequence[Member]) -> str:
     """Return why no member may be added now, empty when one may."""
     voters = _voters(members)

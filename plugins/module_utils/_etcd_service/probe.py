@@ -6,18 +6,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
-from .._etcd import alarms
+from .._etcd import alarms, quorum
 from .._etcd.gateway import NOT_FOUND, Gateway
 from .._etcd.model import Member
 from . import versions
 from .daemon import Daemon
 from .plan import Observed
+
+
+@dataclass(frozen=True)
+class View:
+    """The members as one of them lists them, and why it has no quorum; empty where it has."""
+
+    members: Sequence[Member]
+    refusal: str = ""
+
+
+def with_quorum(views: Mapping[str, View]) -> tuple[str, str]:
+    """The first URL whose member has a quorum, or what each of them said instead (pure).
+
+    A quorum of a cluster that is too small to be the one others know does not count, see quorum.outnumbered.
+    """
+    known = max((quorum.voter_count(view.members) for view in views.values()), default=0)
+    replies = []
+    for url, view in views.items():
+        refusal = view.refusal
+        if not refusal and quorum.outnumbered(view.members, known):
+            refusal = f"it lists {quorum.voter_count(view.members)} of the {known} voters that another member knows"
+        if not refusal:
+            return url, ""
+        replies.append(f"{url}: {refusal}")
+    return "", "; ".join(replies)
 
 
 @dataclass(frozen=True)
@@ -33,23 +59,22 @@ class Cluster:
 
     def answering(self) -> tuple[Gateway | None, str]:
         """A member that has a quorum, or what they said instead."""
-        replies = []
-        for url in self.urls:
-            reply = self._refusal(url)
-            if not reply:
-                return self.at(url), ""
-            replies.append(f"{url}: {reply}")
-        return None, "; ".join(replies)
+        with ThreadPoolExecutor(max_workers=max(1, len(self.urls))) as pool:
+            views = list(pool.map(self._view, self.urls))
+        at, silence = with_quorum(dict(zip(self.urls, views)))
+        return (self.at(at) if at else None), silence
 
-    def _refusal(self, url: str) -> str:
+    def _view(self, url: str) -> View:
+        listed: Sequence[Member] = ()
         try:
+            listed = self.at(url).members()
             self.at(url).members_by_quorum()
         except KubeopsError as error:
             if error.details.get("status") == NOT_FOUND:  # no silence: rescue_etcd would be the wrong way out
                 fix = "start etcd without --enable-grpc-gateway=false: members are changed over it"
                 raise KubeopsError(error.what, f"{url}: {error.seen}", fix) from error
-            return error.seen or error.what
-        return ""
+            return View(listed, error.seen or error.what)
+        return View(listed)
 
     def members(self) -> tuple[Sequence[Member] | None, str]:
         """The members with their health, as one with a quorum knows them, or what was said instead."""

@@ -16,7 +16,7 @@ from .._core import http
 from .._core.errors import KubeopsError
 from .._drain import facts as drain_facts
 from .._drain.act import BUDGETS
-from .._etcd.choice import Status
+from .._etcd.choice import Status, with_health
 from .._kubeadm import credentials, output
 from .._kubeadm.api import ApiClient, admin, object_path
 from .._kubeadm.cluster_probe import STATIC_PODS, component_summary, node_summary
@@ -170,17 +170,17 @@ def _etcd() -> dict[str, Any]:
         except KubeopsError as problem:
             error = str(problem)
             continue
-        statuses = {status.member.id: status for status in gateway.statuses(members)}
-        told = [{**member.as_dict(), **_status(statuses.get(member.id))} for member in members]
+        statuses = gateway.statuses(members)
+        by_id = {status.member.id: status for status in statuses}
+        told = [{**member.as_dict(), **_status(by_id.get(member.id))} for member in with_health(members, statuses)]
         return {"members": told, "external": own is None, "error": ""}
     return {"members": [], "external": own is None, "error": error}
 
 
 def _status(status: Status | None) -> dict[str, Any]:
     if status is None:
-        return {"healthy": False, "version": "", "leader": False, "errors": ["does not answer"]}
+        return {"version": "", "leader": False, "errors": ["does not answer"]}
     return {
-        "healthy": not status.own_errors,
         "version": status.version,
         "leader": status.is_leader,
         "errors": list(status.errors),

@@ -29,6 +29,7 @@ from . import (
     paths,
     reconfigure,
     static_pod,
+    trial,
     upgrade,
 )
 from .api import ApiClient, admin, object_path
@@ -41,6 +42,7 @@ POLL_SECONDS = 1.0
 # kubeadm keeps the manifests that it replaced here, one directory for each run.
 BACKUPS = f"{paths.KUBERNETES}/tmp"
 MANIFEST_BACKUPS = "kubeadm-backup-manifests-*"
+ETCD_MANIFEST = f"{paths.MANIFESTS}/etcd.yaml"
 ETCD_BACKUPS = "kubeadm-backup-etcd-*"
 
 _STORED = re.compile(r"^kubernetesVersion:\s*[\"']?([^\s\"']+)", re.MULTILINE)
@@ -126,6 +128,23 @@ def drop_flags(flags: Sequence[str]) -> None:
     left = kubelet_flags.without(text, flags)
     if left != text:  # kubeadm may just have done the same
         files.write_atomic(paths.KUBELET_FLAGS, left, backup=True)
+
+
+def etcd_manifest() -> str:
+    """How etcd runs on this node; empty where it does not."""
+    return files.read_text(ETCD_MANIFEST) or ""
+
+
+def keep_birth(runner: Runner, before: str) -> None:
+    """Give etcd's manifest, which was so before, the flags of its birth back; raises KubeopsError as trial.change does.
+
+    kubeadm upgrades write them as for the first member of a new cluster. With those, a member that loses its disk
+    would begin a cluster of its own beside the others.
+    """
+    now = etcd_manifest()
+    text = drift.with_birth(now, before)
+    if before and text != now:
+        trial.change(runner, trial.component(runner, trial.ETCD, alone=True), {ETCD_MANIFEST: text})
 
 
 def verify(target: str, node_name: str) -> None:

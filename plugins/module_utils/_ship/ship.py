@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -92,7 +92,7 @@ def _ship_to(path: str, place: Place) -> dict[str, Any]:
     started, target = clock.monotonic(), place.target
     for file in (path, path + snapshot.MANIFEST_SUFFIX):
         target.put(file, Path(file).name)
-    surplus = _surplus(keep.named(target.names()), Path(path).name, place.rules)
+    surplus = _surplus(keep.named(target.names()), path, place.rules)
     for entry, __ in surplus:
         target.remove(entry.path)
         target.remove(entry.path + snapshot.MANIFEST_SUFFIX)
@@ -104,10 +104,16 @@ def _ship_to(path: str, place: Place) -> dict[str, Any]:
 
 
 def _surplus(
-    present: Sequence[retention.Entry], arrived: str, rules: Mapping[str, retention.Rule]
+    present: Sequence[retention.Entry], path: str, rules: Mapping[str, retention.Rule]
 ) -> list[tuple[retention.Entry, str]]:
-    """What may go of the cluster whose snapshot has just arrived; nothing where its name is none of ours."""
-    newest = next((entry for entry in present if entry.path == arrived), None)
+    """What may go of the cluster whose snapshot has just arrived; nothing where its name is none of ours.
+
+    The snapshots beside the one that was sent say whether it is the successor of the others, see keep.lost_before.
+    """
+    newest = next((entry for entry in present if entry.path == Path(path).name), None)
     if newest is None:
         return []
-    return retention.surplus(retention.of_cluster(present, newest.cluster_name), rules, clock.now(), newest)
+    beside = retention.of_cluster(keep.entries(str(Path(path).parent)), newest.cluster_name)
+    limit = keep.lost_before(beside, replace(newest, path=path))
+    found = retention.surplus(retention.of_cluster(present, newest.cluster_name), rules, clock.now(), newest)
+    return [(entry, reason) for entry, reason in found if entry.taken_at > limit]

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -111,3 +114,44 @@ def test_an_alarm_is_listed_and_lifted(make_cluster: Callable[..., EtcdCluster])
     assert ask(cluster, state="defragmented", free_share=0.0)["changed"]
     assert ask(cluster, state="disarmed")["alarms"] == []
     cluster.put(b"/again", b"written")
+
+
+def begin_anew(cluster: EtcdCluster, number: int) -> None:
+    """Start a member on an empty disk as the first of a new cluster, which is how kubeadm has its manifest."""
+    member = cluster.members[number]
+    member.kill()
+    shutil.rmtree(cluster.folder / member.name)
+    url = next(word for word in member.arguments if "advertise-peer-urls=" in word).partition("=")[2]
+    alone = f"--initial-cluster={member.name}={url}"
+    member.arguments = [alone if word.startswith("--initial-cluster=") else word for word in member.arguments]
+    member.start()
+    wait_until(lambda: len(cluster.gateway(number).members_by_quorum()) == 1)
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        with suppress(KubeopsError):
+            if done():
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_a_member_that_began_anew_is_none_of_the_cluster(make_cluster: Callable[..., EtcdCluster]) -> None:
+    cluster = make_cluster(3)
+    known = probe.Cluster(cluster.gateway(), [member.url for member in cluster.members])
+    begin_anew(cluster, 0)
+    wait_until(lambda: {m.name for m in cluster.gateway(1).members_with_health() if m.healthy} == {"m2", "m3"})
+    at, __ = known.answering()
+    assert at and at.url == cluster.members[1].url
+    listed = ask(cluster)
+    assert listed["quorum"] == {"voters": 3, "healthy": 2, "needed": 2, "may_be_lost": 0}, listed
+
+    begin_anew(cluster, 2)
+    wait_until(lambda: "no leader" in str(cluster.gateway(1).status().get("errors")))
+    at, silence = known.answering()
+    assert at is None and "it lists 1 of the 3 voters" in silence
+    where = {"endpoints": [member.url for member in cluster.members], **cluster.authority.options()}
+    chosen = ansible_module.run("etcd_snapshot", where, check=True)
+    assert (chosen["member"]["name"], chosen["quorum_lost"], chosen["voters"]) == ("m2", True, 3), chosen

@@ -5,7 +5,14 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import Refusal
-from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.choice import Status, choose, status_from_json
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.choice import (
+    Status,
+    choose,
+    followers,
+    is_of,
+    status_from_json,
+    with_health,
+)
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.model import Member
 
 A, B, C = (Member(number, name, (), ("https://x",)) for number, name in (("1", "a"), ("2", "b"), ("3", "c")))
@@ -13,9 +20,11 @@ LEARNER = Member("4", "l", (), ("https://x",), is_learner=True)
 MEMBERS = [A, B, C]
 
 
-def status(member: Member, index: int = 10, leader: str = "1", errors: tuple[str, ...] = ()) -> Status:
+def status(
+    member: Member, index: int = 10, leader: str = "1", errors: tuple[str, ...] = (), cluster_id: str = "9"
+) -> Status:
     """What a member may answer."""
-    return Status(member, leader=leader, raft_index=index, errors=errors)
+    return Status(member, cluster_id, leader=leader, raft_index=index, errors=errors)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +41,10 @@ def status(member: Member, index: int = 10, leader: str = "1", errors: tuple[str
         ([status(A), status(B), status(C)], "1", "a", "by name", False),
         ([status(B, 9, ""), status(C, 10, "")], "", "c", "quorum is lost", True),
         ([status(B, 9, "1")], "", "b", "quorum is lost", True),
+        # Started on an empty disk: each leads a cluster of its own.
+        ([status(A, 4, "1"), status(B, 10, ""), status(C, 4, "3")], "", "b", "quorum is lost", True),
+        ([status(A, 4, "1"), status(B, 10, "2"), status(C, 11, "2")], "", "c", "healthy follower", False),
+        ([status(A, 4, "3", (), "8"), status(B, 10, "3"), status(C, 11, "3")], "", "b", "healthy follower", False),
     ],
 )
 def test_choice(statuses: list[Status], wanted: str, name: str, reason: str, lost: bool) -> None:
@@ -40,7 +53,37 @@ def test_choice(statuses: list[Status], wanted: str, name: str, reason: str, los
     assert reason in chosen.reason
 
 
-@pytest.mark.parametrize(("statuses", "wanted"), [([], ""), ([status(A)], "b"), ([status(LEARNER)], "")])
+@pytest.mark.parametrize(
+    ("statuses", "following", "healthy"),
+    [
+        ([status(A), status(B), status(C)], "abc", "abc"),
+        ([status(A), status(B, errors=("NOSPACE",)), status(LEARNER)], "abl", "al"),
+        ([status(A, leader="1"), status(B, leader="2"), status(C, leader="2")], "bc", "bc"),
+        ([status(A), status(B), status(C, cluster_id="8")], "ab", "ab"),
+        ([status(A), status(LEARNER)], "", ""),
+        ([status(A, leader=""), status(B, leader=""), status(C, leader="")], "", ""),
+    ],
+)
+def test_whoever_follows_another_leader_is_not_healthy(statuses: list[Status], following: str, healthy: str) -> None:
+    members = [*MEMBERS, LEARNER]
+    assert "".join(each.member.name for each in followers(members, statuses)) == following
+    assert "".join(member.name for member in with_health(members, statuses) if member.healthy) == healthy
+
+
+@pytest.mark.parametrize(("told", "its"), [({"member_id": "1"}, True), ({"member_id": "7"}, False), ({}, False)])
+def test_who_answered(told: dict[str, str], its: bool) -> None:
+    assert is_of(A, {"header": told}) == its
+
+
+@pytest.mark.parametrize(
+    ("statuses", "wanted"),
+    [
+        ([], ""),
+        ([status(A)], "b"),
+        ([status(LEARNER)], ""),
+        ([status(A, leader="1"), status(B, leader="2"), status(C, leader="2")], "a"),
+    ],
+)
 def test_nobody_to_ask(statuses: list[Status], wanted: str) -> None:
     with pytest.raises(Refusal):
         choose([*MEMBERS, LEARNER], statuses, wanted)

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import keep, retention
 
@@ -50,3 +53,27 @@ def test_of_clusters_that_share_a_place_one_is_looked_at() -> None:
     names = [f"etcd-{cluster}-2026112{day}T010000Z-daily.db" for day in range(3) for cluster in ("a", "a-b", "b")]
     found = retention.of_cluster(keep.named(names), "a")
     assert [entry.path for entry in found] == [f"etcd-a-2026112{day}T010000Z-daily.db" for day in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("revisions", "boundary"),
+    [
+        ([10, 20, 30], 0),
+        ([10, 20, 20], 0),
+        # The last was taken from an etcd that began anew.
+        ([10, 20, 5], 2),
+        ([30, 20, 25], 1),
+        ([None, 20, 30], 0),
+        ([10, 20, None], 2),
+    ],
+)
+def test_what_may_be_all_that_is_left(tmp_path: Path, revisions: list[int | None], boundary: int) -> None:
+    """boundary: the number of the last that has to stay, 0 for none."""
+    for day, revision in enumerate(revisions, start=1):
+        file = tmp_path / f"etcd-prod-2026112{day}T010000Z-daily.db"
+        file.touch()
+        if revision is not None:
+            file.with_name(f"{file.name}.json").write_text(json.dumps({"revision": revision}))
+    present = keep.entries(str(tmp_path))
+    limit = keep.lost_before(present, present[-1])
+    assert sum(entry.taken_at <= limit for entry in present) == boundary

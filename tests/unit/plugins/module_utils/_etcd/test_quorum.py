@@ -71,6 +71,22 @@ def test_the_first_is_away_for_a_while(kinds: str, allowed: bool) -> None:
     assert (quorum.why_not_stop(members(*kinds), "cp1") == "") is allowed
 
 
+@pytest.mark.parametrize(
+    ("kinds", "known", "outnumbered"),
+    [
+        ("u", 1, False),
+        ("u", 2, True),
+        ("u", 3, True),
+        ("uL", 2, True),
+        ("uu", 3, False),
+        ("uuu", 1, False),
+        ("", 0, True),
+    ],
+)
+def test_a_list_that_is_too_short_to_be_the_cluster(kinds: str, known: int, outnumbered: bool) -> None:
+    assert quorum.outnumbered(members(*kinds), known) is outnumbered
+
+
 def test_find_by_name_or_by_peer_address() -> None:
     listed = members("u", "L")
     assert quorum.find(listed, "cp1", "203.0.113.1") == listed[0]

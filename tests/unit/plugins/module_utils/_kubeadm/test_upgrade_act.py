@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.runner import Programs, Runner
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import upgrade_act
 
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "kubeadm" / "1.36.3"
+FIRST, JOINED = ((FIXTURES / f"{name}.yaml").read_text() for name in ("etcd", "etcd_of_a_joined_member"))
 OLD, NEW = "v1.35.6", "v1.36.3"
 API_SERVER = "    image: registry.k8s.io/kube-apiserver:{}\n"
 
@@ -46,6 +49,31 @@ def test_a_way_back_that_does_not_serve_is_said(node: Path, monkeypatch: pytest.
     monkeypatch.setattr(upgrade_act, "wrong", lambda *_arguments: ["the API server is not ready"])
     monkeypatch.setattr(upgrade_act.time, "sleep", lambda _seconds: None)
     assert "it does not serve yet" in upgrade_act.roll_back(150, "cp1")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "written"),
+    [
+        ("joined", "kubeadm's", True),
+        ("joined", "joined", False),
+        ("kubeadm's", "kubeadm's", False),
+        ("none", "kubeadm's", False),
+    ],
+)
+def test_etcd_keeps_the_flags_of_its_birth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str, written: bool
+) -> None:
+    manifests = {
+        "none": "",
+        "joined": JOINED,
+        "kubeadm's": FIRST.replace("192.0.2.11", "192.0.2.12").replace("cp1", "cp2"),
+    }
+    (tmp_path / "etcd.yaml").write_text(manifests[after])
+    monkeypatch.setattr(upgrade_act, "ETCD_MANIFEST", str(tmp_path / "etcd.yaml"))
+    tried: list[dict[str, str]] = []
+    monkeypatch.setattr(upgrade_act.trial, "change", lambda _runner, _reader, texts: tried.append(texts))
+    upgrade_act.keep_birth(Runner(Programs()), manifests[before])
+    assert tried == [{str(tmp_path / "etcd.yaml"): JOINED}] * written
 
 
 def test_nothing_was_replaced(node: Path) -> None:

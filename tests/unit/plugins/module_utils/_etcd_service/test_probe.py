@@ -1,0 +1,34 @@
+# Copyright (c) kubeops.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whose quorum counts."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.model import Member
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd_service.probe import View, with_quorum
+
+
+def view(voters: int, refusal: str = "") -> View:
+    return View([Member(str(number), f"e{number}", (), ()) for number in range(voters)], refusal)
+
+
+@pytest.mark.parametrize(
+    ("views", "at", "silence"),
+    [
+        ({"a": view(3), "b": view(3)}, "a", ""),
+        ({"a": view(0, "refused"), "b": view(3)}, "b", ""),
+        ({"a": view(3, "no leader"), "b": view(3, "no leader")}, "", "a: no leader; b: no leader"),
+        # a was started on an empty disk
+        ({"a": view(1), "b": view(3)}, "b", ""),
+        ({"a": view(1), "b": view(3, "down")}, "", "a: it lists 1 of the 3 voters that another member knows; b: down"),
+        ({"a": view(1), "b": view(2, "down")}, "", "a: it lists 1 of the 2 voters that another member knows; b: down"),
+        # c was removed, and does not know it
+        ({"a": view(2), "b": view(2), "c": view(3, "no leader")}, "a", ""),
+        ({"a": view(1)}, "a", ""),
+        ({}, "", ""),
+    ],
+)  # fmt: skip
+def test_quorum_of_the_cluster_that_most_are_known_of(views: dict[str, View], at: str, silence: str) -> None:
+    assert with_quorum(views) == (at, silence)
