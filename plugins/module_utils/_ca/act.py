@@ -147,7 +147,7 @@ def _stop(runner: Runner, name: str) -> None:
 
 def _fresh(runner: Runner, name: str) -> bool:
     """It began after everything that it read was written, and is healthy."""
-    read = [*plan.READ_ONCE[name], f"{paths.MANIFESTS}/{name}.yaml"]
+    read = [*plan.read_once(observer.kubelet_ca())[name], f"{paths.MANIFESTS}/{name}.yaml"]
     newest = max(Path(path).stat().st_mtime for path in read if Path(path).exists())
     return observer.began(runner).get(name, 0.0) > newest - 1.0 and probe.healthy(_health(name))
 

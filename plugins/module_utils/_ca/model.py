@@ -120,6 +120,7 @@ class Node:
         trust: fingerprints that each kubeconfig trusts, by path.
         leaves: what kubeadm made, and the kubelet's client certificate.
         manager: manifest of the controller manager, empty on a worker.
+        kubelet_ca: file by which the API server verifies kubelets, empty where it does not.
         signing: fingerprints in the file that the controller manager signs with during the rotation.
         began: when each component began, seconds since the epoch.
         modified: when each file was written, seconds since the epoch.
@@ -129,6 +130,7 @@ class Node:
     trust: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     leaves: Sequence[Leaf] = ()
     manager: str = ""
+    kubelet_ca: str = ""
     signing: tuple[str, ...] = ()
     began: Mapping[str, float] = field(default_factory=dict)
     modified: Mapping[str, float] = field(default_factory=dict)

@@ -35,6 +35,7 @@ READ_ONCE: Mapping[str, tuple[str, ...]] = {
     "kube-scheduler": (f"{paths.KUBERNETES}/scheduler.conf",),
     "kubelet": (paths.KUBELET_CONF, paths.KUBELET_CLIENT),
 }
+API_SERVER = "kube-apiserver"
 _SINGLE = re.compile(r"(--(?:client-ca-file|cluster-signing-cert-file)=)(\S+)")
 
 
@@ -83,10 +84,15 @@ def wanted(stage: str, authority: Authority) -> tuple[Certificate, ...]:
     return (incoming, *old) if stage in (SIGNED, MOVED) else (incoming,)
 
 
+def read_once(kubelet_ca: str) -> Mapping[str, tuple[str, ...]]:
+    """Return what each component reads only when it starts, where the API server verifies kubelets by this file."""
+    return {**READ_ONCE, API_SERVER: (*READ_ONCE[API_SERVER], kubelet_ca)} if kubelet_ca else READ_ONCE
+
+
 def restarts(node: Node, touched: Collection[str] = ()) -> list[Step]:
     """Return components that read a file before it was written, or would have."""
     steps = []
-    for component, read in READ_ONCE.items():
+    for component, read in read_once(node.kubelet_ca).items():
         began = node.began.get(component)
         newer = [path for path in read if path in touched or node.modified.get(path, 0.0) > (began or 0.0)]
         if began is not None and newer:

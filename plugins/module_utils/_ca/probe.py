@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .._core import files, processes
 from .._core.runner import Runner
-from .._kubeadm import containers, kubeconfig, paths
+from .._kubeadm import containers, kubeconfig, paths, static_pod
 from .._x509 import load, renew
 from .._x509.model import Certificate
 from . import model, plan
@@ -34,15 +34,23 @@ def observe(runner: Runner, names: Sequence[str], incoming: Mapping[str, str]) -
     """Read the node. incoming: PEM of the CAs that come, by name, where the node has no file of them itself."""
     here = [place for place in places() if place.name in names]
     authorities = {place.name: authority(place, incoming.get(place.name, "")) for place in here}
+    kubelets = kubelet_ca()
     return model.Node(
         authorities=authorities,
         trust=_trust(),
         leaves=[*(_leaves(runner, authorities) if control_plane() else []), *_kubelet_leaves(authorities)],
         manager=files.read_text(plan.CONTROLLER_MANAGER_MANIFEST) or "",
+        kubelet_ca=kubelets,
         signing=_prints(files.read_bytes(model.SIGNING)),
         began=began(runner),
-        modified=_modified(),
+        modified=_modified(plan.read_once(kubelets)),
     )
+
+
+def kubelet_ca() -> str:
+    """Return the file by which this node's API server verifies kubelets; empty where it does not, or none is here."""
+    pod = static_pod.parse(files.read_text(f"{paths.MANIFESTS}/{plan.API_SERVER}.yaml") or "")
+    return pod.argument("kubelet-certificate-authority")
 
 
 def authority(place: model.Place, incoming: str = "") -> model.Authority:
@@ -113,6 +121,6 @@ def _prints(pem: bytes | None) -> tuple[str, ...]:
     return tuple(one.fingerprint for one in found)
 
 
-def _modified() -> dict[str, float]:
-    read = {Path(path) for known in plan.READ_ONCE.values() for path in known}
+def _modified(read_once: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    read = {Path(path) for known in read_once.values() for path in known}
     return {str(path): path.stat().st_mtime for path in read if path.exists()}

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.cluster.plugins.module_utils._ca import model, plan
+from ansible_collections.kubeops.cluster.plugins.module_utils._ca import model, plan, probe
 from ansible_collections.kubeops.cluster.plugins.module_utils._ca.model import (
     DROPPED,
     FINISHED,
@@ -22,6 +23,7 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._ca.model import (
     Node,
 )
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import Refusal
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import paths
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, load
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509.model import Certificate
 
@@ -208,6 +210,33 @@ def test_what_began_before_its_file_was_written_restarts(written: str, expected:
     assert [step.target for step in plan.restarts(seen)] == expected
     assert [step.target for step in plan.restarts(Node(began=began), {written})] == expected
     assert plan.restarts(Node(modified={written: 101.0})) == []
+
+
+@pytest.mark.parametrize(
+    ("kubelet_ca", "restarted"),
+    [
+        ("", ["kube-controller-manager"]),
+        (f"{PKI}/ca.crt", ["kube-apiserver", "kube-controller-manager"]),
+        ("/else/kubelets.crt", ["kube-controller-manager"]),
+    ],
+    ids=["kubelets are not verified", "by the CA that is rotated", "by another"],
+)
+def test_an_api_server_that_verifies_kubelets_reads_both_cas(kubelet_ca: str, restarted: list[str]) -> None:
+    seen = node(OLD, kubelet_ca=kubelet_ca, began=dict.fromkeys(("kube-apiserver", "kube-controller-manager"), 100.0))
+    assert [step.target for step in plan.plan(TRUSTED, seen).steps if step.action == "restart"] == restarted
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"), [("", ""), ("    - --kubelet-certificate-authority=/pki/ca.crt\n", "/pki/ca.crt")]
+)
+def test_the_file_that_kubelets_are_verified_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, expected: str
+) -> None:
+    monkeypatch.setattr(paths, "MANIFESTS", str(tmp_path))
+    assert probe.kubelet_ca() == ""
+    (tmp_path / "kube-apiserver.yaml").write_text(f"spec:\n  - command:\n    - kube-apiserver\n{flags}")
+    assert probe.kubelet_ca() == expected
+    assert plan.read_once(expected)["kube-apiserver"][1:] == ((expected,) if expected else ())
 
 
 def test_the_controller_manager_keeps_what_is_not_ours() -> None:
