@@ -75,7 +75,8 @@ options:
   restore:
     description:
       - Archive of an earlier run on this node to put back instead (RV(backup)). Refused where it holds what has ended,
-        what does not belong together, another node's certificates, or another CA than the node has now.
+        what does not belong together, another node's certificates, or another CA or another key for service accounts
+        than the node has now. Put back is what kubeadm made; C(kubelet.conf) stays as it is.
     type: path
     default: ''
 attributes:
@@ -174,10 +175,11 @@ def _plan(observed: renew.Observed, params: dict[str, Any], valid_for: timedelta
 
 
 def _restore_plan(path: str, observed: renew.Observed) -> Plan:
-    saved = backup.read(path)
+    contents = {target: content for target, (content, __) in backup.read(path).items()}
+    saved = archive.restorable(contents, observed.found)
     steps = tuple(Step("restore", target, f"other than in {path}") for target in backup.differing(saved))
-    contents = {target: content for target, (content, __) in saved.items()}
-    unfit = archive.unfit(contents, observed.found, observe.node_name(), clock.now()) if steps else []
+    present = backup.present(archive.SERVICE_ACCOUNTS)
+    unfit = archive.unfit(saved, observed.found, present, observe.node_name(), clock.now()) if steps else []
     fix = f"name an archive of {backup.DIRECTORY} that this node made since its CAs are those of now"
     refused = Refused("archive_unfit", f"{path}: {'; '.join(unfit)}", "renew_certificates_restore", fix)
     return Plan(steps, (refused,) if unfit else ())
@@ -205,7 +207,8 @@ def _act(runner: Runner, params: dict[str, Any], planned: Plan) -> dict[str, Any
 
 def _write(runner: Runner, params: dict[str, Any], planned: Plan) -> None:
     if params["restore"]:
-        backup.put_back(backup.differing(backup.read(params["restore"])))
+        saved = backup.read(params["restore"])
+        backup.put_back({step.target: saved[step.target] for step in planned.steps})
     else:
         renew.renew(
             renew.observe(runner, params["kubeconfigs"]).found,

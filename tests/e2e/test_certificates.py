@@ -124,6 +124,12 @@ def test_the_backup_is_put_back(short: Cluster, tmp_path: Path) -> None:
     assert short.sh("cp1", "sha256sum /etc/kubernetes/pki/apiserver.crt") != before
     again = short.run("--limit", "cp1", playbook="renew_certificates", extra={"renew_certificates_restore": archive})
     assert (again.rc, again.changed_hosts) == (0, {}), again.tail()
+    # No component reads it again; what tells the key of then from that of now is the file alone.
+    short.sh("cp1", "cp -p /etc/kubernetes/pki/sa.pub /root/ && echo >> /etc/kubernetes/pki/sa.pub")
+    older = {"renew_certificates_restore": archive}
+    replaced = short.run("--check", "--limit", "cp1", playbook="renew_certificates", extra=older)
+    short.sh("cp1", "mv /root/sa.pub /etc/kubernetes/pki/sa.pub")
+    assert replaced.rc != 0 and "key for service accounts" in replaced.output, replaced.tail()
 
 
 @FULL_ONLY

@@ -9,16 +9,31 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from .._core.errors import KubeopsError
+from .._kubeadm import paths
 from . import estate, issue, load
 from .model import Certificate, Unreadable
 from .renewal import Found, embedded
 
+# Every control plane has the same, so one that was replaced since must not come back on one of them.
+SERVICE_ACCOUNTS = (f"{paths.PKI}/sa.key", f"{paths.PKI}/sa.pub")
 
-def unfit(saved: Mapping[str, bytes], found: Sequence[Found], node_name: str, now: datetime) -> list[str]:
+
+def restorable(saved: Mapping[str, bytes], found: Sequence[Found]) -> dict[str, bytes]:
+    """Return what of an archive is kubeadm's: its certificates, kubeconfigs, their keys, their CAs, service accounts'.
+
+    A kubelet.conf belongs to the kubelet, and may embed a certificate that ended long ago.
+    """
+    known = {path for each in found for path in (each.entry.path, each.entry.key_path, each.ca_path, each.ca_key_path)}
+    return {path: content for path, content in saved.items() if path in known or path in SERVICE_ACCOUNTS}
+
+
+def unfit(
+    saved: Mapping[str, bytes], found: Sequence[Found], present: Mapping[str, bytes], node_name: str, now: datetime
+) -> list[str]:
     """Return everything that forbids to put these files back, empty where nothing does.
 
     saved: contents by path. found: what the node has now; a CA that is missing or unreadable there forbids nothing.
-    node_name: empty where the node does not know it.
+    present: the service accounts' keys of the node, by path. node_name: empty where the node does not know it.
     """
     authorities = {each.ca_path: each.ca_cert for each in found if each.ca_path in saved}
     other = [
@@ -26,12 +41,30 @@ def unfit(saved: Mapping[str, bytes], found: Sequence[Found], node_name: str, no
         for path, present in authorities.items()
         if _known(present) and _known(present) != _known(saved[path])
     ]
-    return other + [
+    replaced = [
+        f"{path}: the cluster's key for service accounts is another one by now"
+        for path, content in present.items()
+        if saved.get(path, content) != content
+    ]
+    return [*other, *replaced, *_keyed(saved, found)] + [
         f"{each.entry.path}: {why}"
         for each in found
         if each.entry.path in saved
         for why in _problems(each, saved, node_name, now)
     ]
+
+
+def _keyed(saved: Mapping[str, bytes], found: Sequence[Found]) -> list[str]:
+    """CAs' keys that are none."""
+    pairs = {each.ca_key_path: each.ca_path for each in found if each.ca_key_path in saved and each.ca_path in saved}
+    return [f"{key}: {why}" for key, path in pairs.items() for why in _not_a_pair(saved[key], saved[path])]
+
+
+def _not_a_pair(key: bytes, certificate: bytes) -> list[str]:
+    try:
+        return [] if issue.same_key(key, certificate) else ["it does not belong to the CA's certificate"]
+    except KubeopsError as error:
+        return [error.what]
 
 
 def _problems(found: Found, saved: Mapping[str, bytes], node_name: str, now: datetime) -> list[str]:

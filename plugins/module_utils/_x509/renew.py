@@ -151,6 +151,7 @@ def _found(entry: estate.Entry, authority: estate.Entry | None) -> Found:
         path.stat().st_mtime if path.exists() else 0.0,
         defect,
         authority.path if authority else "",
+        authority.key_path if authority else "",
     )
 
 

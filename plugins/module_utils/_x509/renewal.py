@@ -42,7 +42,7 @@ class Found:
     Attributes:
         certificate, key: PEM; None where it is missing, empty where a kubeconfig embeds none.
         ca_cert, ca_key: of the CA that has to sign it; ca_key is None where the CA is kept elsewhere.
-        ca_path: where its certificate lies.
+        ca_path, ca_key_path: where its certificate and key lie.
         modified: when its file was written, seconds since the epoch.
         defect: why its file could not be written anew, empty where it can.
     """
@@ -55,6 +55,7 @@ class Found:
     modified: float = 0.0
     defect: str = ""
     ca_path: str = ""
+    ca_key_path: str = ""
 
 
 @dataclass(frozen=True)

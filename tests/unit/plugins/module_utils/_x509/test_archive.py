@@ -4,10 +4,15 @@
 from __future__ import annotations
 
 import base64
+import tarfile
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import archive, estate, issue
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import paths
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import archive, backup, estate, issue
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509.renewal import Found
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
@@ -63,7 +68,7 @@ FOUND = [Found(entry, *GOOD, *CA, ca_path=CA_PATH) for entry in (SERVER, SCHEDUL
     ],
 )
 def test_what_may_be_put_back(contents: dict[str, bytes], expected: list[str]) -> None:
-    seen = archive.unfit(contents, FOUND, "cp1", NOW)
+    seen = archive.unfit(contents, FOUND, {}, "cp1", NOW)
     assert len(seen) == len(expected), seen
     assert all(part in why for part, why in zip(expected, seen)), seen
 
@@ -71,5 +76,60 @@ def test_what_may_be_put_back(contents: dict[str, bytes], expected: list[str]) -
 @pytest.mark.parametrize("present", [None, b"", b"text"])
 def test_a_node_that_lost_its_ca_gets_it_back(present: bytes | None) -> None:
     found = [Found(SERVER, None, None, present, None, ca_path=CA_PATH)]
-    assert archive.unfit(saved(*GOOD), found, "cp1", NOW) == []
-    assert archive.unfit(saved(*pair(name="cp2")), found, "", NOW) == []
+    assert archive.unfit(saved(*GOOD), found, {}, "cp1", NOW) == []
+    assert archive.unfit(saved(*pair(name="cp2")), found, {}, "", NOW) == []
+
+
+SA_KEY, SA_PUB = archive.SERVICE_ACCOUNTS
+
+
+@pytest.mark.parametrize(
+    ("present", "expected"),
+    [
+        ({SA_KEY: b"key", SA_PUB: b"pub"}, []),
+        ({SA_PUB: b"pub"}, []),
+        ({}, []),
+        ({SA_KEY: b"newer", SA_PUB: b"newer"}, [SA_KEY, SA_PUB]),
+    ],
+    ids=["the same", "half of it lost", "lost", "replaced since"],
+)
+def test_a_key_for_service_accounts_that_was_replaced_does_not_come_back(
+    present: dict[str, bytes], expected: list[str]
+) -> None:
+    contents = {**saved(*GOOD), SA_KEY: b"key", SA_PUB: b"pub"}
+    seen = archive.unfit(contents, FOUND, present, "cp1", NOW)
+    assert [line.partition(":")[0] for line in seen] == expected
+
+
+@pytest.mark.parametrize(("key", "expected"), [(CA[1], 0), (OTHER[1], 1), (b"text", 1)])
+def test_a_ca_comes_back_with_its_key_or_not_at_all(key: bytes, expected: int) -> None:
+    found = [replace(FOUND[0], ca_key_path="/pki/ca.key")]
+    assert len(archive.unfit({**saved(*GOOD), "/pki/ca.key": key}, found, {}, "cp1", NOW)) == expected
+
+
+def test_only_what_kubeadm_made_comes_back() -> None:
+    others = {"/etc/kubernetes/kubelet.conf": b"", "/pki/ca-next.key": b"", SA_KEY: b"", "/pki/ca.key": CA[1]}
+    found = [replace(each, ca_key_path="/pki/ca.key") for each in FOUND]
+    seen = archive.restorable({**saved(*GOOD), **others}, found)
+    assert sorted(seen) == sorted([CA_PATH, CERT, KEY, CONF, SA_KEY, "/pki/ca.key"])
+
+
+def test_an_archive_holds_what_is_behind_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    top = tmp_path / "kubernetes"
+    (top / "pki").mkdir(parents=True)
+    (tmp_path / "elsewhere.crt").write_bytes(b"certificate")
+    (top / "pki" / "apiserver.crt").symlink_to(tmp_path / "elsewhere.crt")
+    (top / "gone.conf").symlink_to(tmp_path / "nowhere")
+    monkeypatch.setattr(paths, "KUBERNETES", str(top))
+    monkeypatch.setattr(paths, "PKI", str(top / "pki"))
+    monkeypatch.setattr(backup, "DIRECTORY", str(tmp_path / "backups"))
+    assert backup.read(backup.save()) == {str(top / "pki" / "apiserver.crt"): (b"certificate", 0o644)}
+
+
+def test_an_archive_that_holds_a_link_alone_is_not_whole(tmp_path: Path) -> None:
+    link = tarfile.TarInfo("etc/kubernetes/pki/apiserver.crt")
+    link.type, link.linkname = tarfile.SYMTYPE, "/elsewhere.crt"
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as made:
+        made.addfile(link)
+    with pytest.raises(KubeopsError, match="not whole"):
+        backup.read(str(tmp_path / "a.tar.gz"))
