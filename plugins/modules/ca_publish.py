@@ -18,8 +18,9 @@ description:
     servers trust, to these files where they lack what O(stage) asks for. Waits until the controller manager has done so
     with C(kube-root-ca.crt) in every namespace, which pods trust.
   - During the rotation of a CA, lets Deployments, DaemonSets and StatefulSets replace their pods, once, by an
-    annotation of the pod template; a program reads the file when it starts. Pods without a controller are named in a
-    warning.
+    annotation of the pod template; a program reads the file when it starts. What owns other running pods with a token,
+    as old as the former CAs, is named in a warning, such as a Job, a bare pod, or one with the strategy C(OnDelete).
+  - Refuses a Deployment that is paused and a StatefulSet with a partition, since their pods would never be replaced.
 extends_documentation_fragment: kubeops.cluster.attributes.reads
 options:
   stage:
@@ -70,7 +71,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._ca import publish, report
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.plan import Plan
-from ..module_utils._kubeadm import api, credentials
+from ..module_utils._kubeadm import api, credentials, safety
+
+KEPT = "pods that are not replaced here keep the CAs they started with, and trust no API server from signed on"
 
 
 def main() -> None:
@@ -94,8 +97,9 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         credentials.require_healthy(client)
         steps = publish.plan(client, params["restart_workloads"], rule)
         due = [step for step in steps if step.action == "restart"]
-        left = publish.unmanaged(client) if due else []
-        warnings = [f"pods without a controller keep the CAs they started with: {', '.join(left)}"] if left else []
+        safety.refuse(publish.refusals(due))
+        left = [] if rule.exact else publish.left_behind(client, params["restart_workloads"])
+        warnings = [f"{KEPT}: {', '.join(left)}"] if left else []
         if not module.check_mode:
             publish.publish(client, rule)
             publish.restart_workloads(client, due, params["timeout"])

@@ -12,13 +12,13 @@ import base64
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .._core import clock, files
 from .._core.errors import KubeopsError
-from .._core.plan import Step
+from .._core.plan import Refused, Step
 from .._kubeadm import kubeconfig, paths
 from .._kubeadm.api import MERGE_PATCH, ApiClient, object_path
 from .._x509 import load
@@ -26,7 +26,9 @@ from .._x509.model import Certificate, Unreadable
 
 ROOT_CA = "kube-root-ca.crt"
 ANNOTATION = "kubeops.io/trusts-ca"
-KINDS = ("deployments", "daemonsets", "statefulsets")
+KINDS = {"Deployment": "deployments", "DaemonSet": "daemonsets", "StatefulSet": "statefulsets"}
+BY_HAND = "OnDelete"
+NEVER = "~"  # after every time stamp
 CLUSTER_INFO = object_path("configmaps", "cluster-info", "kube-public")
 AUTHENTICATION = object_path("configmaps", "extension-apiserver-authentication", "kube-system")
 # What API servers publish for aggregated API servers: key of the ConfigMap, file here.
@@ -37,7 +39,44 @@ CLIENT_CAS = {
 # The controller manager that leads may just have restarted: its lease is held for 15 s.
 PUBLISH_TIMEOUT = 180.0
 POLL_SECONDS = 1.0
+APPS = "apps/v1"
+ROOT_CAS = f"/api/v1/configmaps?fieldSelector=metadata.name%3D{ROOT_CA}"
+VARIABLE = "rotate_ca_restart_workloads"
+BEHIND = "see the controller managers' logs"
+UNREADY = (
+    "see why the pods of what is named do not become ready (kubectl rollout status), or set "
+    "rotate_ca_restart_workloads to system or none and replace them yourself before the stage signed"
+)
+STUCK = (
+    "resume it, or set its partition to 0, for the time of the rotation; or set the variable to system or none and "
+    "replace its pods yourself before the stage signed"
+)
 _DATA = re.compile(r"^(\s+certificate-authority-data:\s*).*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A Deployment, DaemonSet or StatefulSet as the API gives it."""
+
+    kind: str
+    item: Mapping[str, Any]
+
+    @property
+    def namespace(self) -> str:
+        return str(self.item["metadata"]["namespace"])
+
+    @property
+    def name(self) -> str:
+        return str(self.item["metadata"]["name"])
+
+    @property
+    def path(self) -> str:
+        return object_path(KINDS[self.kind], self.name, self.namespace, APPS)
+
+    @property
+    def mark(self) -> str:
+        """The incoming CA that its pods have read; empty where they bear none."""
+        return str((self.item["spec"]["template"]["metadata"].get("annotations") or {}).get(ANNOTATION, ""))
 
 
 @dataclass(frozen=True)
@@ -73,8 +112,15 @@ def plan(client: ApiClient, restart: str, rule: Rule) -> list[Step]:
         reason = "aggregated API servers trust what it says"
         steps.append(Step("publish", "ConfigMap kube-system/extension-apiserver-authentication", reason))
     mark = _mark()
-    due = workloads(client, restart, mark)
-    return [*steps, *(Step("restart", path, "its pods read the CAs when they started", {"mark": mark}) for path in due)]
+    due = [one for one in workloads(client, restart, mark) if not (one.mark == mark and rolled_out(one.item))]
+    reason = "its pods read the CAs when they started"
+    return [*steps, *(Step("restart", one.path, reason, {"mark": mark, "held": held(one.item)}) for one in due)]
+
+
+def refusals(steps: Sequence[Step]) -> list[Refused]:
+    """Return one refusal for everything whose pods would never be replaced, however long somebody waits."""
+    stuck = [f"{step.target}: {step.data['held']}" for step in steps if step.action == "restart" and step.data["held"]]
+    return [Refused("workload_held_back", "; ".join(stuck), VARIABLE, STUCK)] if stuck else []
 
 
 def publish(client: ApiClient, rule: Rule) -> None:
@@ -97,37 +143,87 @@ def restart_workloads(client: ApiClient, steps: Sequence[Step], timeout: float) 
         lambda: [step.target for step in steps if not rolled_out(client.get(step.target))],
         "pods are not replaced of",
         timeout,
+        UNREADY,
     )
 
 
-def workloads(client: ApiClient, scope: str, mark: str) -> list[str]:
-    """Paths of controllers whose pods hold the CAs and do not bear the mark, or are still being replaced."""
+def workloads(client: ApiClient, scope: str, mark: str) -> list[Workload]:
+    """Return the controllers of this scope whose pods hold the CAs; none where no rotation is under way."""
     if scope == "none" or not mark:
         return []
-    found = []
-    for kind in KINDS:
-        for item in (client.get(object_path(kind, "", group="apps/v1")) or {}).get("items", []):
-            metadata, template = item["metadata"], item["spec"]["template"]
-            inside = scope == "all" or metadata["namespace"] == "kube-system"
-            marked = (template["metadata"].get("annotations") or {}).get(ANNOTATION) == mark
-            if inside and holds_token(template["spec"]) and not (marked and rolled_out(item)):
-                found.append(object_path(kind, metadata["name"], metadata["namespace"], "apps/v1"))
-    return found
-
-
-def unmanaged(client: ApiClient) -> list[str]:
-    """Pods that nobody replaces: they hold the CAs that they started with."""
-    items = (client.get("/api/v1/pods?fieldSelector=status.phase%3DRunning") or {}).get("items", [])
-    return [
-        f"{item['metadata']['namespace']}/{item['metadata']['name']}"
-        for item in items
-        if not _followed(item["metadata"]) and holds_token(item["spec"])
+    found = [
+        Workload(kind, item) for kind in KINDS for item in _items(client, object_path(KINDS[kind], "", group=APPS))
     ]
+    return [
+        one
+        for one in found
+        if (scope == "all" or one.namespace == "kube-system") and holds_token(one.item["spec"]["template"]["spec"])
+    ]
+
+
+def left_behind(client: ApiClient, scope: str) -> list[str]:
+    """Return what owns running pods that hold the CAs they started with, and whose pods are not replaced here."""
+    mark = _mark()
+    if not mark:
+        return []
+    replaced = {(one.kind, one.namespace, one.name) for one in workloads(client, scope, mark) if not _by_hand(one.item)}
+    pods = _items(client, "/api/v1/pods?fieldSelector=status.phase%3DRunning")
+    incoming = prints(files.read_text(f"{paths.PKI}/ca-next.crt") or "")
+    published = {item["metadata"]["namespace"]: published_at(item, incoming) for item in _items(client, ROOT_CAS)}
+    return owners(pods, _items(client, object_path("replicasets", "", group=APPS)), replaced, published)
+
+
+def owners(
+    pods: Sequence[Mapping[str, Any]],
+    replica_sets: Sequence[Mapping[str, Any]],
+    replaced: Collection[tuple[str, str, str]],
+    published: Mapping[str, str],
+) -> list[str]:
+    """Return the owners of pods that began before the CAs were published in their namespace, without those replaced.
+
+    replaced: kind, namespace and name. published: time stamps of the API, by namespace.
+    """
+    above = {(item["metadata"]["namespace"], item["metadata"]["name"]): item["metadata"] for item in replica_sets}
+    found: dict[str, None] = {}
+    for pod in pods:
+        namespace = pod["metadata"]["namespace"]
+        kind, name = _controller(pod["metadata"]) or ("Pod", pod["metadata"]["name"])
+        if kind == "ReplicaSet":
+            kind, name = _controller(above.get((namespace, name), {})) or (kind, name)
+        old = began(pod) < published.get(namespace, NEVER)
+        if old and kind != "Node" and holds_token(pod["spec"]) and (kind, namespace, name) not in replaced:
+            found[f"{namespace}/{name} ({kind})"] = None
+    return list(found)
+
+
+def began(pod: Mapping[str, Any]) -> str:
+    """When the oldest container of a pod began: a program reads the CAs when it starts."""
+    states = [one.get("state", {}).get("running") for one in pod["status"].get("containerStatuses", [])]
+    return min((str(state["startedAt"]) for state in states if state), default=str(pod["status"].get("startTime", "")))
+
+
+def published_at(config_map: Mapping[str, Any], incoming: frozenset[str]) -> str:
+    """When a namespace's bundle got the incoming CA; empty once it holds that alone, so that this is over."""
+    held = prints(config_map.get("data", {}).get("ca.crt", ""))
+    if not incoming <= held:
+        return NEVER
+    metadata = config_map["metadata"]
+    written = [str(each.get("time", "")) for each in metadata.get("managedFields", [])]
+    return max([str(metadata.get("creationTimestamp", "")), *written]) if held != incoming else ""
 
 
 def holds_token(spec: Mapping[str, Any]) -> bool:
     """Tell whether pods of this spec get a token, and the CAs with it."""
     return spec.get("automountServiceAccountToken") is not False
+
+
+def held(item: Mapping[str, Any]) -> str:
+    """Why a controller would leave its pods as they are; empty where it would not."""
+    spec = item["spec"]
+    if spec.get("replicas") == 0:
+        return ""
+    partition = ((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition", 0)
+    return "it is paused" if spec.get("paused") else f"its partition is {partition}" if partition else ""
 
 
 def rolled_out(item: Mapping[str, Any] | None) -> bool:
@@ -137,7 +233,7 @@ def rolled_out(item: Mapping[str, Any] | None) -> bool:
     status = item.get("status", {})
     if status.get("observedGeneration", 0) < item["metadata"].get("generation", 0):
         return False
-    if item["spec"].get("updateStrategy", {}).get("type") == "OnDelete":
+    if _by_hand(item):
         return True
     wanted = status.get("desiredNumberScheduled", item["spec"].get("replicas", 0))
     updated = status.get("updatedNumberScheduled", status.get("updatedReplicas", 0))
@@ -173,10 +269,9 @@ def _stale_cluster_info(client: ApiClient, rule: Rule) -> str:
 
 def _namespaces_behind(client: ApiClient, rule: Rule) -> list[str]:
     wanted = rule.wanted(paths.CA_CERT)
-    listed = client.get(f"/api/v1/configmaps?fieldSelector=metadata.name%3D{ROOT_CA}") or {}
     return [
         item["metadata"]["namespace"]
-        for item in listed.get("items", [])
+        for item in _items(client, ROOT_CAS)
         if rule.broken(prints(item.get("data", {}).get("ca.crt", "")), wanted)
     ]
 
@@ -202,18 +297,28 @@ def _merged(client: ApiClient, rule: Rule) -> list[str]:
     return list(stale)
 
 
-def _followed(metadata: Mapping[str, Any]) -> bool:
-    """By a controller, or by a kubelet: a static pod has no token."""
-    return bool(metadata.get("ownerReferences")) or "kubernetes.io/config.mirror" in (metadata.get("annotations") or {})
+def _by_hand(item: Mapping[str, Any]) -> bool:
+    return (item["spec"].get("updateStrategy") or {}).get("type") == BY_HAND
 
 
-def _wait(left: Callable[[], Sequence[str]], what: str, timeout: float = PUBLISH_TIMEOUT) -> None:
+def _controller(metadata: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Kind and name of what replaces it; of a static pod a Node, and that has no token."""
+    owned = [each for each in metadata.get("ownerReferences", []) if each.get("controller")]
+    return (str(owned[0]["kind"]), str(owned[0]["name"])) if owned else None
+
+
+def _items(client: ApiClient, path: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (client.get(path) or {}).get("items", [])
+    return found
+
+
+def _wait(left: Callable[[], Sequence[str]], what: str, timeout: float = PUBLISH_TIMEOUT, fix: str = BEHIND) -> None:
     deadline = clock.monotonic() + timeout
     while behind := left():
         if clock.monotonic() > deadline:
             raise KubeopsError(
                 f"{what} {', '.join(behind[:10])}",
                 seen=f"for {timeout:g} s",
-                fix="see the controller managers' logs and the pods named; then run rotate_ca again: it goes on here",
+                fix=f"{fix}; then run rotate_ca again: it goes on here",
             )
         time.sleep(POLL_SECONDS)
