@@ -19,7 +19,8 @@ description:
   - On a control plane it first sees that every other control plane is up, and lets another etcd member lead.
   - Afterwards it sees for itself that the static pods run the version, that this node's API server is ready and says
     so, and that its etcd answers. Where they do not, it puts the manifests back that kubeadm kept, and fails. etcd
-    stays on the version that it has.
+    stays on the version that it has. Where they do, of the copies of etcd's data that kubeadm leaves in
+    C(/etc/kubernetes/tmp) each time, only the newest is kept.
   - Takes out of kubeadm's file of kubelet flags what older kubeadms wrote there and the kubelet of the version does not
     know, which only some versions of kubeadm do. The file as it was is kept below C(/var/lib/kubeops/backups).
   - etcd's manifest keeps the flags with which the member joined, so that etcd restarts once more where it moves along.
@@ -154,6 +155,7 @@ def _upgrade(runner: Runner, settings: upgrade.Settings, step: Step, name: str) 
         upgrade_act.verify(step.target, name)
     except KubeopsError as error:
         raise _explained(error, step.target, started, name) from error
+    upgrade_act.remove_older_etcd_copies()
     return {"phases": command.describe(phases), "etcd_leader": leader}
 
 

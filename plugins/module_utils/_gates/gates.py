@@ -36,11 +36,11 @@ class Limits:
     certificate_seconds: float = 86400.0
 
 
-def gates(seen: Seen, limits: Limits, target: Minor) -> list[Verdict]:
-    """One verdict for each gate."""
+def gates(seen: Seen, limits: Limits, target: Minor, etcd_copies: int = 1) -> list[Verdict]:
+    """One verdict for each gate. etcd_copies: of etcd's data by kubeadm that a node has at once."""
     members = seen.cluster["etcd"]["members"]
     return [
-        *_node_gates(seen, limits),
+        *_node_gates(seen, limits, etcd_copies),
         verdict("gate.etcd", "every etcd member answers without errors", ETCD_FAQ, _etcd(seen)),
         verdict("gate.quorum", "etcd keeps its quorum while one member restarts", ETCD_FAQ, _quorum(members)),
         verdict("gate.learner", "no etcd member is a learner", ETCD_FAQ, _learner(members)),
@@ -54,7 +54,7 @@ def gates(seen: Seen, limits: Limits, target: Minor) -> list[Verdict]:
     ]
 
 
-def _node_gates(seen: Seen, limits: Limits) -> list[Verdict]:
+def _node_gates(seen: Seen, limits: Limits, etcd_copies: int = 1) -> list[Verdict]:
     """Gates that have something to say without the cluster too."""
     room = "there is room for images, and for kubeadm's copy of etcd"
     certificates = "no certificate ends during the upgrade"
@@ -62,7 +62,7 @@ def _node_gates(seen: Seen, limits: Limits) -> list[Verdict]:
         verdict("gate.observed", "every node was looked at", KUBEADM_UPGRADE, _observed(seen)),
         verdict("gate.nodes", "every node is Ready and schedulable", KUBEADM_UPGRADE, _nodes(seen)),
         verdict("gate.components", "every control plane component is ready", KUBEADM_UPGRADE, _components(seen)),
-        verdict("gate.disk", room, KUBEADM_UPGRADE, _disk(seen, limits)),
+        verdict("gate.disk", room, KUBEADM_UPGRADE, _disk(seen, limits, etcd_copies)),
         verdict("gate.certificates", certificates, CERTIFICATES, _certificates(seen, limits)),
     ]
 
@@ -174,12 +174,12 @@ def _alarm(members: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
             yield Finding("gate.alarm", ERROR, "; ".join(alarms), fix, (member["name"],))
 
 
-def _disk(seen: Seen, limits: Limits) -> Iterator[Finding]:
+def _disk(seen: Seen, limits: Limits, etcd_copies: int) -> Iterator[Finding]:
     for name, facts in seen.nodes.items():
         wanted = dict(limits.disk_free_mib)
         if facts.get("etcd_data_mib"):
-            # kubeadm copies etcd's data to /etc/kubernetes/tmp before it replaces etcd.
-            wanted["/"] = wanted.get("/", 0) + facts["etcd_data_mib"]
+            # kubeadm copies etcd's data to /etc/kubernetes/tmp each time it may replace etcd.
+            wanted["/"] = wanted.get("/", 0) + etcd_copies * facts["etcd_data_mib"]
         for path, least in wanted.items():
             free = facts["disk"].get(path, {}).get("free_mib")
             if free is None:

@@ -89,7 +89,7 @@ def plan(seen: Seen, clients: Mapping[str, str], options: Options, today: date) 
     found = judged.road or road.Road(wishes.target)
     verdicts = [
         *judged.verdicts,
-        *gates(seen, options.limits, wishes.target.line),
+        *gates(seen, options.limits, wishes.target.line, _etcd_copies(found) if wishes.etcd else 0),
         *_drains(found, seen, options),
     ]
     return UpgradePlan(
@@ -99,6 +99,11 @@ def plan(seen: Seen, clients: Mapping[str, str], options: Options, today: date) 
         diffs={name: facts["drift"] for name, facts in seen.nodes.items() if facts["drift"]},
         support=judged.support,
     )
+
+
+def _etcd_copies(found: road.Road) -> int:
+    """A hop whose control plane is verified leaves the newest of kubeadm's copies only."""
+    return min(2, sum(bool(hop.nodes(road.CONTROL_PLANE)) for hop in found.hops))
 
 
 def _without_etcd_drift(seen: Seen) -> Seen:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ TIMEOUT_SECONDS = 2400.0
 VERIFY_SECONDS = 120.0
 READY_SECONDS = 60.0
 POLL_SECONDS = 1.0
-# kubeadm keeps the manifests that it replaced here, one directory for each run.
+# kubeadm keeps the manifests that it replaced here, and copies of etcd's data, one directory for each run.
 BACKUPS = f"{paths.KUBERNETES}/tmp"
 MANIFEST_BACKUPS = "kubeadm-backup-manifests-*"
 ETCD_MANIFEST = f"{paths.MANIFESTS}/etcd.yaml"
@@ -178,10 +179,16 @@ def wrong(target: str, node_name: str) -> list[str]:
     return [text for text in (*found, _wrong_etcd()) if text]
 
 
-def backups(since: float = 0.0) -> list[str]:
-    """Directories of manifests that kubeadm replaced, newest first; since is seconds since the epoch."""
-    found = [entry for entry in Path(BACKUPS).glob(MANIFEST_BACKUPS) if entry.stat().st_mtime >= since]
+def backups(since: float = 0.0, pattern: str = MANIFEST_BACKUPS) -> list[str]:
+    """What kubeadm replaced, manifests or etcd's data: directories, newest first; since is seconds since the epoch."""
+    found = [entry for entry in Path(BACKUPS).glob(pattern) if entry.stat().st_mtime >= since]
     return [str(entry) for entry in sorted(found, key=lambda entry: entry.stat().st_mtime, reverse=True)]
+
+
+def remove_older_etcd_copies() -> None:
+    """kubeadm copies all of etcd's data whenever it runs, and never removes a copy: the newest is enough."""
+    for path in backups(pattern=ETCD_BACKUPS)[1:]:
+        shutil.rmtree(path, ignore_errors=True)  # what cannot be removed takes space, and nothing else
 
 
 def roll_back(since: float, node_name: str) -> str:

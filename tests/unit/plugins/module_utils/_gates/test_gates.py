@@ -328,6 +328,25 @@ def test_downgrades_and_skipped_minors_are_refused(target: str, rule: str) -> No
     assert verdicts(planned(*everything(), target=target))[rule] == "error"
 
 
+@pytest.mark.parametrize(
+    ("target", "available", "etcd", "wanted"),
+    [
+        ("1.36.3", (), True, 1024 + 100),
+        ("1.37.0", ("1.36.3", "1.37.0"), True, 1024 + 200),
+        ("1.38.0", ("1.36.3", "1.37.0", "1.38.0"), True, 1024 + 200),
+        ("1.37.0", ("1.36.3", "1.37.0"), False, 1024),
+        ("1.35.6", (), True, 1024),
+    ],
+)
+def test_room_for_kubeadms_copies_of_etcd(target: str, available: tuple[str, ...], etcd: bool, wanted: int) -> None:
+    wishes = Wishes(KubeVersion.parse(target), tuple(map(KubeVersion.parse, available)), etcd=etcd)
+    for free, status in ((wanted, "ok"), (wanted - 1, "error")):
+        cluster, nodes = everything()
+        nodes["cp1"]["disk"]["/"]["free_mib"] = free
+        made = plan(Seen(cluster, nodes), {}, Options(wishes, Limits({"/": 1024}), {}, Pace()), TODAY)
+        assert {entry.rule: entry.status for entry in made.verdicts}["gate.disk"] == status
+
+
 def test_a_gate_is_switched_off_with_a_reason_alone_or_with_its_family() -> None:
     cluster, nodes = everything()
     disk_full(cluster, nodes)

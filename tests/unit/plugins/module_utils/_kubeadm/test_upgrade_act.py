@@ -39,6 +39,16 @@ def test_backups_newest_first_of_this_run(node: Path) -> None:
     assert [Path(path).name[-1] for path in upgrade_act.backups(150)] == ["3", "2"]
 
 
+def test_the_newest_copy_of_etcds_data_is_enough(node: Path) -> None:
+    for name, at in (("1", 100), ("2", 300), ("3", 200)):
+        copy = node / f"kubeadm-backup-etcd-{name}" / "etcd"
+        copy.mkdir(parents=True)
+        os.utime(copy.parent, (at, at))
+    upgrade_act.remove_older_etcd_copies()
+    assert [path.name for path in node.glob("kubeadm-backup-etcd-*")] == ["kubeadm-backup-etcd-2"]
+    assert len(upgrade_act.backups()) == 3, "manifests stay"
+
+
 def test_what_ran_before_this_run_comes_back(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upgrade_act, "wrong", lambda target, _name: [] if target == OLD else ["not that one"])
     assert upgrade_act.roll_back(150, "cp1") == "it was put back to v1.35.6 and serves"
