@@ -13,8 +13,9 @@ short_description: What an upgrade has to know of a node
 version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
-  - Reads versions of binaries, flags and feature gates in use, disk space, certificates, and, on a control plane, how
-    its static pod manifests differ from what kubeadm would write from the cluster's own configuration.
+  - Reads versions of binaries, flags and feature gates in use, disk space, certificates, and how the kubelet's
+    configuration and a control plane's static pod manifests differ from what kubeadm would write from the cluster's own
+    configuration.
   - Never changes anything.
 extends_documentation_fragment: kubeops.cluster.attributes.reads
 options:
@@ -49,9 +50,10 @@ ansible_facts:
         - C(name) of the Node, C(state), C(kubelet_healthy), C(api_ready), C(binaries) (version by name), C(runtime),
           C(cgroup), C(cgroup_v1_accepted), C(flags) and C(gates) by component, C(local) (components that speak to this
           node's own API server), C(disk) (MiB by path), C(etcd_data_mib), C(certificates) (C(name), C(path),
-          C(verdict), C(seconds_left)), C(drift) (a diff by component).
-        - C(certificates_note) and C(drift_note) say why these could not be read, C(drift_passes) that another look may
-          do better.
+          C(verdict), C(seconds_left)), C(drift) (a diff by component), C(kubelet_drift) (a diff of the kubelet's
+          configuration with what kubeadm would write from the cluster's, of every node).
+        - C(certificates_note), C(drift_note) and C(kubelet_drift_note) say why these could not be read, C(drift_passes)
+          that another look may do better.
         - In the middle of an upgrade, manifests are compared with what the kubeadm of before, which the role
           upgrade_cluster keeps, would write, and with what the installed one would.
       returned: always

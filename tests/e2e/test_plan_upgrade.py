@@ -35,16 +35,23 @@ def test_the_version_that_runs_is_no_road_and_no_refusal(cluster: Cluster, tmp_p
 
 
 @FULL_ONLY
-def test_a_downgrade_and_a_manifest_changed_by_hand_are_refused(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_downgrade_and_a_manifest_changed_by_hand_are_refused_and_a_kubelet_is_named(
+    cluster: Cluster, tmp_path: Path
+) -> None:
     comment = "# changed by hand"
-    cluster.sh("cp1", f"echo '{comment}' >> {MANIFEST}")
+    changed = {"cp1": MANIFEST, "w1": "/var/lib/kubelet/config.yaml"}
+    for node, file in changed.items():
+        cluster.sh(node, f"echo '{comment}' >> {file}")
     try:
         plan = planned(cluster, tmp_path, kubeops_version="1.33.0")
     finally:
-        cluster.sh("cp1", f"sed -i '/^{comment}/d' {MANIFEST}")
+        for node, file in changed.items():
+            cluster.sh(node, f"sed -i '/^{comment}/d' {file}")
     assert not plan["allowed"]
     assert {rule for rule, status in statuses(plan).items() if status == "error"} >= {"road", "gate.drift"}
-    assert comment in str(plan["diffs"])
+    diffs = plan["diffs"]
+    assert isinstance(diffs, dict) and diffs.keys() == changed.keys(), "what our own settings wrote is no drift"
+    assert all(comment in str(diff) for diff in diffs.values())
 
 
 @FULL_ONLY

@@ -45,6 +45,24 @@ class Seen:
         """Names of nodes with an API server."""
         return [pod["node"] for pod in self.cluster["components"] if pod["component"] == APISERVER]
 
+    @property
+    def compared_kubelets(self) -> list[str]:
+        """Nodes whose kubelet's configuration is comparable: in the middle of an upgrade the cluster's is newer."""
+        servers = {*self.cluster["api_servers"].values()}
+        return [
+            node["name"]
+            for node in self.cluster["nodes"]
+            if node["name"] in self.nodes and len({*map(_bare, (*servers, *_own_versions(node, self.nodes)))}) == 1
+        ]
+
+
+def _own_versions(node: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
+    return node["version"], nodes[node["name"]]["binaries"].get(KUBEADM) or ""
+
+
+def _bare(version: str) -> str:
+    return version.lstrip("v")
+
 
 def observation(seen: Seen, clients: Mapping[str, str]) -> Observation:
     """The versions that run. Raises ValueError for one that is none."""

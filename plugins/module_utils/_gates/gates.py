@@ -48,7 +48,7 @@ def gates(seen: Seen, limits: Limits, target: Minor, etcd_copies: int = 1) -> li
         verdict(
             "gate.deprecated_apis", "nobody asks for an API that the target removes", DEPRECATED, _apis(seen, target)
         ),
-        verdict("gate.drift", "static pod manifests are as kubeadm writes them", RECONFIGURE, _drift(seen)),
+        verdict("gate.drift", "manifests and kubelets' settings are as kubeadm writes them", RECONFIGURE, _drift(seen)),
         verdict("gate.webhooks", "no admission webhook can block the upgrade", WEBHOOKS, _webhooks(seen)),
         verdict("gate.customisations", "kubeadm's addons are as kubeadm made them", ADDONS, _customisations(seen)),
     ]
@@ -230,6 +230,19 @@ def _drift(seen: Seen) -> Iterator[Finding]:
             message = f"{component}.yaml differs from what kubeadm writes: the upgrade would lose that (see the diff)"
             fix = "bring it into kubeadm's configuration or patches with create_cluster.yml"
             yield Finding("gate.drift", ERROR, message, fix, (name,))
+    for name in seen.compared_kubelets:
+        yield from _kubelet_drift(name, seen.nodes[name])
+
+
+def _kubelet_drift(name: str, facts: Mapping[str, Any]) -> Iterator[Finding]:
+    """Warnings: the file is the cluster's on every node, and what differs may be of no weight."""
+    fix = "bring it into kubeops_kubelet_config, or a patch in kubeops_patches, with create_cluster.yml"
+    if facts["kubelet_drift"]:
+        message = "the kubelet's config.yaml differs from the cluster's: the upgrade writes it anew (see the diff)"
+        yield Finding("gate.drift", WARNING, message, fix, (name,))
+    elif facts["kubelet_drift_note"]:
+        message = f"the kubelet's config.yaml was not compared with the cluster's: {facts['kubelet_drift_note']}"
+        yield Finding("gate.drift", WARNING, message, fix, (name,))
 
 
 def _webhooks(seen: Seen) -> Iterator[Finding]:

@@ -80,6 +80,7 @@ def probe(runner: Runner, patches: str, disk_paths: Sequence[str] = ()) -> dict[
         "etcd_data_mib": _size_mib(pods["etcd"].argument("data-dir", paths.ETCD_DATA)) if "etcd" in pods else 0,
         **_certificates(),
         **_drift(runner, pods, patches),
+        **_kubelet_drift(runner, patches, kubelet if kubernetes.get("kubelet_healthy") else ""),
     }
 
 
@@ -139,6 +140,26 @@ def _drift(runner: Runner, pods: Mapping[str, static_pod.StaticPod], patches: st
         except KubeopsError as error:
             note, passes = str(error), True
     return {"drift": diffs, "drift_note": note, "drift_passes": passes}
+
+
+def _kubelet_drift(runner: Runner, patches: str, live: str) -> dict[str, str]:
+    """A diff of the kubelet's configuration with what kubeadm would write from the cluster's, and why there is none.
+
+    live is empty where there is nothing to compare.
+    """
+    if not live:
+        return {"kubelet_drift": "", "kubelet_drift_note": ""}
+    Path(paths.RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        wanted = generate.worker(runner, patches).kubelet["config.yaml"]
+    except KubeopsError as error:
+        return {"kubelet_drift": "", "kubelet_drift_note": str(error)}
+    return {"kubelet_drift": kubelet_diff(live, wanted), "kubelet_drift_note": ""}
+
+
+def kubelet_diff(live: str, wanted: str) -> str:
+    """Empty where they are the same, or kubeadm would write none (pure)."""
+    return _diff("config.yaml of the kubelet", live, wanted) if wanted and live.strip() != wanted.strip() else ""
 
 
 class NotComparableError(KubeopsError):
@@ -211,13 +232,10 @@ def manifest_diffs(live: Mapping[str, str], generated: Sequence[Mapping[str, str
             drift.with_birth(one[name], text) if name == "etcd" else one[name] for one in generated if name in one
         ]
         if text and text not in wanted:
-            lines = difflib.unified_diff(
-                text.splitlines(),
-                wanted[0].splitlines(),
-                f"{name} as it is",
-                f"{name} as kubeadm writes it",
-                lineterm="",
-                n=1,
-            )
-            found[name] = "\n".join(lines)
+            found[name] = _diff(name, text, wanted[0])
     return found
+
+
+def _diff(name: str, live: str, wanted: str) -> str:
+    names = f"{name} as it is", f"{name} as kubeadm writes it"
+    return "\n".join(difflib.unified_diff(live.splitlines(), wanted.splitlines(), *names, lineterm="", n=1))

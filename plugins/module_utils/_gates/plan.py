@@ -13,7 +13,7 @@ from typing import Any
 from .._drain.predict import Accepted
 from .._inventory.finding import ERROR
 from .._version import judge, road
-from .._version.model import ETCD
+from .._version.model import ETCD, KUBELET
 from .._version.verdict import Verdict
 from .assemble import Seen, observation
 from .gates import Limits, drain_gate, gates, gates_without_cluster, no_cluster, without_skipped
@@ -96,9 +96,18 @@ def plan(seen: Seen, clients: Mapping[str, str], options: Options, today: date) 
         verdicts=tuple(without_skipped(verdicts, options.skip)),
         road=found,
         disruption=disruption(found, seen, options),
-        diffs={name: facts["drift"] for name, facts in seen.nodes.items() if facts["drift"]},
+        diffs=_diffs(seen),
         support=judged.support,
     )
+
+
+def _diffs(seen: Seen) -> dict[str, Mapping[str, str]]:
+    kubelets = {name: seen.nodes[name]["kubelet_drift"] for name in seen.compared_kubelets}
+    found = {
+        name: {**facts["drift"], **({KUBELET: kubelets[name]} if kubelets.get(name) else {})}
+        for name, facts in seen.nodes.items()
+    }
+    return {name: diffs for name, diffs in found.items() if diffs}
 
 
 def _etcd_copies(found: road.Road) -> int:

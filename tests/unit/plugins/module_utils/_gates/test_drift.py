@@ -55,3 +55,17 @@ def test_what_no_kubeadm_wrote(live: dict[str, str], different: list[str]) -> No
     found = node.manifest_diffs(live, generated)
     assert list(found) == different
     assert all(f"{name} as it is" in diff for name, diff in found.items())
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted", "different"),
+    [
+        ("maxPods: 110\n", "maxPods: 110\n\n", False),
+        ("maxPods: 50\n", "maxPods: 110\n", True),
+        ("maxPods: 50\n", "", False),
+    ],
+)
+def test_kubelets_configuration(live: str, wanted: str, different: bool) -> None:
+    diff = node.kubelet_diff(live, wanted)
+    assert bool(diff) is different
+    assert not diff or ("-maxPods: 50" in diff and "+maxPods: 110" in diff)

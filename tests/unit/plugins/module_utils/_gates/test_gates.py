@@ -80,6 +80,8 @@ def healthy_node(name: str) -> Data:
         "certificates_note": "",
         "drift": {},
         "drift_note": "",
+        "kubelet_drift": "",
+        "kubelet_drift_note": "",
     }
 
 
@@ -182,6 +184,14 @@ def not_compared(cluster: Data, nodes: Data) -> None:
     nodes["cp1"]["drift_note"] = "kubeadm is v1.36.3, and no kubeadm v1.35.6, which wrote them, is on the node"
 
 
+def kubelet_changed_by_hand(cluster: Data, nodes: Data) -> None:
+    nodes["w1"]["kubelet_drift"] = "-maxPods: 50"
+
+
+def kubelet_not_compared(cluster: Data, nodes: Data) -> None:
+    nodes["cp1"]["kubelet_drift_note"] = "kubeadm cannot generate this node's configuration"
+
+
 def dead_webhook(cluster: Data, nodes: Data) -> None:
     cluster["webhooks"] = [{"name": "policy/pods", "fails_closed": True, "touches": ["pods"], "serving": False}]
 
@@ -265,6 +275,8 @@ FAULTS: list[tuple[Callable[[Data, Data], None], dict[str, str]]] = [
     (deprecated_api, {"gate.deprecated_apis": "error"}),
     (changed_by_hand, {"gate.drift": "error"}),
     (not_compared, {"gate.drift": "error"}),
+    (kubelet_changed_by_hand, {"gate.drift": "warning"}),
+    (kubelet_not_compared, {"gate.drift": "warning"}),
     (dead_webhook, {"gate.webhooks": "error"}),
     (webhook, {"gate.webhooks": "warning"}),
     (customised, {"gate.customisations": "warning"}),
@@ -388,6 +400,25 @@ def test_drift_of_etcd_counts_where_it_is_upgraded(component: str, etcd: bool, s
     made = plan(Seen(cluster, nodes), {}, Options(wishes, Limits(), {}, Pace()), TODAY)
     assert {entry.rule: entry.status for entry in made.verdicts}["gate.drift"] == status
     assert bool(made.diffs) is (status == "error")
+
+
+@pytest.mark.parametrize(
+    ("api_server", "kubelet", "kubeadm", "compared"),
+    [
+        pytest.param("v1.35.6", "v1.35.6", "1.35.6", True, id="before"),
+        pytest.param("v1.36.3", "v1.35.6", "1.35.6", False, id="the cluster's is newer already"),
+        pytest.param("v1.35.6", "v1.35.6", "1.36.3", False, id="another kubeadm would write it"),
+        pytest.param("v1.35.6", "v1.35.6", "", False, id="nobody would write it"),
+    ],
+)
+def test_kubelets_are_compared_outside_of_upgrades(api_server: str, kubelet: str, kubeadm: str, compared: bool) -> None:
+    cluster, nodes = everything()
+    kubelet_changed_by_hand(cluster, nodes)
+    cluster["api_servers"]["cp1"], cluster["nodes"][3]["version"] = api_server, kubelet
+    nodes["w1"]["binaries"]["kubeadm"] = kubeadm
+    made = planned(cluster, nodes)
+    assert ({entry.rule: entry.status for entry in made.verdicts}["gate.drift"] == "warning") is compared
+    assert made.diffs == ({"w1": {"kubelet": "-maxPods: 50"}} if compared else {})
 
 
 def test_an_unreachable_host_refuses() -> None:
