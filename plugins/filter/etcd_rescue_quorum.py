@@ -12,7 +12,8 @@ version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
   - A member that was started on an empty disk may be the only one of a new cluster, and has a quorum there. So a quorum
-    counts only where its voters are at least that many of the most voters that any member, or any disk, knows.
+    counts only where its voters are a quorum of the most voters that any member, or any disk, knows.
+  - A member that runs and could not be asked may well be one of a quorum.
 options:
   _input:
     description:
@@ -32,9 +33,13 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(answering) are the hosts whose member answered, C(quorum) those of them that have a quorum which counts.
+    - C(answering) are the hosts whose member answered, C(quorum) those of them that have a quorum which counts, and
+      C(unasked) those whose etcd has its data open and did not answer, each with the reason.
   type: dict
-  sample: {"answering": [cp1, cp2], "quorum": []}
+  sample:
+    answering: [cp1]
+    quorum: []
+    unasked: {cp2: "etcd at https://192.0.2.12:2379 refused the client certificate: it has expired"}
 """
 
 from collections.abc import Iterable, Mapping
@@ -50,7 +55,12 @@ def etcd_rescue_quorum(hosts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     disks = [host.get("disk") or {} for host in looked_at]
     known = max((int(seen.get("voters", 0)) for seen in [*views.values(), *disks]), default=0)
     led = [host for host, view in views.items() if not view["quorum_lost"] and int(view["voters"]) >= quorum(known)]
-    return {"answering": list(views), "quorum": led}
+    unasked = {
+        host["host"]: str((host.get("asked") or {}).get("msg", "it was not asked"))
+        for host in looked_at
+        if (host.get("disk") or {}).get("running") and host["host"] not in views
+    }
+    return {"answering": list(views), "quorum": led, "unasked": unasked}
 
 
 class FilterModule:

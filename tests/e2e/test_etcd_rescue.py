@@ -125,6 +125,19 @@ def wait_for_voters(cluster: Cluster, node: str, count: int) -> None:
         time.sleep(2)
 
 
+def test_members_that_run_and_cannot_be_asked_are_no_lost_quorum(stacked: Cluster, tmp_path: Path) -> None:
+    client = "/etc/kubernetes/pki/apiserver-etcd-client.crt"
+    for node in CONTROL_PLANES:
+        stacked.sh(node, f"cp -p {client} /root/client.crt && cp /etc/kubernetes/pki/ca.crt {client}")
+    rescue = {"kubeops_confirm": "kubernetes", "etcd_rescue_directory": str(tmp_path)}
+    refused = stacked.run(playbook="rescue_etcd", extra=rescue)
+    for node in CONTROL_PLANES:
+        stacked.sh(node, f"mv /root/client.crt {client}")
+    assert refused.rc != 0 and "Nobody knows whether etcd has a quorum" in refused.output, refused.tail()
+    assert not refused.changed_hosts, refused.changed_tasks
+    stacked.assert_healthy([*CONTROL_PLANES, "w1"])
+
+
 def test_a_member_that_began_anew_is_no_quorum(stacked: Cluster, tmp_path: Path) -> None:
     """The first member of all starts on an empty disk as kubeadm has written it: as a cluster of its own."""
     stacked.kubectl("cp1", "create configmap on-the-survivor")

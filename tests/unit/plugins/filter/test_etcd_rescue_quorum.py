@@ -33,3 +33,17 @@ def host(name: str, voters: int = 3, *, lost: bool | None = None, disk: int = 0)
 def test_whose_quorum_counts(hosts: list[dict[str, Any]], answering: str, quorum: str) -> None:
     found = etcd_rescue_quorum(hosts)
     assert ("".join(found["answering"]), "".join(found["quorum"])) == (answering, quorum)
+
+
+@pytest.mark.parametrize(
+    ("asked", "running", "unasked"),
+    [
+        ({"quorum_lost": True, "voters": 3}, True, {}),
+        ({"msg": "the client certificate has expired"}, True, {"a": "the client certificate has expired"}),
+        ({"msg": "connection refused"}, False, {}),
+        ({}, True, {"a": "it was not asked"}),
+    ],
+)
+def test_who_runs_and_could_not_be_asked(asked: dict[str, Any], running: bool, unasked: dict[str, str]) -> None:
+    found = etcd_rescue_quorum([{"host": "a", "asked": asked, "disk": {"has_data": True, "running": running}}])
+    assert found["unasked"] == unasked
