@@ -19,8 +19,8 @@ options:
   _input:
     description:
       - One entry for each host. C(host) is its name, C(running) and C(salvaged) are results of
-        M(kubeops.cluster.etcd_snapshot) and M(kubeops.cluster.etcd_salvage), and C(disk) is
-        RV(kubeops.cluster.etcd_data_facts#module:data). All but C(host) may be missing.
+        M(kubeops.cluster.etcd_snapshot) and M(kubeops.cluster.etcd_salvage), and C(disk) that of
+        M(kubeops.cluster.etcd_data_facts). All but C(host) may be missing. A look at a disk that failed is damage.
     type: list
     elements: dict
     required: true
@@ -29,7 +29,7 @@ options:
 EXAMPLES = r"""
 - name: Say which host has the newest data
   ansible.builtin.debug:
-    msg: "{{ [{'host': 'cp1', 'salvaged': salvaged, 'disk': on_disk.data}] | kubeops.cluster.etcd_rescue_choice }}"
+    msg: "{{ [{'host': 'cp1', 'salvaged': salvaged, 'disk': on_disk}] | kubeops.cluster.etcd_rescue_choice }}"
 """
 
 RETURN = r"""
@@ -85,7 +85,9 @@ def _saved(host: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _disk(host: Mapping[str, Any]) -> Mapping[str, Any]:
-    return host.get("disk") or {}
+    result = host.get("disk") or {}
+    failed = {"has_data": True, "damage": result.get("msg")} if "msg" in result else {}
+    return result.get("data") or failed
 
 
 def _reason(host: Mapping[str, Any]) -> str:

@@ -47,24 +47,24 @@ class OnDisk:
 def observe(data_dir: str, *, identify: bool = True) -> OnDisk:
     """Look into a data directory without changing it; identify: find of which cluster it is, which reads all of it."""
     database = Path(data_dir, "member", "snap", "db")
-    if not database.exists():
-        return OnDisk(has_data=False)
     try:
+        if not database.exists():
+            return OnDisk(has_data=False)
         found = snapshot.identity_of(str(database)) if identify else identity.Search()
         if is_open(database):
             return OnDisk(True, True, found.uid, found.cas)
         contents = snapshot.pages(str(database), deep=identify)
-    except (KubeopsError, ValueError) as error:
+        served = int(restore.untouched(data_dir).get("above_revision", contents.revision))
+    except (KubeopsError, ValueError, OSError) as error:
         return OnDisk(has_data=True, damage=str(error))
-    served = int(restore.untouched(data_dir).get("above_revision", contents.revision))
     return OnDisk(
         True, False, found.uid, found.cas, contents.revision, contents.raft_index, served, voters=contents.voters
     )
 
 
 def is_open(database: Path) -> bool:
-    """Tell whether an etcd runs on it, which locks it."""
-    with database.open("rb+") as file:
+    """Tell whether an etcd runs on it, which locks it. The disk may be one that cannot be written any more."""
+    with database.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -14,11 +14,11 @@ def saved(revision: int, raft_index: int = 100) -> dict[str, Any]:
 
 
 def disk(revision: int, damage: str = "") -> dict[str, Any]:
-    return {"has_data": True, "revision": revision, "damage": damage}
+    return {"data": {"has_data": True, "revision": revision, "damage": damage}}
 
 
 FULL = {"failed": True, "msg": "no room"}
-EMPTY = {"host": "c", "disk": {"has_data": False}}
+EMPTY = {"host": "c", "disk": {"data": {"has_data": False}}}
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,12 @@ EMPTY = {"host": "c", "disk": {"has_data": False}}
             [{"host": "a", "running": {"msg": "broke off"}, "salvaged": saved(7)}, EMPTY],
             "a", {}, [], id="it answered, and its disk was read",
         ),
+        pytest.param(
+            [{"host": "a", "disk": {"msg": "Input/output error", "rc": -7}}, {"host": "b", "running": saved(7)}],
+            "b", {"a": "Input/output error"}, [], id="a disk that could not even be looked at has no veto",
+        ),
+        pytest.param([{"host": "a", "running": saved(7)}, {"host": "b", "disk": {"skipped": True}}, {"host": "c"}],
+                     "a", {}, [], id="not looked at"),
         pytest.param(
             [{"host": "a", "disk": disk(3, "torn")}, EMPTY], "", {"a": "torn"}, ["a"], id="nothing was saved",
         ),
