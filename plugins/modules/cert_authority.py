@@ -39,6 +39,12 @@ options:
     description: How long a new CA is valid, as C(3650d), C(12h) or C(30m).
     type: str
     default: 3650d
+  make:
+    description:
+      - Whether a CA that is missing is made. V(false) refuses that (rule C(ca_missing)), for where other hosts have
+        certificates of the one that was lost.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -81,6 +87,7 @@ def main() -> None:
             "common_name": {"type": "str", "required": True},
             "valid_for": {"type": "str", "default": "3650d"},
             "key_type": {"type": "str", "choices": list(issue.KEY_TYPES), "default": "rsa-2048", "no_log": False},
+            "make": {"type": "bool", "default": True},
             "owner": {"type": "str", "default": ""},
             "group": {"type": "str", "default": ""},
         },
@@ -90,12 +97,12 @@ def main() -> None:
 
 
 def ensure(module: AnsibleModule) -> dict[str, Any]:
-    """Read the CA, or make one where there is not even half of one."""
+    """Read the CA, or make one where there is not even half of one and it may be made."""
     params = module.params
     valid_for = duration.parse(params["valid_for"], "valid_for")
     issue.require_cryptography()
     # A key alone is what a killed run leaves: it has signed nothing yet.
-    missing = not Path(params["cert"]).exists()
+    missing = params["make"] and not Path(params["cert"]).exists()
     if missing and module.check_mode:
         return {"changed": True, "certificate": "", "not_after": ""}
     if missing:

@@ -53,6 +53,18 @@ def test_recovery_reissues_what_members_and_api_server_use(external: Cluster) ->
     assert (again.rc, again.changed_hosts) == (0, {}), again.changed_tasks
 
 
+def test_the_host_of_the_ca_is_lost_and_no_second_ca_is_made(external: Cluster) -> None:
+    pki = "/etc/etcd/pki"
+    external.sh("e1", f"mv {pki} /root/pki")
+    refused = external.run("--limit", "etcd")
+    assert refused.rc != 0 and "this host does not hold the CA" in refused.output, refused.tail()
+    external.sh("e1", f"test ! -e {pki}/ca.crt && mkdir -p {pki} && cp -p /root/pki/ca.* {pki}/")
+    run = external.run("--limit", "etcd")
+    assert run.rc == 0, run.tail()
+    assert set(run.changed_hosts) == {"e1"}, run.changed_tasks
+    assert sorted(voters(external, "e1")) == list(MEMBERS)
+
+
 def test_changed_settings_are_a_rolling_restart_that_keeps_every_id(external: Cluster) -> None:
     before = voters(external, "e1")
     external.extra_vars["etcd_settings"] = {"ETCD_SNAPSHOT_COUNT": "20000"}
