@@ -19,8 +19,8 @@ _START = 19
 
 
 def running(name: str) -> list[int]:
-    """Process ids of a program on this node."""
-    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _comm(entry) == name[:COMM_LENGTH]]
+    """Process ids of a program on this node, those in networks of their own aside: they are of somebody's pods."""
+    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _is(entry, name)]
 
 
 def arguments(pid: int) -> list[str]:
@@ -32,17 +32,27 @@ def started(names: Sequence[str]) -> dict[str, float]:
     """Return when the newest process of each program began, seconds since the epoch; those that run."""
     boot = clock.now().timestamp() - time.clock_gettime(time.CLOCK_BOOTTIME)
     ticks = os.sysconf("SC_CLK_TCK")
-    by_comm = {name[:COMM_LENGTH]: name for name in names}
     found: dict[str, float] = {}
     for entry in Path("/proc").glob("[0-9]*"):
-        name = by_comm.get(_comm(entry))
-        if name is not None:
+        for name in (name for name in names if _is(entry, name)):
             found[name] = max(found.get(name, 0.0), boot + _start_ticks(entry) / ticks)
     return found
 
 
-def _comm(entry: Path) -> str:
-    return _read(entry / "comm").strip()
+def _is(entry: Path, name: str) -> bool:
+    """Whether a process is that program, by its whole name: Calico has kube-controllers."""
+    if _read(entry / "comm").strip() != name[:COMM_LENGTH]:
+        return False
+    program = Path(_read(entry / "cmdline").partition("\0")[0]).name
+    return program == name and _network(entry) in ("", _network(Path("/proc/self")))
+
+
+def _network(entry: Path) -> str:
+    """Which network a process is in; empty where that is not told."""
+    try:
+        return str((entry / "ns" / "net").readlink())
+    except OSError:
+        return ""
 
 
 def _start_ticks(entry: Path) -> int:
