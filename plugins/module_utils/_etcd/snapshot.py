@@ -69,9 +69,15 @@ def exclusive(directory: str) -> Iterator[None]:
             raise Refusal(
                 f"another run works on the snapshots in {directory}", fix="wait for it to end", rule="snapshots_locked"
             ) from error
-        for left in Path(directory).glob(f"*{PARTIAL_SUFFIX}"):
+        for left in (*Path(directory).glob(f"*{PARTIAL_SUFFIX}"), *_lone_manifests(directory)):
             left.unlink()
         yield
+
+
+def _lone_manifests(directory: str) -> list[Path]:
+    """Manifests whose snapshot never came, or went first."""
+    found = Path(directory).glob(f"etcd-*{SUFFIX}*{MANIFEST_SUFFIX}")
+    return [path for path in found if not path.with_name(path.name[: -len(MANIFEST_SUFFIX)]).exists()]
 
 
 @dataclass(frozen=True)
@@ -238,10 +244,10 @@ def read_manifest(path: str) -> dict[str, Any] | None:
 
 
 def publish(partial: str, path: str, manifest: Mapping[str, Any]) -> None:
-    """Give a verified file its final name, then write its manifest."""
+    """Write the manifest of a verified file, then give that its final name: a packed one is worth nothing alone."""
+    files.write_atomic(path + MANIFEST_SUFFIX, json.dumps(manifest, indent=2, sort_keys=True) + "\n", mode=0o600)
     Path(partial).rename(path)
     files.sync_directory(str(Path(path).parent))
-    files.write_atomic(path + MANIFEST_SUFFIX, json.dumps(manifest, indent=2, sort_keys=True) + "\n", mode=0o600)
 
 
 def remove(path: str) -> None:

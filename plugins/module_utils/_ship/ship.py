@@ -88,9 +88,9 @@ def ship(path: str, to: Sequence[Place]) -> list[dict[str, Any]]:
 
 
 def _ship_to(path: str, place: Place) -> dict[str, Any]:
-    """The manifest goes last: where it is, its snapshot is."""
+    """The manifest goes first: where a snapshot is, it can be verified."""
     started, target = clock.monotonic(), place.target
-    for file in (path, path + snapshot.MANIFEST_SUFFIX):
+    for file in (path + snapshot.MANIFEST_SUFFIX, path):
         target.put(file, Path(file).name)
     surplus = _surplus(keep.named(target.names()), path, place.rules)
     for entry, __ in surplus:
