@@ -65,6 +65,15 @@ def test_the_host_of_the_ca_is_lost_and_no_second_ca_is_made(external: Cluster) 
     assert sorted(voters(external, "e1")) == list(MEMBERS)
 
 
+def test_renewal_includes_the_members(external: Cluster) -> None:
+    external.sh("e2", "rm /etc/etcd/pki/server.crt")
+    run = external.run(playbook="renew_certificates")
+    assert (run.rc, set(run.changed_hosts)) == (0, {"e2"}), run.tail()
+    assert sorted(voters(external, "e2")) == list(MEMBERS)
+    again = external.run(playbook="renew_certificates")
+    assert (again.rc, again.changed_hosts) == (0, {}), again.changed_tasks
+
+
 def test_changed_settings_are_a_rolling_restart_that_keeps_every_id(external: Cluster) -> None:
     before = voters(external, "e1")
     external.extra_vars["etcd_settings"] = {"ETCD_SNAPSHOT_COUNT": "20000"}
