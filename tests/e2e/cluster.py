@@ -299,7 +299,7 @@ class Probe:
     A request counts as failed when it is refused, reset, answers anything but 200, or takes
     longer than the timeout. With the cluster it is of, the server has to have a certificate of
     that cluster's CA, and every second request is one that etcd has to answer; without, anybody
-    who serves the API will do, as before there is a cluster and while its CA is replaced.
+    who serves the API will do, as before there is a cluster.
 
     longest_outage: seconds between two answers, whether anything failed in between or one was slow.
     failed_in_a_row: where it stays below two, a client that tries again was served each time.
@@ -332,6 +332,11 @@ class Probe:
             return f"{type(error).__name__}: {error}"
         finally:
             connection.close()
+
+    def follow(self) -> None:
+        """Go on with the CAs and the certificate that admin.conf has by now, as somebody who was handed a new one."""
+        if self.of:
+            self._context = self.of.administrator()
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Probe]:

@@ -17,6 +17,10 @@ CONTROL_PLANES = ("cp1", "cp2", "cp3")
 NODES = (*CONTROL_PLANES, "w1", "w2")
 PKI = "/etc/kubernetes/pki"
 CAS = ("ca.crt", "etcd/ca.crt", "front-proxy-ca.crt")
+JOINERS_TRUST = (
+    "kubectl --kubeconfig /etc/kubernetes/admin.conf -n kube-public get configmap cluster-info "
+    "-o jsonpath='{.data.kubeconfig}' | sed -n 's/.*certificate-authority-data: //p' | base64 -d"
+)
 # Within each stage, as it shows on a node that is neither first nor last.
 MOMENTS = {
     "made": ("cp2", f"test -s {PKI}/ca-next.crt"),
@@ -25,6 +29,7 @@ MOMENTS = {
     "signed": ("cp2", f"cmp -s {PKI}/ca.key {PKI}/ca-next.key"),
     "moved": ("cp2", f"test /var/lib/kubelet/pki/kubelet-client-current.pem -nt {PKI}/ca.crt"),
     "dropped": ("cp2", f"test $(grep -c BEGIN {PKI}/ca.crt) = 1"),
+    "withdrawn": ("cp1", f"test $({JOINERS_TRUST} | grep -c BEGIN) = 1"),
 }
 WEB = {
     "apiVersion": "apps/v1",
@@ -87,15 +92,19 @@ def test_rotated_through_kills_in_every_stage(web: Cluster) -> None:
     cluster.extra_vars.update(wanted)
     host, port = str(cluster.inventory_vars()["kubeops_endpoint"]).rsplit(":", 1)
     started = time.monotonic()
-    with Probe(host, int(port)).running() as probe:
+    with Probe(host, int(port), of=cluster).running() as probe:
         for stage in MOMENTS:
             ended = cluster.run_killed_when(lambda stage=stage: reached(cluster, stage), playbook="rotate_ca")  # type: ignore[misc]
             assert ended is None, f"the run ended before it was killed in stage {stage}:\n{ended.tail()}"
+            # Published means that clients can be handed what trusts both CAs; signed, what the incoming one signed.
+            probe.follow()
         run = cluster.run(playbook="rotate_ca")
     print(
         f"rotated in {time.monotonic() - started:.0f} s through {len(MOMENTS)} kills; {len(probe.failures)} of "
-        f"{probe.requests} requests failed, longest outage {probe.longest_outage:.2f} s"
+        f"{probe.requests} requests failed, {probe.failed_in_a_row} in a row at most, longest outage "
+        f"{probe.longest_outage:.2f} s"
     )
+    print("\n".join(probe.failures))
     assert run.rc == 0, run.tail()
     assert probe.failed_in_a_row < 2, probe.failures
 
