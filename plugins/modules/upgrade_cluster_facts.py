@@ -34,11 +34,12 @@ EXAMPLES = r"""
 RETURN = r"""
 cluster:
   description:
-    - C(nodes), C(components), C(api_servers) (version by node), C(deprecated_apis), C(kube_proxies) (version by node),
-      C(proxy_gates) (kube-proxy's feature gates), C(coredns) (version), C(customisations) (C(object), C(manager)),
-      C(webhooks), C(etcd), C(etcd_pinned) and C(coredns_pinned) (kubeadm's configuration names an image tag of its
-      own), C(evicted_pods) (how many pods a drain would take from each node), and C(drain) (nodes, disruption budgets,
-      and the pods that could stop a drain).
+    - C(nodes), C(components), C(api_servers) (version by node), C(deprecated_apis), C(kube_proxies) (version by
+      node), C(proxy_gates) (kube-proxy's feature gates), C(coredns) (version), C(customisations) (C(object),
+      C(manager) and C(fields) that it wrote), C(cloud_controllers) (C(node) and C(image)), C(webhooks), C(etcd),
+      C(etcd_pinned) and C(coredns_pinned) (kubeadm's configuration names an image tag of its own), C(evicted_pods)
+      (how many pods a drain would take from each node), and C(drain) (nodes, disruption budgets, and the pods that
+      could stop a drain).
   returned: success
   type: dict
 control_plane:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -56,6 +56,7 @@ def probe() -> dict[str, Any]:
             "api_servers": {server["node"]: server["version"] for server in servers if server["version"]},
             "deprecated_apis": _merged([api for server in servers for api in server["deprecated"]]),
             "kube_proxies": _proxies(pods.result()),
+            "cloud_controllers": cloud_controllers(pods.result()),
             "proxy_gates": _proxy_gates(api),
             "coredns": _coredns(api),
             "customisations": [entry for addon in ADDONS for entry in _customised(api, *addon)],
@@ -132,13 +133,38 @@ def _coredns(api: ApiClient) -> str:
     return image_version(deployment["spec"]["template"]["spec"]["containers"][0]["image"]) if deployment else ""
 
 
-def _customised(api: ApiClient, resource: str, name: str, group: str) -> list[dict[str, str]]:
-    """Who else has written what kubeadm will write again."""
+def _customised(api: ApiClient, resource: str, name: str, group: str) -> list[dict[str, Any]]:
+    """Who else has written what kubeadm will write again, and which fields."""
     item = api.get(object_path(resource, name, "kube-system", group)) or {}
-    entries = item.get("metadata", {}).get("managedFields", [])
-    managers = [entry.get("manager", "") for entry in entries if entry.get("subresource") != "status"]
-    others = dict.fromkeys(manager for manager in managers if manager not in OWN_MANAGERS)
-    return [{"object": f"{resource}/{name}", "manager": manager} for manager in others]
+    fields: dict[str, list[str]] = {}
+    for entry in item.get("metadata", {}).get("managedFields", []):
+        if entry.get("subresource") != "status" and entry.get("manager", "") not in OWN_MANAGERS:
+            fields.setdefault(entry.get("manager", ""), []).extend(written_fields(entry.get("fieldsV1", {})))
+    return [{"object": f"{resource}/{name}", "manager": manager, "fields": own} for manager, own in fields.items()]
+
+
+def written_fields(fields: Mapping[str, Any], parent: str = "") -> list[str]:
+    """Paths in a fieldsV1: f: is a field, k: an item of a list by its key, v: by its value, the dot the object."""
+    found: list[str] = []
+    for key, inner in fields.items():
+        kind, _colon, name = key.partition(":")
+        if kind == "k":
+            name = ",".join(map(str, json.loads(name).values()))
+        if kind != ".":
+            path = f"{parent}.{name}" if kind == "f" else f"{parent}[{name}]"
+            found += written_fields(inner, path) or [path.lstrip(".")]
+    return found
+
+
+def cloud_controllers(pods: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Nodes and images of pods that are a cloud-controller-manager by the name of an image."""
+    found = {
+        (pod["spec"].get("nodeName", ""), container["image"])
+        for pod in pods
+        for container in pod["spec"]["containers"]
+        if "cloud-controller-manager" in container["image"].rpartition("/")[2]
+    }
+    return [{"node": node, "image": image} for node, image in sorted(found)]
 
 
 def _webhooks(api: ApiClient) -> list[dict[str, Any]]:

@@ -25,6 +25,12 @@ DEPRECATED = "https://kubernetes.io/docs/reference/using-api/deprecation-guide/#
 RECONFIGURE = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-reconfigure/"
 WEBHOOKS = "https://kubernetes.io/releases/version-skew-policy/#supported-component-upgrade-order"
 DRAIN = "https://kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/"
+CLOUD = "https://kubernetes.io/releases/version-skew-policy/#kube-controller-manager-kube-scheduler-and-cloud-controller-manager"
+# kubeadm replaces these whole; in the ConfigMaps it keeps, or migrates, what others wrote.
+WRITTEN_ANEW = ("deployments/coredns", "daemonsets/kube-proxy")
+# The number of replicas is kept, and annotations of the template only say when pods were restarted.
+KEPT_FIELDS = ("metadata.", "spec.replicas", "spec.template.metadata.annotations")
+SHOWN_FIELDS = 5
 ADDONS = "https://kubernetes.io/docs/tasks/administer-cluster/coredns/#upgrading-an-existing-cluster-with-kubeadm"
 
 
@@ -50,6 +56,9 @@ def gates(seen: Seen, limits: Limits, target: Minor, etcd_copies: int = 1) -> li
         ),
         verdict("gate.drift", "manifests and kubelets' settings are as kubeadm writes them", RECONFIGURE, _drift(seen)),
         verdict("gate.webhooks", "no admission webhook can block the upgrade", WEBHOOKS, _webhooks(seen)),
+        verdict(
+            "gate.cloud_controllers", "there is no cloud-controller-manager to bring along", CLOUD, _cloud(seen, target)
+        ),
         verdict("gate.customisations", "kubeadm's addons are as kubeadm made them", ADDONS, _customisations(seen)),
     ]
 
@@ -258,9 +267,19 @@ def _webhooks(seen: Seen) -> Iterator[Finding]:
             yield Finding("gate.webhooks", WARNING, about, fix, ("cluster",))
 
 
+def _cloud(seen: Seen, target: Minor) -> Iterator[Finding]:
+    """Warnings: vendors count their versions as they like, so an image says nothing about the skew."""
+    for entry in seen.cluster["cloud_controllers"]:
+        message = f"runs {entry['image']}, whose vendor says to which Kubernetes it belongs; it is not judged here"
+        fix = f"bring the one for {target} after the API servers, and let it never be more than a minor behind"
+        yield Finding("gate.cloud_controllers", WARNING, message, fix, (entry["node"],))
+
+
 def _customisations(seen: Seen) -> Iterator[Finding]:
     for entry in seen.cluster["customisations"]:
+        lost = [field for field in entry["fields"] if not field.startswith(KEPT_FIELDS)]
+        level = ERROR if lost and entry["object"] in WRITTEN_ANEW else WARNING
+        named = ", ".join(lost[:SHOWN_FIELDS]) + (f" and {len(lost) - SHOWN_FIELDS} more" * (len(lost) > SHOWN_FIELDS))
         message = f"{entry['object']} was changed by {entry['manager']}; kubeadm writes it again"
-        yield Finding(
-            "gate.customisations", WARNING, message, "keep a copy, and apply it again afterwards", ("cluster",)
-        )
+        fix = "keep a copy, skip this gate with a reason, and apply it again afterwards"
+        yield Finding("gate.customisations", level, f"{message}{named and ': ' + named}", fix, ("cluster",))

@@ -12,7 +12,12 @@ import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._drain.predict import Accepted
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates import settings
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.assemble import Seen
-from ansible_collections.kubeops.cluster.plugins.module_utils._gates.cluster import deprecated, image_version
+from ansible_collections.kubeops.cluster.plugins.module_utils._gates.cluster import (
+    cloud_controllers,
+    deprecated,
+    image_version,
+    written_fields,
+)
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.gates import Limits
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates.plan import (
     Options,
@@ -54,6 +59,7 @@ def healthy_cluster() -> Data:
         "proxy_gates": {},
         "coredns": "1.13.1",
         "customisations": [],
+        "cloud_controllers": [],
         "webhooks": [],
         "etcd": {"members": [member(name) for name in control_planes], "error": ""},
         "etcd_pinned": False,
@@ -201,7 +207,28 @@ def webhook(cluster: Data, nodes: Data) -> None:
 
 
 def customised(cluster: Data, nodes: Data) -> None:
-    cluster["customisations"] = [{"object": "configmaps/coredns", "manager": "kubectl-edit"}]
+    cluster["customisations"] = [
+        {"object": "configmaps/coredns", "manager": "kubectl-edit", "fields": ["data.Corefile"]}
+    ]
+
+
+def changes(cluster: Data, *fields: str) -> None:
+    cluster["customisations"] = [{"object": "deployments/coredns", "manager": "kubectl-edit", "fields": list(fields)}]
+
+
+def coredns_changed_by_hand(cluster: Data, nodes: Data) -> None:
+    changes(cluster, "spec.replicas", "spec.template.spec.containers[coredns].resources.limits.memory")
+
+
+def coredns_scaled_and_restarted(cluster: Data, nodes: Data) -> None:
+    annotations = "spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt"
+    changes(cluster, "metadata.annotations", "spec.replicas", annotations)
+
+
+def cloud_controller(cluster: Data, nodes: Data) -> None:
+    cluster["cloud_controllers"] = [
+        {"node": "cp1", "image": "registry.k8s.io/provider-aws/cloud-controller-manager:v1.34.0"}
+    ]
 
 
 def not_observed(cluster: Data, nodes: Data) -> None:
@@ -280,6 +307,9 @@ FAULTS: list[tuple[Callable[[Data, Data], None], dict[str, str]]] = [
     (dead_webhook, {"gate.webhooks": "error"}),
     (webhook, {"gate.webhooks": "warning"}),
     (customised, {"gate.customisations": "warning"}),
+    (coredns_changed_by_hand, {"gate.customisations": "error"}),
+    (coredns_scaled_and_restarted, {"gate.customisations": "warning"}),
+    (cloud_controller, {"gate.cloud_controllers": "warning"}),
     (not_observed, {"gate.observed": "warning"}),
     (kubelet_four_behind, {"skew.kubelet": "error", "skew.kube_proxy": "error", "skew.kubeadm": "warning"}),
     (kubelet_newer, {"skew.kubelet": "error", "skew.kubeadm": "warning"}),
@@ -507,6 +537,37 @@ def test_image_version(image: str, version: str) -> None:
 )
 def test_pins_of_kubeadms_configuration(config: str, parts: list[str]) -> None:
     assert [part for part in ("etcd", "dns") if pinned(config, part)] == parts
+
+
+def test_written_fields() -> None:
+    container = {
+        ".": {},
+        "f:resources": {"f:limits": {"f:memory": {}}},
+        "f:ports": {'k:{"port":53,"protocol":"UDP"}': {}},
+    }
+    containers = {"f:containers": {'k:{"name":"coredns"}': container}}
+    fields = {"f:metadata": {"f:finalizers": {'v:"x"': {}}}, "f:spec": {"f:replicas": {}, "f:template": containers}}
+    assert written_fields(fields) == [
+        'metadata.finalizers["x"]',
+        "spec.replicas",
+        "spec.template.containers[coredns].resources.limits.memory",
+        "spec.template.containers[coredns].ports[53,UDP]",
+    ]
+    assert written_fields({}) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        ("registry.k8s.io/provider-os/openstack-cloud-controller-manager:v1.34.1", True),
+        ("cloud-controller-manager", True),
+        ("registry.k8s.io/kube-controller-manager:v1.35.6", False),
+        ("example.com/cloud-controller-manager/proxy:v1", False),
+    ],
+)
+def test_cloud_controllers(image: str, found: bool) -> None:
+    pods = [{"spec": {"nodeName": "w1", "containers": [{"image": "example.com/sidecar:v1"}, {"image": image}]}}] * 2
+    assert cloud_controllers(pods) == ([{"node": "w1", "image": image}] if found else [])
 
 
 def test_webhook_summary() -> None:
