@@ -165,7 +165,7 @@ def _explained(error: KubeopsError, target: str, started: float, name: str) -> K
     return KubeopsError(
         f"the upgrade of {name} to {target} failed: {error.what}",
         seen=f"{error.seen}. {name}: {outcome}",
-        fix=f"{error.fix or 'look at the evidence'}; no other node was touched. The same playbook goes on from here",
+        fix=f"{error.fix or 'look at the evidence'}; no further node is touched. The same playbook goes on from here",
         details={**error.details, "rolled_back": outcome},
     )
 

@@ -38,7 +38,6 @@ class Pod:
 
     Attributes:
         owner: kind and name of its controller, for instance ReplicaSet/web-5d8; empty for an unmanaged pod.
-        healthy: its Ready condition is true.
         empty_dirs: names of its emptyDir volumes.
     """
 
@@ -50,7 +49,6 @@ class Pod:
     mirror: bool = False
     finished: bool = False
     deleting: bool = False
-    healthy: bool = True
     empty_dirs: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -113,7 +111,6 @@ def pod(item: Mapping[str, Any]) -> Pod:
         mirror=MIRROR in metadata.get("annotations", {}),
         finished=item.get("status", {}).get("phase") in FINISHED,
         deleting="deletionTimestamp" in metadata,
-        healthy=_conditions(item).get("Ready") == "True",
         empty_dirs=tuple(volume["name"] for volume in spec.get("volumes", []) if "emptyDir" in volume),
         labels=metadata.get("labels", {}),
     )

@@ -24,7 +24,7 @@ def conditions(text: str) -> list[str]:
 def tasks(name: str) -> list[dict[str, Any]]:
     """The tasks of a file, those of its blocks among them."""
     found = yaml.safe_load((ROLE.directory / "tasks" / name).read_text())
-    return [task for outer in found for task in (outer, *outer.get("block", []))]
+    return [task for outer in found for task in (outer, *outer.get("block", []), *outer.get("always", []))]
 
 
 def rendered(expression: str, **variables: object) -> str:
@@ -84,3 +84,27 @@ def test_workers_that_failed_count_as_away(broken: list[str], batch: list[str], 
     ]
     variables = {"__upgrade_cluster_broken": broken, "__upgrade_cluster_batch": batch}
     assert rendered(that, __upgrade_cluster_order={"most": most}, **variables) == room
+
+
+@pytest.mark.parametrize(
+    ("probe", "said"),
+    [
+        ({"account": {"requests": 9}, "blind": ""}, "The API during this run: 9 requests"),
+        (
+            {"account": {"requests": 9}, "blind": "it ended"},
+            "The API during this run: 9 requests. They were not counted all the time: it ended",
+        ),
+        ({"account": {}}, "The API during this run: not known, since there is no account of it on cp1"),
+        ({"unreachable": True}, "The API during this run: not known, since there is no account of it on cp1"),
+    ],
+)
+def test_what_nobody_counted_is_not_said_to_be_nothing(probe: dict[str, Any], said: str) -> None:
+    (told,) = [task["ansible.builtin.debug"]["msg"] for task in tasks("upgrade.yml") if "ansible.builtin.debug" in task]
+    variables = {"__upgrade_cluster_probe": probe, "__upgrade_cluster_probe_host": "cp1"}
+    assert rendered(told, __upgrade_cluster_seen="9 requests", **variables) == said
+
+
+def test_packages_of_the_system_come_before_the_hook_the_reboot_and_the_kubelet() -> None:
+    names = [task["name"] for task in tasks("drained.yml")]
+    after = names[names.index("Packages of the operating system") :]
+    assert after[1:] == ["While the node is drained", "Reboot", "Run the new kubelet"]
