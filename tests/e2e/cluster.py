@@ -43,6 +43,7 @@ FULL_ONLY = pytest.mark.skipif(
 PROBE_PATH = "/version"
 # Without a resourceVersion it comes out of etcd, by its quorum.
 QUORUM_PATH = "/api/v1/namespaces/default"
+PATCH_HEADERS = {"Content-Type": "application/merge-patch+json"}
 POLL_SECONDS = 0.2
 
 _RECAP = re.compile(
@@ -299,7 +300,8 @@ class Probe:
     A request counts as failed when it is refused, reset, answers anything but 200, or takes
     longer than the timeout. With the cluster it is of, the server has to have a certificate of
     that cluster's CA, and every second request is one that etcd has to answer; without, anybody
-    who serves the API will do, as before there is a cluster.
+    who serves the API will do, as before there is a cluster. With writes, the others of a cluster
+    are no reads but change an annotation of the namespace default.
 
     longest_outage: seconds between two answers, whether anything failed in between or one was slow.
     failed_in_a_row: where it stays below two, a client that tries again was served each time.
@@ -309,23 +311,26 @@ class Probe:
     port: int
     timeout: float = 5.0
     of: Cluster | None = field(default=None, repr=False)
+    writes: bool = False
     requests: int = 0
     slowest: float = 0.0
     longest_outage: float = 0.0
     failed_in_a_row: int = 0
     failures: list[str] = field(default_factory=list)
-    _paths: Iterator[str] = field(init=False, repr=False)
+    _asked: Iterator[tuple[str, str]] = field(init=False, repr=False)
     _context: ssl.SSLContext = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._paths = itertools.cycle((QUORUM_PATH, PROBE_PATH) if self.of else (PROBE_PATH,))
+        other = ("PATCH", QUORUM_PATH) if self.writes else ("GET", PROBE_PATH)
+        self._asked = itertools.cycle((("GET", QUORUM_PATH), other) if self.of else (other,))
         self._context = self.of.administrator() if self.of else ssl._create_unverified_context()
 
     def once(self) -> str | None:
         """Why a request failed; None where it was answered."""
         connection = http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout, context=self._context)
         try:
-            connection.request("GET", next(self._paths))
+            method, path = next(self._asked)
+            connection.request(method, path, **(self._change() if method == "PATCH" else {}))
             status = connection.getresponse().status
             return None if status == 200 else f"HTTP {status}"
         except (OSError, http.client.HTTPException) as error:
@@ -337,6 +342,11 @@ class Probe:
         """Go on with the CAs and the certificate that admin.conf has by now, as somebody who was handed a new one."""
         if self.of:
             self._context = self.of.administrator()
+
+    def _change(self) -> dict[str, Any]:
+        """Another value each time: a patch that changes nothing is not written."""
+        annotations = {"e2e/probe": str(self.requests)}
+        return {"body": json.dumps({"metadata": {"annotations": annotations}}), "headers": PATCH_HEADERS}
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Probe]:

@@ -163,11 +163,12 @@ def test_one_command_to_the_newest(old: Cluster, tmp_path: Path) -> None:
     """
     runtime = old.bundled_runtime()
     host, port = str(old.inventory_vars()["kubeops_endpoint"]).rsplit(":", 1)
-    probe, replicas = Probe(host, int(port), of=old), Replicas(old)
+    probe, replicas = Probe(host, int(port), of=old, writes=True), Replicas(old)
     before = etcd_image(old)
     with probe.running(), in_background(replicas.watch):
         run = upgrade(old, "-e", STRINGS, log=tmp_path / "upgrade.log", **runtime)
     print(f"{start_version()} to {target()} in {run.seconds:.0f} s; {len(probe.failures)} of {probe.requests} failed")
+    print(*[line.strip() for line in run.output.splitlines() if "The API during this run:" in line], sep="\n")
     assert run.rc == 0, run.tail()
     assert probe.failures == [], probe.failures[:10]
     assert replicas.looks > 10 and replicas.least >= 1, f"{replicas.least} replicas in {replicas.looks} looks"
@@ -187,11 +188,15 @@ def test_killed_again_and_again(make_cluster: Callable[[str, str, str], Cluster]
     made.created()
     moments = random.Random(SEED)
     made.extra_vars["kubeops_version"] = target()
+    hits = 0
     for kill in range(KILLS):
         moment = round(moments.uniform(10.0, RUN_SECONDS / 2), 1)
         finished = made.run_killed(moment, playbook="upgrade_cluster")
         print(f"kill {kill + 1} after {moment} s (seed {SEED}): {'hit' if finished is None else 'the run had ended'}")
         assert finished is None or finished.rc == 0, finished.tail()
+        hits += finished is None
+    print(f"{hits} of {KILLS} kills hit a run")
+    assert hits > 0, "a run that is never killed shows nothing: KUBEOPS_E2E_UPGRADE_SECONDS is too long"
     run = upgrade(made)
     assert run.rc == 0, run.tail()
     Cluster(LAB, target()).assert_healthy(NAMES)
