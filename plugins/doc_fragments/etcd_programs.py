@@ -12,7 +12,9 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   bin_dir:
-    description: Directory that has C(etcd), C(etcdctl) and C(etcdutl). Defaults to the C(PATH).
+    description:
+      - Directory that has C(etcd), C(etcdctl) and C(etcdutl). Defaults to that of the etcd that runs on the host, not
+        in a container, and then to the C(PATH).
     type: path
   image:
     description:

@@ -22,7 +22,7 @@ from .etcdctl import Etcdctl
 from .gateway import Gateway, first_answer
 from .packing import Packer, Packing
 from .programs import Source
-from .prove import prove
+from .prove import NotProvenError, prove
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(
@@ -101,10 +101,12 @@ def take(
 ) -> tuple[str, dict[str, Any]]:
     """Stream, check, prove, pack and publish one snapshot; returns its path and its manifest.
 
-    source is needed to prove, packer to pack.
+    source is needed to prove, packer to pack. One that could not be proven, for want of programs, is published without
+    a proof, and then KubeopsError says so.
     """
     if packer:
         packer.refuse(request.packing)
+    unproven: KubeopsError | None = None
     started, moment = clock.monotonic(), clock.now()
     name = f"etcd-{request.cluster_name}-{moment.strftime(_STAMP)}-{request.schedule}{snapshot.SUFFIX}"
     path = str(Path(request.directory, name)) + request.packing.suffix
@@ -122,7 +124,7 @@ def take(
             }
             if request.prove and source:
                 manifest["keys"] = gateway.keys_at(contents.revision)
-                manifest["proof"] = prove(plain, contents.revision, manifest, source, request.canary)
+                manifest["proof"], unproven = _proof(plain, contents.revision, manifest, source, request.canary)
             manifest["stored"] = _store(plain, stored, saved, request.packing, packer)
             snapshot.publish(stored, path, manifest)
         except OSError as error:
@@ -134,7 +136,23 @@ def take(
         finally:
             for left in Path(request.directory).glob(f"*{snapshot.PARTIAL_SUFFIX}"):
                 left.unlink()
+    if unproven:
+        raise KubeopsError(
+            f"the snapshot is kept as {path}, and could not be proven: {unproven.what}",
+            seen=unproven.seen,
+            fix=f"{unproven.fix}; nothing older is removed for the sake of this one",
+        )
     return path, manifest
+
+
+def _proof(
+    plain: str, revision: int, manifest: Mapping[str, Any], source: Source, canary: str
+) -> tuple[dict[str, Any] | None, KubeopsError | None]:
+    """The proof, or why none could be tried; raises KubeopsError where it failed, and the snapshot is worth nothing."""
+    try:
+        return prove(plain, revision, manifest, source, canary), None
+    except NotProvenError as error:
+        return None, error
 
 
 def _told(chosen: choice.Choice, contents: Contents, saved: snapshot.Saved) -> dict[str, Any]:
@@ -230,7 +248,10 @@ def surplus(
             return []
         try:
             packed.check(candidate.path)
+            unproven = (snapshot.read_manifest(candidate.path) or {}).get("proof", {}) is None
         except KubeopsError:
+            continue
+        if unproven:
             continue
         limit = lost_before(present, candidate)
         return [

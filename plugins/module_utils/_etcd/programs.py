@@ -9,12 +9,12 @@ import json
 import shutil
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from .._core import files, workdir
+from .._core import files, processes, workdir
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
 from .._kubeadm import static_pod
@@ -36,7 +36,7 @@ class Source:
     """Where programs come from.
 
     Attributes:
-        bin_dir: a directory that has them; empty for PATH.
+        bin_dir: a directory that has them; empty for that of the etcd that runs on this host, then PATH.
         image: etcd image to take them out of where the other two have not got them; empty for that of the static pod.
     """
 
@@ -56,7 +56,7 @@ class Source:
         if not image:
             raise KubeopsError(
                 f"{' and '.join(missing)} of etcd {'are' if missing[1:] else 'is'} not on this node",
-                seen=f"looked in {self.bin_dir or 'PATH'}",
+                seen=f"looked in {self.bin_dir or 'the directory of the etcd that runs, and PATH'}",
                 fix="name a directory that has them in bin_dir, or an etcd image of the container runtime in image",
             )
         with workdir.work_directory(workdir.room(), WORK_PREFIX) as work:
@@ -64,12 +64,14 @@ class Source:
             yield {**found, **{name: str(Path(work, name)) for name in missing}}
 
     def present(self, names: Sequence[str]) -> dict[str, str]:
-        """Return the path of every program in bin_dir or on PATH."""
+        """Return the path of every program in bin_dir, or else beside the etcd that runs, or on PATH."""
+        directory = self.bin_dir or directory_of_running()
+        candidates = {name: Path(directory, name) for name in names if directory}
+        found = {name: str(path) for name, path in candidates.items() if path.is_file()}
         if self.bin_dir:
-            candidates = {name: Path(self.bin_dir, name) for name in names}
-            return {name: str(path) for name, path in candidates.items() if path.is_file()}
-        on_path = {name: self.runner.which(name) for name in names}
-        return {name: path for name, path in on_path.items() if path}
+            return found
+        on_path = {name: self.runner.which(name) for name in names if name not in found}
+        return {**found, **{name: path for name, path in on_path.items() if path}}
 
     def _from_image(self, image: str, names: Sequence[str], work: str) -> None:
         archive = str(Path(work, ARCHIVE))
@@ -89,6 +91,16 @@ class Source:
             )
         unpack(archive, names, work)
         Path(archive).unlink()
+
+
+def directory_of_running() -> str:
+    """Return the directory of the program that runs as this host's etcd; empty for none, and for one in a container."""
+    for pid in processes.running("etcd"):
+        program = Path("/proc", str(pid), "exe")
+        with suppress(OSError):
+            if program.readlink().samefile(program):
+                return str(program.readlink().parent)
+    return ""
 
 
 def static_pod_image() -> str:

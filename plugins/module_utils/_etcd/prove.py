@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
 
@@ -18,15 +19,24 @@ from .programs import Source
 PROGRAMS = ("etcd", "etcdutl")
 
 
+class NotProvenError(KubeopsError):
+    """Nothing was tried: it says nothing against the snapshot."""
+
+
 def prove(
     path: str, revision: int, manifest: Mapping[str, Any], source: Source, canary: str, *, hashed: bool = True
 ) -> dict[str, Any]:
     """Boot the snapshot file and return what it says, with the time a restore takes; see the module for the keys.
 
     revision: the one its pages have. manifest: what the source said; only what it has is compared. Raises
-    KubeopsError where anything differs, the canary is missing, or etcd does not start.
+    KubeopsError where anything differs, the canary is missing, or etcd does not start, and NotProvenError where there
+    are no programs to try it with.
     """
-    with source.at_hand(PROGRAMS) as programs:
+    with ExitStack() as held:
+        try:
+            programs = held.enter_context(source.at_hand(PROGRAMS))
+        except KubeopsError as error:
+            raise NotProvenError(error.what, error.seen, error.fix, error.details) from error
         started = clock.monotonic()
         with throwaway.running(source.runner, programs, path, hashed=hashed) as gateway:
             restored = round(clock.monotonic() - started, 3)

@@ -22,7 +22,7 @@ def metrics(manifest: Mapping[str, Any]) -> str:
         ("duration_seconds", "How long taking and verifying it took.", manifest["duration_seconds"]),
         ("revision", "etcd revision it holds.", manifest["revision"]),
     ]  # fmt: skip
-    if "proof" in manifest:
+    if manifest.get("proof"):
         seconds = manifest["proof"]["restore_seconds"]
         rows.append(("restore_seconds", "How long its trial restore took.", seconds))
     label = f'{{cluster="{manifest["cluster_name"]}"}}'
@@ -40,7 +40,7 @@ def line(path: str, manifest: Mapping[str, Any], shipped: int = 0) -> str:
         f"etcd {manifest['cluster_name']}: {path} at revision {manifest['revision']}, {manifest['size'] / MIB:.1f} MiB",
         f"in {manifest['duration_seconds']} s from {member['name']} ({member['reason']})",
     ]
-    if "proof" in manifest:
+    if manifest.get("proof"):
         words.append(f"restored on trial in {manifest['proof']['restore_seconds']} s")
     if shipped:
         words.append(f"shipped to {shipped} place{'s' * (shipped > 1)}")
