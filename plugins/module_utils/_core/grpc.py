@@ -192,7 +192,12 @@ def _messages(frames: Iterator[memoryview]) -> Iterator[bytes]:
 
 def field(message: bytes, wanted: int) -> bytes:
     """Return a field of bytes of a protobuf message, empty where it is not there."""
-    return next((value for number, value in _fields(message) if number == wanted and isinstance(value, bytes)), b"")
+    return next(iter(repeated(message, wanted)), b"")
+
+
+def repeated(message: bytes, wanted: int) -> list[bytes]:
+    """Return every field of bytes of this number."""
+    return [value for number, value in _fields(message) if number == wanted and isinstance(value, bytes)]
 
 
 def number(message: bytes, wanted: int) -> int:

@@ -14,11 +14,14 @@ from typing import Any
 from .._core import grpc
 from .._core.runner import Runner
 from .gateway import Gateway
-from .model import Member, member_from_json
+from .model import Member
 
 TIMEOUT_SECONDS = 15.0
 # https://github.com/etcd-io/etcd/blob/main/api/etcdserverpb/rpc.proto, AlarmRequest; no etcdctl lifts one alarm alone.
 ALARM, DEACTIVATE, ALARMS = "/etcdserverpb.Maintenance/Alarm", 2, ("NONE", "NOSPACE", "CORRUPT")
+# The same file, MemberListRequest, which asks no quorum unless it says so, MemberListResponse and Member.
+MEMBER_LIST, MEMBERS = "/etcdserverpb.Cluster/MemberList", 2
+ID, NAME, PEER_URLS, CLIENT_URLS, IS_LEARNER = 1, 2, 3, 4, 5
 _COUNT = re.compile(r'"Count" : (\d+)')  # etcdctl counts in no other form
 
 
@@ -30,8 +33,12 @@ class Etcdctl(Gateway):
     runner: Runner
 
     def members(self) -> list[Member]:
-        """Return the member list, as this member has it."""
-        return [member_from_json(entry) for entry in self._json("member", "list").get("members", [])]
+        """Return the member list, as this member has it.
+
+        Over gRPC: etcdctl asks a quorum for it, and before 3.6 nothing talks it out of that.
+        """
+        answer = next(grpc.stream(self.url, MEMBER_LIST, b"", **self._credentials, timeout=TIMEOUT_SECONDS))
+        return [member_from_grpc(entry) for entry in grpc.repeated(answer, MEMBERS)]
 
     def status(self) -> Mapping[str, Any]:
         """Return this member's status."""
@@ -74,3 +81,14 @@ class Etcdctl(Gateway):
         }
         argv = [self.program, *words, f"--write-out={form}", "--command-timeout=10s"]
         return self.runner.run(argv, env=environment, timeout=TIMEOUT_SECONDS).stdout
+
+
+def member_from_grpc(entry: bytes) -> Member:
+    """Build a member from a message of that name."""
+    return Member(
+        id=str(grpc.number(entry, ID)),
+        name=grpc.field(entry, NAME).decode(),
+        peer_urls=tuple(url.decode() for url in grpc.repeated(entry, PEER_URLS)),
+        client_urls=tuple(url.decode() for url in grpc.repeated(entry, CLIENT_URLS)),
+        is_learner=bool(grpc.number(entry, IS_LEARNER)),
+    )

@@ -165,3 +165,16 @@ def test_a_gateway_that_is_switched_off(make_cluster: Callable[..., EtcdCluster]
     without = {"endpoints": [cluster.members[0].url], "directory": str(tmp_path), **cluster.authority.options()}
     refused = ansible_module.run("etcd_snapshot", {**without, "bin_dir": str(tmp_path)})
     assert refused["failed"] and "etcdctl" in refused["msg"], refused
+
+
+def test_a_gateway_that_is_switched_off_and_a_quorum_that_is_lost(
+    make_cluster: Callable[..., EtcdCluster], tmp_path: Path
+) -> None:
+    cluster = make_cluster(2, wait=False, more=("--enable-grpc-gateway=false",))
+    deadline = time.monotonic() + 60
+    while snapshot(cluster, tmp_path)["failed"]:
+        assert time.monotonic() < deadline
+    cluster.members[1].kill()
+    while not (taken := snapshot(cluster, tmp_path)).get("quorum_lost"):
+        assert time.monotonic() < deadline and not taken["failed"], taken
+    assert (taken["manifest"]["member"]["name"], taken["voters"]) == ("m1", 2)

@@ -94,3 +94,4 @@ def test_numbers(value: int) -> None:
     assert grpc.number(written, 3) == value
     assert grpc.field(written, 2) == b"ab"
     assert grpc.field(written, 3) == b"" and grpc.number(written, 2) == 0
+    assert grpc.repeated(written + b"\x12\x01c", 2) == [b"ab", b"c"] and grpc.repeated(written, 3) == []
