@@ -202,6 +202,19 @@ def named(paths: Iterable[str]) -> list[retention.Entry]:
     return sorted(found, key=lambda entry: entry.taken_at)
 
 
+def abandoned(names: Iterable[str], arriving: str) -> list[str]:
+    """Return the temporary files, by name, that runs which were killed left of the cluster of a file (pure)."""
+    cluster = _cluster_of(arriving)
+    partial = (name for name in names if name.endswith(snapshot.PARTIAL_SUFFIX))
+    return [name for name in partial if cluster and _cluster_of(name[: -len(snapshot.PARTIAL_SUFFIX)]) == cluster]
+
+
+def _cluster_of(name: str) -> str:
+    """The cluster of a snapshot or of a manifest."""
+    match = _NAME.fullmatch(name[: -len(snapshot.MANIFEST_SUFFIX)] if name.endswith(snapshot.MANIFEST_SUFFIX) else name)
+    return match["cluster"] if match else ""
+
+
 def origin(path: str, manifest: Mapping[str, Any]) -> dict[str, str]:
     """Return of which cluster a snapshot is, and when it was taken: by its manifest, or else its name (pure).
 

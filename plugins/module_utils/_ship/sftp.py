@@ -16,6 +16,7 @@ from pathlib import Path
 
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
+from .._etcd import keep
 
 TIMEOUT_SECONDS = 3600.0
 PARTIAL_SUFFIX = ".partial"
@@ -52,11 +53,15 @@ class Account:
         """Nothing to refuse: what is missing, ssh says."""
 
     def put(self, path: str, name: str) -> None:
-        """Copy a file under a temporary name, have it synced, rename it, and compare its size."""
+        """Copy a file under a temporary name, have it synced, rename it, and compare its size.
+
+        What earlier runs left under temporary names goes before: it may fill the disk.
+        """
         final = f"{self.directory}/{name}"
+        self._batch([f"-mkdir {_quoted(above)}" for above in _ancestors(self.directory)])
         listing = self._batch(
             [
-                *(f"-mkdir {_quoted(above)}" for above in _ancestors(self.directory)),
+                *(f"-rm {_quoted(f'{self.directory}/{left}')}" for left in keep.abandoned(self.names(), name)),
                 f"put -f {_quoted(path)} {_quoted(final + PARTIAL_SUFFIX)}",
                 f"chmod 600 {_quoted(final + PARTIAL_SUFFIX)}",
                 f"rename {_quoted(final + PARTIAL_SUFFIX)} {_quoted(final)}",
@@ -74,7 +79,7 @@ class Account:
         return [line.rpartition("/")[2] for line in listing]
 
     def remove(self, name: str) -> None:
-        """Delete a file; gone already is fine."""
+        """Delete a file; gone already is fine, and a refusal shows in the names."""
         self._batch([f"-rm {_quoted(f'{self.directory}/{name}')}"])
 
     def _batch(self, commands: Sequence[str]) -> list[str]:

@@ -96,6 +96,13 @@ def _ship_to(path: str, place: Place) -> dict[str, Any]:
     for entry, __ in surplus:
         target.remove(entry.path)
         target.remove(entry.path + snapshot.MANIFEST_SUFFIX)
+    stayed = {entry.path for entry, __ in surplus}.intersection(target.names() if surplus else ())
+    if stayed:
+        raise KubeopsError(
+            f"{target.label} has the snapshot, and does not remove what is over its retention",
+            seen=", ".join(sorted(stayed)),
+            fix="let the account delete files there, or give the target a retention that keeps them",
+        )
     return {
         "target": target.label,
         "pruned": [{"path": entry.path, "reason": reason} for entry, reason in surplus],

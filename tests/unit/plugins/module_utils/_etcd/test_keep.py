@@ -77,3 +77,20 @@ def test_what_may_be_all_that_is_left(tmp_path: Path, revisions: list[int | None
     present = keep.entries(str(tmp_path))
     limit = keep.lost_before(present, present[-1])
     assert sum(entry.taken_at <= limit for entry in present) == boundary
+
+
+@pytest.mark.parametrize(
+    ("left", "goes"),
+    [
+        ("etcd-prod-20261120T010000Z-daily.db.partial", True),
+        ("etcd-prod-20261120T010000Z-weekly.db.zst.age.partial", True),
+        ("etcd-prod-20261120T010000Z-daily.db.json.partial", True),
+        ("etcd-prod-20261120T010000Z-daily.db", False),
+        ("etcd-prod-eu-20261120T010000Z-daily.db.partial", False),
+        ("notes.partial", False),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["", ".json"])
+def test_what_killed_runs_left_elsewhere(left: str, goes: bool, suffix: str) -> None:
+    assert keep.abandoned([left], f"etcd-prod-20261121T010000Z-daily.db{suffix}") == [left] * goes
+    assert keep.abandoned([left], "notes") == []
