@@ -61,6 +61,10 @@ options:
     description: Name or id of the member to take the snapshot from. Defaults to the healthiest follower.
     type: str
     default: ''
+  kubernetes_version:
+    description: For O(state=taken) - what the manifest says of it on a host that runs no API server, as C(v1.36.3).
+    type: str
+    default: ''
   prove:
     description:
       - For O(state=taken) and O(state=verified) - restores the snapshot into a throwaway etcd on this node, that only
@@ -242,6 +246,7 @@ def main() -> None:
             "cluster_name": {"type": "str", "default": "kubernetes"},
             "schedule": {"type": "str", "choices": list(retention.CLASSES), "default": "manual"},
             "member": {"type": "str", "default": ""},
+            "kubernetes_version": {"type": "str", "default": ""},
             "retention": argspec.RETENTION,
             "expect_kubernetes_uid": {"type": "str", "default": ""},
             "expect_kubernetes_cas": {"type": "list", "elements": "str", "default": []},

@@ -112,14 +112,8 @@ class Gateway:
 
     def keys_at(self, revision: int) -> dict[str, int]:
         """Return how many keys there are at a revision, and their hash; needs no quorum, and reads them all."""
-        everything = {
-            "key": "AA==",
-            "range_end": "AA==",
-            "revision": revision,
-            "count_only": True,
-            "serializable": True,
-        }
-        counted = self._post("/v3/kv/range", everything, timeout=STREAM_SILENCE_SECONDS)
+        asked = {**ALL_KEYS, "revision": revision, "count_only": True, "serializable": True}
+        counted = self._post("/v3/kv/range", asked, timeout=STREAM_SILENCE_SECONDS)
         hashed = self._hash(revision)
         return {
             "count": int(counted.get("count", 0)),

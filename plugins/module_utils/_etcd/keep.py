@@ -40,6 +40,7 @@ class Request:
         member: name or id of the member to ask, empty for the healthiest follower.
         packing: how the file is stored.
         prove: whether it has to be proven before it gets its name, and by which key beside the hashes.
+        kubernetes_version: for the manifest, where this node runs no API server.
     """
 
     directory: str
@@ -49,12 +50,13 @@ class Request:
     packing: Packing = field(default_factory=Packing)
     prove: bool = False
     canary: str = ""
+    kubernetes_version: str = ""
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Request:
         """Read the options of the module etcd_snapshot."""
         packing = Packing(options["compression"], options["encryption"])
-        names = ("directory", "cluster_name", "schedule", "member", "prove", "canary")
+        names = ("directory", "cluster_name", "schedule", "member", "prove", "canary", "kubernetes_version")
         return cls(packing=packing, **{name: options[name] for name in names})
 
 
@@ -117,6 +119,7 @@ def take(
             contents = snapshot.pages(plain, deep=False)
             manifest = {
                 **_told(chosen, contents, saved),
+                "kubernetes_version": kubernetes_version() or request.kubernetes_version,
                 "cluster_name": request.cluster_name,
                 "schedule": request.schedule,
                 "taken_at": moment.isoformat(),
@@ -165,7 +168,6 @@ def _told(chosen: choice.Choice, contents: Contents, saved: snapshot.Saved) -> d
         "revision": contents.revision,
         "raft_index": contents.raft_index,
         "etcd_version": chosen.status.version,
-        "kubernetes_version": kubernetes_version(),
         "size": saved.size,
         "sha256": saved.sha256,
     }

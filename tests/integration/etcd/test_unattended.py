@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ DEAD = {
 def settings(cluster: EtcdCluster, directory: Path, **more: Any) -> dict[str, Any]:
     """What the role writes for the timer; one hourly snapshot is kept, and nothing is proven."""
     taking = {"schedule": "hourly", "prove": False, "canary": "", "member": cluster.members[0].name, "host": "cp1"}
+    taking["kubernetes_version"] = "v1.36.3"
     packing = {"compression": "none", "encryption": "none", "encryption_file": ""}
     programs = {"bin_dir": "", "image": "", "metric_directory": ""}
     where = {"endpoints": [cluster.members[0].url], "directory": str(directory), **cluster.authority.options()}
@@ -41,3 +43,4 @@ def test_a_place_that_is_away_does_not_fill_the_disk(single: EtcdCluster, tmp_pa
     left = names(tmp_path)
     assert len(left) == 2 and left[0] == older[1] and left[1].startswith("etcd-prod-"), left
     assert left[1] != older[0]
+    assert json.loads((tmp_path / f"{left[1]}.json").read_text())["kubernetes_version"] == "v1.36.3"

@@ -9,6 +9,17 @@ import yaml
 
 from tools import paths
 
+BACKUP = paths.ROOT / "roles" / "etcd_backup"
+
+
+def test_only_the_host_that_took_a_snapshot_hands_it_on() -> None:
+    """Where the host that was chosen fails, the choice would fall on another one, which has none."""
+    tasks = yaml.safe_load((BACKUP / "tasks" / "main.yml").read_text())
+    later = [task for task in tasks if "__etcd_backup_taken." in yaml.safe_dump(task) or "metric.yml" in str(task)]
+    later += [task for task in tasks if task.get("ansible.builtin.include_tasks") == "controller.yml"]
+    assert len(later) == 5
+    assert [task["name"] for task in later if "__etcd_backup_taken.snapshot is defined" not in str(task["when"])] == []
+
 
 @pytest.mark.parametrize("role", ["etcd_restore", "etcd_rescue"])
 @pytest.mark.parametrize(
