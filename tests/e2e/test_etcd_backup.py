@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from .cluster import Cluster
 
 METRICS = "/var/lib/kubeops/metrics"
@@ -91,3 +93,35 @@ def test_backup_is_proved_and_shipped_and_the_nodes_take_their_own(cluster: Clus
     assert kept != shipped[0], "the older one went once the newer was there"
     for node in ("cp1", "cp2", "cp3"):  # what runs by itself is not for the tests that follow
         cluster.sh(node, "systemctl disable --now kubeops-etcd-backup.timer")
+
+
+@pytest.mark.parametrize(
+    ("step", "after"),
+    [
+        ("Take a snapshot, verify it and prove it", 1.0),
+        ("Bring snapshot and manifest", 0.5),
+        ("Give them their place", 0.5),
+        ("Ship it to the other places", 1.0),
+    ],
+)
+def test_a_controller_killed_in_a_backup_leaves_nothing_by_half(
+    cluster: Cluster, tmp_path: Path, step: str, after: float
+) -> None:
+    asked = {
+        "etcd_backup_schedule": "daily",
+        "etcd_backup_controller_directory": str(tmp_path),
+        "etcd_backup_targets": [{**vault(cluster), "directory": "etcd/killed"}],
+    }
+    run = cluster.run(playbook="backup_etcd", extra=asked)
+    assert run.rc == 0, run.tail()
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.db*")}
+    finished = cluster.run_killed_in(step, after, "backup_etcd", asked)
+    assert finished is None, f"it ended before it could be killed: {finished.tail() if finished else ''}"
+    assert {path: path.read_bytes() for path in before} == before
+    for snapshot in tmp_path.glob("*.db"):
+        manifest = json.loads(snapshot.with_name(f"{snapshot.name}.json").read_text())
+        assert snapshot.stat().st_size == manifest["stored"]["size"]
+    run = cluster.run(playbook="backup_etcd", extra=asked)
+    assert run.rc == 0, run.tail()
+    assert list((tmp_path / ".incoming").iterdir()) == []
+    assert ".partial" not in cluster.sh("w1", "ls ~vault/etcd/killed")
