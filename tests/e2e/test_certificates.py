@@ -166,7 +166,7 @@ def test_a_missing_manifest_and_a_missing_certificate(short: Cluster, tmp_path: 
     soon = {"renew_certificates_before": "1m", "renew_certificates_valid_for": "40m"}
     run = short.run("--limit", "cp3", playbook="renew_certificates", extra=soon)
     assert (run.rc, set(run.changed_hosts)) == (0, {"cp3"}), run.tail()
-    assert "front-proxy-client" not in {name for _, name, _ in reasons(check(short, tmp_path, "--limit", "cp3")[1])}
+    assert "front-proxy-client" not in {name for __, name, __ in reasons(check(short, tmp_path, "--limit", "cp3")[1])}
 
     short.sh("cp3", "mv /etc/kubernetes/pki/ca.key /root/")
     refused = short.run("--limit", "cp3", playbook="renew_certificates", extra={"renew_certificates_select": "all"})

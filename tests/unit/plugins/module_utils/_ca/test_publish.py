@@ -13,7 +13,7 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue
 
 BEFORE, PUBLISHED, AFTER = "2026-11-21T11:00:00Z", "2026-11-21T12:00:00Z", "2026-11-21T13:00:00Z"
 NOW = datetime(2026, 11, 21, tzinfo=timezone.utc)
-OLD, NEW = (issue.make_ca(issue.make_key("ecdsa-p256"), "kubernetes", NOW, timedelta(days=9)).decode() for _ in "ab")
+OLD, NEW = (issue.make_ca(issue.make_key("ecdsa-p256"), "kubernetes", NOW, timedelta(days=9)).decode() for __ in "ab")
 
 
 def metadata(name: str, kind: str = "", owner: str = "") -> dict[str, Any]:
