@@ -84,9 +84,13 @@ options:
     type: int
     default: 8405
   check_interval:
-    description: Milliseconds between two checks of an API server.
+    description:
+      - Milliseconds between two checks of an API server that answers; a quarter of it where one does not.
+        Three failures in a row take it out and end its sessions.
+      - It is also how long a check may take to connect (at most 2000), TLS included. Where it is too short, busy
+        API servers are taken for dead ones.
     type: int
-    default: 500
+    default: 2000
   max_connections:
     description:
       - Connections at a time. haproxy needs a little over two open files for each, and does not start when
@@ -163,7 +167,7 @@ OPTIONS: dict[str, Any] = {
     "advertisement_interval": {"type": "float", "default": 1.0},
     "bind_address": {"type": "str", "default": ""},
     "monitor_port": {"type": "int", "default": 8405},
-    "check_interval": {"type": "int", "default": 500},
+    "check_interval": {"type": "int", "default": 2000},
     "max_connections": {"type": "int", "default": 4000},
     "hard_stop_after": {"type": "str", "default": "1h"},
 }

@@ -21,6 +21,7 @@ from .background import in_background
 from .cluster import FIVE_NODES, FULL_ONLY, Cluster, PlaybookRun, Probe
 from .conftest import bundle_versions
 from .test_interruption import kill_kubeadm
+from .test_outage import CONTROL_PLANES, endpoint, wait_until_answered, wait_until_ready
 
 NAMES = ("cp1", "cp2", "cp3", "w1", "w2")
 LAB = "upgrade"
@@ -202,7 +203,7 @@ def test_killed_again_and_again(make_cluster: Callable[[str, str, str], Cluster]
     Cluster(LAB, target()).assert_healthy(NAMES)
     assert cordoned(made) == []
     assert upgrade(made).changed_hosts == {}
-    for name in ("cp1", "cp2", "cp3"):
+    for name in CONTROL_PLANES:
         left = made.sh(name, "systemctl is-active kubeops-api-probe; ls /run/kubeops/api-probe.pem", check=False)
         assert left.split() == ["inactive"], "no run leaves its client behind"
 
@@ -225,6 +226,50 @@ def test_kubeadm_killed(make_cluster: Callable[[str, str, str], Cluster]) -> Non
     run = upgrade(made)
     assert run.rc == 0, run.tail()
     assert etcd_image(made) != left_behind
+    assert upgrade(made).changed_hosts == {}
+
+
+def api_server_image(cluster: Cluster, node: str) -> str:
+    return cluster.sh(node, "grep image: /etc/kubernetes/manifests/kube-apiserver.yaml", check=False)
+
+
+@FULL_ONLY
+def test_a_control_plane_is_lost(make_cluster: Callable[[str, str, str], Cluster]) -> None:
+    """One that is down before the start is a refusal; one lost on the way stops the run, and the others serve on."""
+    made = make_cluster(LAB, bundle_versions()[-2], FIVE_NODES).created()
+    made.lab("stop", "--id", LAB, "cp3")
+    try:
+        run = upgrade(made)
+    finally:
+        made.lab("start", "--id", LAB, "cp3")
+        wait_until_ready(made, "cp3", via="cp1")
+    assert run.rc != 0
+    assert run.changed_hosts == {}, run.changed_tasks
+    assert "cp3" in run.output and "hosts.unreachable" in run.output, run.tail()
+
+    runs: list[PlaybookRun] = []
+    thread = threading.Thread(target=lambda: runs.append(upgrade(made)))
+    thread.start()
+    upgraded: list[str] = []
+    while thread.is_alive() and not upgraded:
+        time.sleep(2)
+        upgraded = [name for name in CONTROL_PLANES if target() in api_server_image(made, name)]
+    assert upgraded, runs[0].tail()
+    lost = next(name for name in reversed(CONTROL_PLANES) if name not in upgraded)
+    made.lab("stop", "--id", LAB, lost)
+    try:
+        print(f"{lost} lost: the API answered again after {wait_until_answered(endpoint(made)):.1f} s")
+        thread.join()
+        nodes = made.nodes(via=upgraded[0])
+    finally:
+        made.lab("start", "--id", LAB, lost)
+        wait_until_ready(made, lost, via=upgraded[0])
+    assert runs[0].rc != 0
+    assert {nodes[name]["version"] for name in ("w1", "w2")} == {f"v{made.version}"}, "control planes come first"
+    run = upgrade(made)
+    assert run.rc == 0, run.tail()
+    Cluster(LAB, target()).assert_healthy(NAMES)
+    assert cordoned(made) == []
     assert upgrade(made).changed_hosts == {}
 
 

@@ -39,7 +39,8 @@ defaults
     option redispatch 1
     retries 3
     timeout connect 2s
-    timeout check 2s
+    # /readyz asks etcd, and gives that two seconds; a verdict that is late is still one.
+    timeout check 3s
     # Watches and kubectl exec may be silent for long; dead peers are found by TCP keepalive.
     timeout client 4h
     timeout server 4h
@@ -61,7 +62,10 @@ backend {backend}
     balance leastconn
     option httpchk GET /readyz
     http-check expect status 200
-    default-server check check-ssl verify none inter {interval}ms fall 2 rise 2 on-marked-down shutdown-sessions
+    # A check may connect (TLS included) for as long as `inter`: a short one takes busy servers for dead ones and ends
+    # their sessions. New connections wait for no check: they are sent on where a server does not let them in.
+    default-server check check-ssl verify none on-marked-down shutdown-sessions
+    default-server inter {interval}ms fastinter {again}ms downinter {again}ms fall 3 rise 2
 {servers}
 """
 
@@ -79,6 +83,7 @@ def render(settings: Haproxy) -> str:
         monitor=_everywhere(settings, settings.monitor_port),
         askers=" ".join(["127.0.0.1", *settings.peers]),
         interval=settings.check_interval,
+        again=max(1, settings.check_interval // 4),
         servers="\n".join(
             f"    server {server.name} {bracket(server.address)}:{server.port}" for server in settings.backends
         ),

@@ -32,7 +32,7 @@ class Haproxy:
     port: int
     backends: tuple[Backend, ...]
     bind_address: str = ""
-    check_interval: int = 500
+    check_interval: int = 2000
     max_connections: int = 4000
     hard_stop_after: str = "1h"
     monitor_port: int = 8405
