@@ -40,7 +40,8 @@ def carry_out(runner: Runner, plan: Plan, contents: Mapping[str, str]) -> None:
         if step.action == "write":
             Path(step.target).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             files.write_atomic(step.target, contents[step.target])
-            if step.target == UNIT:
+            # Where the unit is enabled next, systemctl reloads by itself.
+            if step.target == UNIT and not any(other.action == "enable" for other in plan.steps):
                 runner.run(["systemctl", "daemon-reload"])
         elif step.action == "enable":
             runner.run(["systemctl", "enable", "--now", step.target])

@@ -14,7 +14,7 @@ from .._core.plan import Step
 from .._core.runner import Runner
 from .._systemd.probe import read_units
 from .model import FileRequest, FileState
-from .plan import DAEMON_RELOAD, REMOVE, RESTART, START
+from .plan import DAEMON_RELOAD, DISABLE, ENABLE, RELOAD, REMOVE, RESTART, START
 
 
 def missing_validator(runner: Runner, request: FileRequest) -> str | None:
@@ -65,11 +65,12 @@ def put_back(steps: Sequence[Step], observed: Mapping[str, FileState]) -> None:
 
 def apply_units(runner: Runner, steps: Sequence[Step]) -> None:
     """Carry out unit steps, then make sure that what was (re)started stays up."""
-    if any(step.action == DAEMON_RELOAD for step in steps):
+    # systemctl reloads the manager by itself where it enables or disables, and each time takes half a second.
+    boot = [step for step in steps if step.action in (ENABLE, DISABLE)]
+    if not boot and any(step.action == DAEMON_RELOAD for step in steps):
         runner.run(["systemctl", "daemon-reload"])
-    for step in steps:
-        if step.action != DAEMON_RELOAD:
-            _apply_unit(runner, step)
+    for step in [*boot, *(step for step in steps if step.action in (RESTART, RELOAD, START))]:
+        _apply_unit(runner, step)
     _require_active(runner, [step.target for step in steps if step.action in (RESTART, START)])
 
 

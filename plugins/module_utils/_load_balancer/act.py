@@ -38,9 +38,13 @@ def carry_out(runner: Runner, plan: Plan) -> None:
     _write(file for file in _writes(plan) if file.path not in VALIDATORS)
     validate(runner, plan)
     _write(file for file in _writes(plan) if file.path in VALIDATORS)
+    # systemctl reloads the manager each time it enables: once is enough.
+    enabled = [step.target for step in plan.steps if step.action == "enable"]
+    if enabled:
+        _systemctl(runner, "enable", *enabled)
     for step in plan.steps:
-        if step.action != "write":
-            _systemctl(runner, step)
+        if step.action in ("start", "reload"):
+            _systemctl(runner, step.action, step.target)
 
 
 def settle(replan: Callable[[], Plan]) -> None:
@@ -89,13 +93,13 @@ def _validate(runner: Runner, file: File, command: tuple[str, ...]) -> None:
         )
 
 
-def _systemctl(runner: Runner, step: Step) -> None:
-    result = runner.run(["systemctl", step.action, step.target], check=False, timeout=60)
+def _systemctl(runner: Runner, action: str, *units: str) -> None:
+    result = runner.run(["systemctl", action, *units], check=False, timeout=60)
     if result.rc == 0:
         return
-    journal = runner.run(["journalctl", "--no-pager", "-o", "cat", "-n", "15", "-u", step.target], check=False)
+    journal = runner.run(["journalctl", "--no-pager", "-o", "cat", "-n", "15", "-u", units[0]], check=False)
     raise KubeopsError(
-        f"systemctl {step.action} {step.target} failed",
+        f"systemctl {action} {' '.join(units)} failed",
         seen=f"{result.stderr.strip()}\n{journal.stdout.strip()}",
         fix="correct what the journal names, then run again",
     )
