@@ -127,3 +127,22 @@ def test_the_whole_cluster_back_to_a_snapshot(external: Cluster, tmp_path: Path)
     assert "in-the-snapshot" in there and "after-the-snapshot" not in there
     assert_same_content(external, MEMBERS, EXTERNAL)
     external.assert_healthy(["cp1", "cp2", "w1"])
+
+
+def test_two_of_three_members_lose_their_data(external: Cluster, tmp_path: Path) -> None:
+    external.kubectl("cp1", "create configmap before-the-disaster")
+    for host in ("e2", "e3"):
+        external.sh(host, "systemctl kill --signal=KILL etcd; systemctl stop etcd; rm -rf /var/lib/etcd/member")
+    name = external.extra_vars.get("kubeops_cluster_name", "kubernetes")
+    rescue = {"kubeops_confirm": name, "etcd_rescue_directory": str(tmp_path)}
+    foreseen = external.run("--check", "--diff", playbook="rescue_etcd", extra=rescue)
+    assert foreseen.rc == 0, foreseen.tail()
+    assert not list(tmp_path.iterdir())
+    run = external.run(playbook="rescue_etcd", extra=rescue)
+    assert run.rc == 0, run.tail()
+    print(f"rescued in {run.seconds:.1f} s")
+    assert "before-the-disaster" in external.kubectl("cp1", "get configmaps -o name")
+    assert_same_content(external, MEMBERS, EXTERNAL)
+    external.assert_healthy(["cp1", "cp2", "w1"])
+    again = external.run()
+    assert (again.rc, again.changed_hosts) == (0, {}), again.changed_tasks
