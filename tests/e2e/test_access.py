@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -15,6 +18,8 @@ pytestmark = FULL_ONLY
 
 PKI = "/etc/kubernetes/pki"
 CAS = ("ca", "etcd/ca", "front-proxy-ca")
+CONTROL_PLANES = ("cp1", "cp2", "cp3")
+NODES = (*CONTROL_PLANES, "w1", "w2")
 SIGNERS = {"etcd-server": "etcd/ca", "etcd-peer": "etcd/ca", "etcd-healthcheck-client": "etcd/ca",
            "apiserver-etcd-client": "etcd/ca", "front-proxy-client": "front-proxy-ca"}  # fmt: skip
 
@@ -75,14 +80,29 @@ def sign(requests: Path, authorities: dict[str, tuple[bytes, bytes]], wrong: str
         path.with_suffix(".crt").write_bytes(certificate)
 
 
-def test_certificates_of_a_ca_kept_elsewhere(cluster: Cluster, tmp_path: Path) -> None:
+Authorities = dict[str, tuple[bytes, bytes]]
+
+
+@contextmanager
+def kept_elsewhere(cluster: Cluster, *nodes: str) -> Iterator[Authorities]:
+    """The CAs of the cluster, whose keys these nodes do without meanwhile."""
     authorities = {}
     for name in CAS:
-        pair = [cluster.sh("cp2", f"cat {PKI}/{name}.{part}").encode() for part in ("crt", "key")]
+        pair = [cluster.sh(nodes[0], f"cat {PKI}/{name}.{part}").encode() for part in ("crt", "key")]
         authorities[name] = (pair[0], pair[1])
-        cluster.sh("cp2", f"mv {PKI}/{name}.key {PKI}/{name}.away")
-    wanted: dict[str, object] = {"external_ca_directory": str(tmp_path), "external_ca_select": "all"}
+    keys = [(node, f"{PKI}/{name}") for node in nodes for name in CAS]
+    for node, path in keys:
+        cluster.sh(node, f"mv {path}.key {path}.away")
     try:
+        yield authorities
+    finally:
+        for node, path in keys:
+            cluster.sh(node, f"mv {path}.away {path}.key")
+
+
+def test_certificates_of_a_ca_kept_elsewhere(cluster: Cluster, tmp_path: Path) -> None:
+    wanted: dict[str, object] = {"external_ca_directory": str(tmp_path), "external_ca_select": "all"}
+    with kept_elsewhere(cluster, "cp2") as authorities:
         asked = cluster.run("--limit", "cp2", playbook="external_ca", extra=wanted)
         assert asked.rc == 0, asked.tail()
         served = cluster.sh("cp2", f"sha256sum {PKI}/apiserver.crt")
@@ -100,7 +120,36 @@ def test_certificates_of_a_ca_kept_elsewhere(cluster: Cluster, tmp_path: Path) -
         assert cluster.sh("cp2", f"sha256sum {PKI}/apiserver.crt") != served
         again = cluster.run("--limit", "cp2", playbook="external_ca", extra=wanted)
         assert (again.rc, again.changed_hosts) == (0, {}), again.tail()
-    finally:
-        for name in CAS:
-            cluster.sh("cp2", f"mv {PKI}/{name}.away {PKI}/{name}.key")
-    cluster.assert_healthy(["cp1", "cp2", "cp3", "w1", "w2"])
+    cluster.assert_healthy(NODES)
+
+
+def shorten(cluster: Cluster, node: str, file: str, authority: tuple[bytes, bytes], seconds: int) -> None:
+    """Give a key of a node another certificate, which ends soon."""
+    key, certificate = (cluster.sh(node, f"cat {PKI}/{file}.{part}").encode() for part in ("key", "crt"))
+    csr, now = issue.make_csr(key, issue.leaf_of(certificate)), datetime.now(timezone.utc)
+    short = issue.sign(csr, issue.leaf_of(certificate), *authority, now, timedelta(seconds=seconds))
+    cluster.sh(node, f"cat > {PKI}/{file}.crt <<'END'\n{short.decode()}END")
+
+
+def test_a_cluster_of_a_ca_kept_elsewhere_has_wholly_ended(cluster: Cluster, tmp_path: Path) -> None:
+    """etcd and API servers are down: requests of all control planes at once, certificates in at once."""
+    files = {"apiserver": "ca", "etcd/server": "etcd/ca", "etcd/peer": "etcd/ca", "apiserver-etcd-client": "etcd/ca"}
+    with kept_elsewhere(cluster, *CONTROL_PLANES) as authorities:
+        for node in CONTROL_PLANES:
+            for file, authority in files.items():
+                shorten(cluster, node, file, authorities[authority], seconds=60)
+        time.sleep(60)
+        for node in CONTROL_PLANES:
+            cluster.sh(node, "pkill -KILL -x etcd; pkill -KILL -x kube-apiserver; true")
+        wanted = {"external_ca_directory": str(tmp_path), "external_ca_api_required": False}
+        asked = cluster.run(playbook="external_ca", extra=wanted)
+        assert asked.rc == 0, asked.tail()
+        for node in CONTROL_PLANES:
+            assert {path.stem for path in (tmp_path / node).glob("*.csr")} >= {"apiserver", "etcd-server", "etcd-peer"}
+            sign(tmp_path / node, authorities)
+        run = cluster.run(playbook="external_ca", extra={**wanted, "external_ca_state": "installed"})
+        assert run.rc == 0, run.tail()
+        print(f"installed in {run.seconds:.0f} s")
+        again = cluster.run(playbook="external_ca", extra={**wanted, "external_ca_state": "installed"})
+        assert (again.rc, again.changed_hosts) == (0, {}), again.tail()
+    cluster.assert_healthy(NODES)
