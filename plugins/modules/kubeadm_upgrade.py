@@ -150,7 +150,8 @@ def _upgrade(runner: Runner, settings: upgrade.Settings, step: Step, name: str) 
     leader, born = upgrade_act.prepare(name), upgrade_act.etcd_manifest()
     started = time.time()
     try:
-        phases = upgrade_act.act(runner, step.target, step.action, settings)
+        with upgrade_act.keeping_birth(runner, step.target, settings, born) as patched:
+            phases = upgrade_act.act(runner, step.target, step.action, patched)
         upgrade_act.keep_birth(runner, born)
         upgrade_act.verify(step.target, name)
     except KubeopsError as error:

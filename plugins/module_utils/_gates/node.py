@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,7 @@ from urllib.parse import urlsplit
 from .._core import clock, files
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
-from .._kubeadm import command, config, credentials, drift, generate, kubeconfig, paths, state, static_pod
-from .._kubeadm.api import admin
-from .._kubeadm.probe import own_node_name
+from .._kubeadm import drift, generate, kubeconfig, paths, state, static_pod
 from .._node.probe import disk_space, probe_node
 from .._x509 import check, load
 from .settings import environment_files, feature_gates, flag_names, flag_value, kubelet_options, yaml_gates, yaml_scalar
@@ -47,8 +43,6 @@ KUBEADM = "kubeadm"
 # Where upgrade_cluster keeps programs by version.
 RELEASES = "/var/lib/kubeops/releases"
 KUBERNETES_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
-
-_VERSION = re.compile(r"^(kubernetesVersion:\s*)\S+", re.MULTILINE)
 
 
 def probe(runner: Runner, patches: str, disk_paths: Sequence[str] = ()) -> dict[str, Any]:
@@ -133,7 +127,7 @@ def _drift(runner: Runner, pods: Mapping[str, static_pod.StaticPod], patches: st
     if "kube-apiserver" in pods:
         try:
             writers = kubeadms(_versions(pods), _version_of(runner, KUBEADM), functools.partial(_kept, runner))
-            generated = [_generated(runner, writer, pods["kube-apiserver"], patches) for writer in writers]
+            generated = [generate.from_cluster(runner, *writer, pods["kube-apiserver"], patches) for writer in writers]
             diffs = _manifest_diffs(generated)
         except NotComparableError as error:
             note = str(error)
@@ -194,28 +188,6 @@ def _kept(runner: Runner, version: str) -> str:
 
 def _version_of(runner: Runner, kubeadm: str) -> str:
     return runner.run([kubeadm, "version", "--output", "short"], timeout=TIMEOUT_SECONDS).stdout.strip()
-
-
-def _generated(
-    runner: Runner, writer: tuple[str, str], apiserver: static_pod.StaticPod, patches: str
-) -> dict[str, str]:
-    """What a kubeadm would write from the cluster's own configuration, by component."""
-    program, version = writer
-    with admin() as api:
-        # In the middle of an upgrade the cluster's version is not this node's.
-        cluster = _VERSION.sub(rf"\g<1>{version}", credentials.cluster_configuration(api))
-    name = own_node_name()
-    port = int(apiserver.argument("secure-port", "6443"))
-    document = dict(config.upload_certs_document("", apiserver.argument("advertise-address"), port))
-    del document["certificateKey"]
-    text = config.dump([{**document, "nodeRegistration": {"name": name}}]) + "---\n" + cluster
-    with tempfile.TemporaryDirectory(dir=paths.RUN) as scratch, command.config_file(text) as path:
-        for phase in (["control-plane", "all"], ["etcd", "local"]):
-            argv = [program, "init", "phase", *phase, "--dry-run", "--config", path]
-            argv += ["--patches", patches] if patches else []
-            runner.run(argv, env={"KUBEADM_INIT_DRYRUN_DIR": scratch}, timeout=TIMEOUT_SECONDS)
-        texts = {name: files.read_text(f"{scratch}/{name}.yaml") for name in generate.MANIFESTS}
-    return {name: text for name, text in texts.items() if text is not None}
 
 
 def _manifest_diffs(generated: Sequence[Mapping[str, str]]) -> dict[str, str]:

@@ -25,6 +25,7 @@ MANIFEST_ORDER = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-sch
 # How an etcd member was born says nothing about how it shall run.
 _ETCD_BIRTH = re.compile(r"^\s+- --initial-cluster(-state)?=.*\n", re.MULTILINE)
 _ETCD_ANCHOR = re.compile(r"^(\s+- --initial-advertise-peer-urls=.*\n)", re.MULTILINE)
+_COMMAND = re.compile(r"^  - (command:\n(?:    - .*\n)+)", re.MULTILINE)
 # The taints that a node registered with; what kubeadm takes from the cluster, by version, and upgrades take back.
 _KUBELET_BIRTH = ("register-with-taints", "pod-infra-container-image", "container-runtime-endpoint")
 
@@ -111,6 +112,18 @@ def with_birth(generated: str, live: str) -> str:
     """Return etcd's generated manifest with the birth flags of the live one."""
     birth = "".join(match[0] for match in _ETCD_BIRTH.finditer(live))
     return _ETCD_ANCHOR.sub(lambda match: match[1] + birth, _ETCD_BIRTH.sub("", generated))
+
+
+def birth_patch(generated: str, live: str) -> str:
+    """Return kubeadm's strategic patch that gives etcd's generated manifest the birth flags of the live one.
+
+    It has the whole command, which such a patch replaces as a whole. Empty where there is nothing to give.
+    """
+    wanted = with_birth(generated, live)
+    command = _COMMAND.search(wanted)
+    if not live or wanted == generated or not command:
+        return ""
+    return f"spec:\n  containers:\n  - name: etcd\n    {command[1]}"
 
 
 def with_birth_flags(generated: str, live: str) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,9 @@ from typing import Any
 from .._core import files
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
-from . import command, config, output, paths
+from . import command, config, credentials, output, paths, static_pod
+from .api import admin
+from .probe import own_node_name
 
 # All phases but those that write what a running control plane reads. An addon is skipped only
 # where it is not wanted: kubeadm notes a skipped addon as disabled in its ClusterConfiguration.
@@ -38,6 +41,8 @@ FLAGS_FILE = "kubeadm-flags.env"
 KUBELET_FILES = ("config.yaml", FLAGS_FILE)
 INSTANCE_FILES = ("instance-config.yaml", FLAGS_FILE)
 TIMEOUT_SECONDS = 60.0
+
+_VERSION = re.compile(r"^(kubernetesVersion:\s*)\S+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,25 @@ def control_plane(runner: Runner, documents: Sequence[config.Document], addons: 
 def without_api(runner: Runner, documents: Sequence[config.Document]) -> Generated:
     """The same without the ConfigMaps, for which no API server has to answer."""
     return _init(runner, documents, [*SKIPPED, *UPLOADS])
+
+
+def from_cluster(
+    runner: Runner, kubeadm: str, version: str, apiserver: static_pod.StaticPod, patches: str
+) -> dict[str, str]:
+    """Let a kubeadm, of this version, generate the static pods from the cluster's own configuration, by component."""
+    with admin() as api:
+        # In the middle of an upgrade the cluster's version is not this node's.
+        cluster = _VERSION.sub(rf"\g<1>{version}", credentials.cluster_configuration(api))
+    port = int(apiserver.argument("secure-port", "6443"))
+    document = dict(config.upload_certs_document("", apiserver.argument("advertise-address"), port))
+    del document["certificateKey"]
+    text = config.dump([{**document, "nodeRegistration": {"name": own_node_name()}}]) + "---\n" + cluster
+    with tempfile.TemporaryDirectory(dir=paths.RUN) as scratch, command.config_file(text) as path:
+        for phase in (["control-plane", "all"], ["etcd", "local"]):
+            argv = [kubeadm, "init", "phase", *phase, "--dry-run", "--config", path]
+            argv += ["--patches", patches] if patches else []
+            runner.run(argv, env={"KUBEADM_INIT_DRYRUN_DIR": scratch}, timeout=TIMEOUT_SECONDS)
+        return _texts(scratch, {name: f"{name}.yaml" for name in MANIFESTS})
 
 
 def worker_flags(runner: Runner, node: config.Node, extra: Mapping[str, Mapping[str, Any]]) -> str:

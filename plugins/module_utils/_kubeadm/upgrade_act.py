@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +48,8 @@ BACKUPS = f"{paths.KUBERNETES}/tmp"
 MANIFEST_BACKUPS = "kubeadm-backup-manifests-*"
 ETCD_MANIFEST = f"{paths.MANIFESTS}/etcd.yaml"
 ETCD_BACKUPS = "kubeadm-backup-etcd-*"
+# kubeadm applies patches in the order of their names: the last to speak of etcd's command.
+BIRTH_PATCH = "etcd~birth+strategic.yaml"
 
 _STORED = re.compile(r"^kubernetesVersion:\s*[\"']?([^\s\"']+)", re.MULTILINE)
 
@@ -136,11 +141,30 @@ def etcd_manifest() -> str:
     return files.read_text(ETCD_MANIFEST) or ""
 
 
+@contextmanager
+def keeping_birth(runner: Runner, target: str, settings: upgrade.Settings, born: str) -> Iterator[upgrade.Settings]:
+    """Settings with a patch that keeps the flags of etcd's birth: given back later, they cost one more restart."""
+    patch = _birth_patch(runner, target, settings, born) if born and settings.etcd_upgrade else ""
+    if not patch:
+        yield settings
+        return
+    with tempfile.TemporaryDirectory(dir=paths.RUN) as directory:
+        for file in Path(settings.patches).iterdir() if settings.patches else ():
+            shutil.copy2(file, directory)
+        files.write_atomic(f"{directory}/{BIRTH_PATCH}", patch, mode=0o600)
+        yield replace(settings, patches=directory)
+
+
+def _birth_patch(runner: Runner, target: str, settings: upgrade.Settings, born: str) -> str:
+    manifests = generate.from_cluster(runner, "kubeadm", target, static_pods()["kube-apiserver"], settings.patches)
+    return drift.birth_patch(manifests["etcd"], born)
+
+
 def keep_birth(runner: Runner, before: str) -> None:
     """Give etcd's manifest, which was so before, the flags of its birth back; raises KubeopsError as trial.change does.
 
     kubeadm upgrades write them as for the first member of a new cluster. With those, a member that loses its disk
-    would begin a cluster of its own beside the others.
+    would begin a cluster of its own beside the others. Where keeping_birth did its work, nothing is left to do.
     """
     now = etcd_manifest()
     text = drift.with_birth(now, before)

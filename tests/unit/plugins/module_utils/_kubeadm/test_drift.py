@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import drift, static_pod
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.drift import Live
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.generate import Generated
@@ -20,6 +21,13 @@ def test_how_an_etcd_member_was_born_is_no_difference() -> None:
     assert "--initial-cluster-state=existing" in BORN
     assert "--initial-cluster-state" not in GENERATED
     assert drift.with_birth(GENERATED, BORN) == BORN
+
+
+def test_a_patch_makes_kubeadm_keep_the_birth() -> None:
+    command = yaml.safe_load(BORN)["spec"]["containers"][0]["command"]
+    patch = yaml.safe_load(drift.birth_patch(GENERATED, BORN))
+    assert patch == {"spec": {"containers": [{"name": "etcd", "command": command}]}}
+    assert drift.birth_patch(BORN, BORN) == drift.birth_patch(GENERATED, "") == ""
 
 
 def test_a_changed_flag_of_etcd_is_a_difference_and_keeps_the_birth() -> None:

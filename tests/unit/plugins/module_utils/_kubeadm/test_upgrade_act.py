@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.runner import Programs, Runner
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import upgrade_act
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.static_pod import StaticPod
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.upgrade import Settings
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "kubeadm" / "1.36.3"
 FIRST, JOINED = ((FIXTURES / f"{name}.yaml").read_text() for name in ("etcd", "etcd_of_a_joined_member"))
+# What kubeadm upgrade writes on the node of the member that joined.
+SECOND = FIRST.replace("192.0.2.11", "192.0.2.12").replace("cp1", "cp2")
 OLD, NEW = "v1.35.6", "v1.36.3"
 API_SERVER = "    image: registry.k8s.io/kube-apiserver:{}\n"
 
@@ -76,7 +80,7 @@ def test_etcd_keeps_the_flags_of_its_birth(
     manifests = {
         "none": "",
         "joined": JOINED,
-        "kubeadm's": FIRST.replace("192.0.2.11", "192.0.2.12").replace("cp1", "cp2"),
+        "kubeadm's": SECOND,
     }
     (tmp_path / "etcd.yaml").write_text(manifests[after])
     monkeypatch.setattr(upgrade_act, "ETCD_MANIFEST", str(tmp_path / "etcd.yaml"))
@@ -84,6 +88,27 @@ def test_etcd_keeps_the_flags_of_its_birth(
     monkeypatch.setattr(upgrade_act.trial, "change", lambda _runner, _reader, texts: tried.append(texts))
     upgrade_act.keep_birth(Runner(Programs()), manifests[before])
     assert tried == [{str(tmp_path / "etcd.yaml"): JOINED}] * written
+
+
+@pytest.mark.parametrize(
+    ("born", "etcd_upgrade", "given"),
+    [(JOINED, True, True), (JOINED, False, False), (SECOND, True, False), ("", True, False)],
+)
+def test_kubeadm_is_told_the_flags_of_etcds_birth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, born: str, etcd_upgrade: bool, given: bool
+) -> None:
+    monkeypatch.setattr(upgrade_act.paths, "RUN", str(tmp_path))
+    monkeypatch.setattr(upgrade_act, "static_pods", lambda: {"kube-apiserver": StaticPod()})
+    monkeypatch.setattr(upgrade_act.generate, "from_cluster", lambda *_arguments: {"etcd": SECOND})
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "etcd+json.json").write_text("[]")
+    settings = Settings(patches=str(own), etcd_upgrade=etcd_upgrade)
+    with upgrade_act.keeping_birth(Runner(Programs()), NEW, settings, born) as told:
+        names = sorted(path.name for path in Path(told.patches).iterdir())
+        assert names == ["etcd+json.json", *([upgrade_act.BIRTH_PATCH] if given else [])]
+        assert (told.patches == str(own)) is not given
+    assert [path.name for path in tmp_path.iterdir()] == ["own"]
 
 
 def test_nothing_was_replaced(node: Path) -> None:
