@@ -59,6 +59,16 @@ def test_what_a_killed_run_left_is_taken_back_also_where_nothing_is_left_to_do()
     assert any(task.get(f"{own}api_probe", {}).get("state") == "stopped" for task in always)
 
 
+@pytest.mark.parametrize(("hops", "verified"), [([], "True"), ([{"to": "1.36.3"}], "False")])
+def test_a_cluster_at_the_version_is_verified(hops: list[dict[str, str]], verified: str) -> None:
+    """A verification that failed, or was killed, comes again with the next run."""
+    (task,) = [task for task in tasks("main.yml") if task["name"].startswith("Verify")]
+    assert task["ansible.builtin.include_role"] == {"name": "kubeops.cluster.cluster_verify"}
+    plan = {"road": {"hops": hops, "target": "1.36.3"}}
+    assert rendered(task["when"], plan_upgrade_result=plan) == verified
+    assert rendered(task["vars"]["cluster_verify_version"], plan_upgrade_result=plan) == "1.36.3"
+
+
 @pytest.mark.parametrize(
     ("canary", "index", "may_fail"),
     [("0", 1, "2"), (0, 1, "2"), ("1", 0, "2"), ("1", 1, "0"), (2, 1, "0"), ("1", 2, "2")],
