@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import Any
 
@@ -112,6 +113,45 @@ def test_what_nobody_counted_is_not_said_to_be_nothing(probe: dict[str, Any], sa
     (told,) = [task["ansible.builtin.debug"]["msg"] for task in tasks("upgrade.yml") if "ansible.builtin.debug" in task]
     variables = {"__upgrade_cluster_probe": probe, "__upgrade_cluster_probe_host": "cp1"}
     assert rendered(told, __upgrade_cluster_seen="9 requests", **variables) == said
+
+
+def test_what_goes_out_goes_through_the_proxies() -> None:
+    included = {
+        task["ansible.builtin.include_tasks"]["file"]: task["ansible.builtin.include_tasks"]["apply"]["environment"]
+        for name in ("hop.yml", "drained.yml")
+        for task in tasks(name)
+        if isinstance(task.get("ansible.builtin.include_tasks"), dict)
+    }
+    assert included == dict.fromkeys(
+        ("prefetch_{{ upgrade_cluster_package_source }}.yml", "os_packages.yml"), "{{ __upgrade_cluster_environment }}"
+    )
+
+
+def test_a_running_apt_is_waited_for() -> None:
+    (download,) = [
+        task["ansible.builtin.command"]["argv"] for task in tasks("prefetch_repository.yml") if "apt" in task["name"]
+    ]
+    argv = ast.literal_eval(re.match(r"\{\{ (\[.*?\])", download)[1])
+    assert argv[:3] == ["apt-get", "-o", "DPkg::Lock::Timeout=300"]
+    (upgrade,) = [task["ansible.builtin.apt"] for task in tasks("os_packages.yml") if "ansible.builtin.apt" in task]
+    assert upgrade["lock_timeout"] == 300
+
+
+def test_workers_get_the_images_that_run_on_them() -> None:
+    """As kubeadm lists them, from its own registry and from a mirror."""
+    (pull,) = [
+        task for task in tasks("prefetch_repository.yml") if "crictl" in str(task.get("ansible.builtin.command"))
+    ]
+    pattern = re.search(r"'search', '(.*)'", pull["loop"])[1]
+    listed = (
+        "registry.k8s.io/kube-apiserver:v1.36.3",
+        "registry.k8s.io/kube-proxy:v1.36.3",
+        "registry.k8s.io/coredns/coredns:v1.14.2",
+        "mirror.example.com/k8s/coredns:v1.14.2",
+        "registry.k8s.io/pause:3.10.1",
+        "registry.k8s.io/etcd:3.6.8-0",
+    )
+    assert [image for image in listed if re.search(pattern, image)] == [listed[1], listed[2], listed[3]]
 
 
 def test_packages_of_the_system_come_before_the_hook_the_reboot_and_the_kubelet() -> None:
