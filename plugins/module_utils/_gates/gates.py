@@ -122,6 +122,9 @@ def _observed(seen: Seen) -> Iterator[Finding]:
 
 def _nodes(seen: Seen) -> Iterator[Finding]:
     for name, facts in seen.nodes.items():
+        if facts["busy"]:
+            message = "another run, or a kubeadm that outlived one, still works on it"
+            yield Finding("node.busy", ERROR, message, "wait until it has ended, then run again", (name,))
         if facts["kubelet_healthy"] is False:
             fix = "repair it (journalctl -u kubelet)"
             yield Finding("gate.nodes", ERROR, "its kubelet says that it is not healthy", fix, (name,))

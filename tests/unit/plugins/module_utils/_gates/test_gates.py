@@ -72,6 +72,7 @@ def healthy_cluster() -> Data:
 def healthy_node(name: str) -> Data:
     return {
         "name": name,
+        "busy": False,
         "api_ready": True if name.startswith("cp") else None,
         "kubelet_healthy": True,
         "binaries": {"kubeadm": "v1.35.6", "kubectl": "v1.35.6"},
@@ -138,6 +139,10 @@ def api_server_down(cluster: Data, nodes: Data) -> None:
 
 def kubelet_down(cluster: Data, nodes: Data) -> None:
     nodes["w1"]["kubelet_healthy"] = False
+
+
+def busy(cluster: Data, nodes: Data) -> None:
+    nodes["w1"]["busy"] = True
 
 
 def member_down(cluster: Data, nodes: Data) -> None:
@@ -290,6 +295,7 @@ FAULTS: list[tuple[Callable[[Data, Data], None], dict[str, str]]] = [
     (component_down, {"gate.components": "error"}),
     (api_server_down, {"gate.components": "error"}),
     (kubelet_down, {"gate.nodes": "error"}),
+    (busy, {"gate.nodes": "error"}),
     (member_down, {"gate.etcd": "error", "gate.quorum": "error"}),
     (learner, {"gate.learner": "error", "gate.quorum": "error"}),
     (alarm, {"gate.etcd": "error", "gate.alarm": "error", "gate.quorum": "error"}),
