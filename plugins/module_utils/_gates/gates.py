@@ -31,6 +31,8 @@ WRITTEN_ANEW = ("deployments/coredns", "daemonsets/kube-proxy")
 # The number of replicas is kept, and annotations of the template only say when pods were restarted.
 KEPT_FIELDS = ("metadata.", "spec.replicas", "spec.template.metadata.annotations")
 SHOWN_FIELDS = 5
+# Without a road there is no way to go, whatever the reason.
+NEVER_SKIPPED = ("road",)
 ADDONS = "https://kubernetes.io/docs/tasks/administer-cluster/coredns/#upgrading-an-existing-cluster-with-kubeadm"
 
 
@@ -106,12 +108,16 @@ def without_skipped(verdicts: Sequence[Verdict], skip: Mapping[str, str]) -> lis
 
 
 def _skipped(entry: Verdict, reason: str) -> Verdict:
-    return replace(entry, status=SKIPPED, reason=str(reason)) if reason else entry
+    wanted = reason and entry.rule not in NEVER_SKIPPED
+    return replace(entry, status=SKIPPED, reason=str(reason)) if wanted else entry
 
 
 def _observed(seen: Seen) -> Iterator[Finding]:
     if seen.unreachable:
-        fix = "bring it back, or take it out of the inventory and the cluster"
+        hosts = ":".join(f"!{host}" for host in seen.unreachable)
+        fix = (
+            f"bring it back, take it out of the inventory and the cluster, or leave a worker out with --limit '{hosts}'"
+        )
         yield Finding("gate.observed", ERROR, "is out of reach", fix, seen.unreachable)
     names = {node["name"] for node in seen.cluster["nodes"]}
     missing = tuple(sorted(names - set(seen.nodes) - set(seen.unreachable)))

@@ -33,6 +33,13 @@ def rendered(expression: str, **variables: object) -> str:
     return jinja2.Environment(autoescape=True).from_string(text).render(variables).strip()
 
 
+def templated(expression: str, **variables: object) -> str:
+    """With the one filter of Ansible's that is needed here."""
+    environment = jinja2.Environment()
+    environment.filters["difference"] = lambda ours, theirs: [one for one in ours if one not in theirs]
+    return environment.from_string(expression).render(variables)
+
+
 def test_conditions_convert_what_may_be_a_string() -> None:
     typed = {name: option["type"] for name, option in ROLE.options.items() if option["type"] in ("bool", "int")}
     bare = [
@@ -87,13 +94,22 @@ def test_no_canary_may_fail(canary: int | str, index: int, may_fail: str) -> Non
 
 @pytest.mark.parametrize(
     ("broken", "batch", "most", "room"),
-    [([], ["w1", "w2"], 2, "True"), (["w9"], ["w1"], 2, "True"), (["w9"], ["w1", "w2"], 2, "False")],
+    [
+        ([], ["w1", "w2"], 2, "True"),
+        (["w9"], ["w1"], 2, "True"),
+        (["w9"], ["w1", "w2"], 2, "False"),
+        (["w8", "w9"], ["w1"], 2, "False"),
+    ],
 )
 def test_workers_that_failed_count_as_away(broken: list[str], batch: list[str], most: int, room: str) -> None:
     (that,) = [
         task["ansible.builtin.assert"]["that"] for task in tasks("batch.yml") if "ansible.builtin.assert" in task
     ]
-    variables = {"__upgrade_cluster_broken": broken, "__upgrade_cluster_batch": batch}
+    variables = {
+        "__upgrade_cluster_broken": broken[:1],
+        "__upgrade_cluster_absent": broken[1:],
+        "__upgrade_cluster_batch": batch,
+    }
     assert rendered(that, __upgrade_cluster_order={"most": most}, **variables) == room
 
 
@@ -113,6 +129,26 @@ def test_what_nobody_counted_is_not_said_to_be_nothing(probe: dict[str, Any], sa
     (told,) = [task["ansible.builtin.debug"]["msg"] for task in tasks("upgrade.yml") if "ansible.builtin.debug" in task]
     variables = {"__upgrade_cluster_probe": probe, "__upgrade_cluster_probe_host": "cp1"}
     assert rendered(told, __upgrade_cluster_seen="9 requests", **variables) == said
+
+
+def test_a_prediction_that_is_switched_off_is_not_made_again() -> None:
+    (task,) = [task for task in tasks("hop.yml") if "kubeops.cluster.node_drain" in task]
+    assert rendered(task["when"][-1], __upgrade_cluster_skipped=[]) == "True"
+    assert rendered(task["when"][-1], __upgrade_cluster_skipped=["gate.drain"]) == "False"
+
+
+def test_a_worker_that_was_never_there_did_not_fail() -> None:
+    (absent,) = [
+        task["ansible.builtin.set_fact"]["__upgrade_cluster_absent"]
+        for task in tasks("main.yml")
+        if "ansible.builtin.set_fact" in task
+    ]
+    broken = yaml.safe_load((ROLE.directory / "vars/main.yml").read_text())["__upgrade_cluster_broken"]
+    everyone, groups = ["cp1", "cp2", "w1", "w2", "w3"], {"control_plane": ["cp1", "cp2"]}
+    gone = templated(absent, ansible_play_hosts_all=everyone, ansible_play_hosts=["cp1", "w1", "w3"], groups=groups)
+    assert gone == "['w2']"
+    left = {"ansible_play_hosts_all": everyone, "ansible_play_hosts": ["cp1", "w1"]}
+    assert templated(broken, **left, __upgrade_cluster_absent=["w2"]) == "['cp2', 'w3']"
 
 
 def test_what_goes_out_goes_through_the_proxies() -> None:

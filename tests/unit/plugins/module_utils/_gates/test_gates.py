@@ -405,6 +405,12 @@ def test_a_gate_is_switched_off_with_a_reason_alone_or_with_its_family() -> None
         assert made.as_dict()["allowed"]
 
 
+def test_a_road_that_is_none_cannot_be_switched_off() -> None:
+    made = planned(*everything(), target="1.35.5", road="we know")
+    assert verdicts(made)["road"] == "error"
+    assert not made.as_dict()["allowed"]
+
+
 @pytest.mark.parametrize(
     ("accepted", "batches", "status"),
     [
@@ -457,8 +463,10 @@ def test_kubelets_are_compared_outside_of_upgrades(api_server: str, kubelet: str
     assert made.diffs == ({"w1": {"kubelet": "-maxPods: 50"}} if compared else {})
 
 
-def test_an_unreachable_host_refuses() -> None:
-    assert verdicts(planned(*everything(), unreachable=("w9",))) == {"gate.observed": "error"}
+def test_an_unreachable_host_refuses_and_can_be_left_out() -> None:
+    made = planned(*everything(), unreachable=("w8", "w9"))
+    assert verdicts(made) == {"gate.observed": "error"}
+    assert "--limit '!w8:!w9'" in made.as_dict()["table"]
 
 
 def test_settings() -> None:
