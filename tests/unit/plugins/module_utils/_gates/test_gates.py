@@ -482,6 +482,29 @@ def test_settings() -> None:
     assert settings.yaml_scalar(document, "failCgroupV1") == "false"
 
 
+@pytest.mark.parametrize(
+    ("document", "gates"),
+    [
+        ("featureGates:\n  # hi\n  A: true\n", {"A": True}),
+        ("featureGates: # why\n\n  A: true # so\n# left\n  \n  'B': false\nx: y\n", {"A": True, "B": False}),
+        ('featureGates: {A: true, "B": false}\nC: true\n', {"A": True, "B": False}),
+        ("featureGates: {A: true, # why\n  B: false}\n", {"A": True, "B": False}),
+        ("# featureGates:\n#   A: true\nx:\n  featureGates:\n    A: true\n", {}),
+        ("featureGates: {}\nA: true\n", {}),
+        ("featureGates: null\nA: true\n", {}),
+        ("kind: x\nfeatureGates:\nA: true\n", {}),
+        ("", {}),
+    ],
+)
+def test_feature_gates_of_a_document(document: str, gates: dict[str, bool]) -> None:
+    assert settings.yaml_gates(document) == gates
+
+
+def test_later_configurations_and_flags_win() -> None:
+    documents = ["featureGates:\n  A: true\n  B: true\n  C: true\n", "featureGates: {B: false, C: false}\n"]
+    assert settings.kubelet_gates(documents, "--feature-gates=C=true") == {"A": True, "B": False, "C": True}
+
+
 PAUSE = "--pod-infra-container-image=registry.k8s.io/pause:3.10.1"
 OWN = f'KUBELET_KUBEADM_ARGS="--node-ip=::1 {PAUSE}"\n'
 
