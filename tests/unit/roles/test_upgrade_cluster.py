@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from typing import Any
 
@@ -149,6 +150,34 @@ def test_a_worker_that_was_never_there_did_not_fail() -> None:
     assert gone == "['w2']"
     left = {"ansible_play_hosts_all": everyone, "ansible_play_hosts": ["cp1", "w1"]}
     assert templated(broken, **left, __upgrade_cluster_absent=["w2"]) == "['cp2', 'w3']"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "passes"),
+    [
+        ("before_node", "/hooks/there.yml", True),
+        ("before_node", "hooks/there.yml", True),
+        ("before_node", "/hooks/missing.yml", False),
+        ("before_nodes", "/hooks/there.yml", False),
+    ],
+)
+def test_hooks_are_looked_at_first(key: str, value: str, passes: bool) -> None:
+    there = ("/hooks/there.yml", "/playbooks/hooks/there.yml")
+    environment = jinja2.Environment(autoescape=True)
+    environment.tests.update({"ansible.builtin.file": there.__contains__, "ansible.builtin.abs": os.path.isabs})
+    task, moments = tasks("main.yml")[0], yaml.safe_load((ROLE.directory / "vars/main.yml").read_text())
+    known = {**moments, "item": {"key": key, "value": value}, "playbook_dir": "/playbooks"}
+    known["__upgrade_cluster_file"] = environment.from_string(task["vars"]["__upgrade_cluster_file"]).render(known)
+    met = [environment.compile_expression(that)(known) for that in task["ansible.builtin.assert"]["that"]]
+    assert all(met) is passes
+    said = environment.from_string(task["ansible.builtin.assert"]["fail_msg"]).render(known)
+    assert ("before_nodes is no moment" in said) is (key == "before_nodes")
+
+
+def test_hooks_that_are_looked_at_are_those_that_run() -> None:
+    text = "".join(path.read_text() for path in (ROLE.directory / "tasks").glob("*.yml"))
+    moments = yaml.safe_load((ROLE.directory / "vars/main.yml").read_text())["__upgrade_cluster_moments"]
+    assert set(re.findall(r"upgrade_cluster_hooks\.(\w+)", text)) == set(moments)
 
 
 def test_what_goes_out_goes_through_the_proxies() -> None:
