@@ -90,7 +90,8 @@ def observed(variables: Mapping[str, Any], cluster: Mapping[str, Any]) -> Seen:
     """Facts of hosts that answered in this play; a fact cache may know older ones, which do not count."""
     nodes = facts(variables)
     gone = [host for host in variables["ansible_play_hosts_all"] if host not in variables["ansible_play_hosts"]]
-    return Seen(cluster, {fact["name"]: fact for fact in nodes.values()}, tuple(gone))
+    strangers = [host for host in variables["ansible_play_hosts"] if host not in nodes]
+    return Seen(cluster, {fact["name"]: fact for fact in nodes.values()}, tuple(gone), tuple(strangers))
 
 
 def facts(variables: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -44,11 +44,11 @@ class Limits:
     certificate_seconds: float = 86400.0
 
 
-def gates(seen: Seen, limits: Limits, target: Minor, etcd_copies: int = 1) -> list[Verdict]:
-    """One verdict for each gate. etcd_copies: of etcd's data by kubeadm that a node has at once."""
+def gates(seen: Seen, limits: Limits, target: Minor, etcd_copies: int = 1, idle: bool = False) -> list[Verdict]:
+    """One verdict for each gate. etcd_copies: of etcd's data by kubeadm that a node has at once. idle: no hop."""
     members = seen.cluster["etcd"]["members"]
     return [
-        *_node_gates(seen, limits, etcd_copies),
+        *_node_gates(seen, limits, etcd_copies, idle),
         verdict("gate.etcd", "every etcd member answers without errors", ETCD_FAQ, _etcd(seen)),
         verdict("gate.quorum", "etcd keeps its quorum while one member restarts", ETCD_FAQ, _quorum(members)),
         verdict("gate.learner", "no etcd member is a learner", ETCD_FAQ, _learner(members)),
@@ -65,12 +65,12 @@ def gates(seen: Seen, limits: Limits, target: Minor, etcd_copies: int = 1) -> li
     ]
 
 
-def _node_gates(seen: Seen, limits: Limits, etcd_copies: int = 1) -> list[Verdict]:
+def _node_gates(seen: Seen, limits: Limits, etcd_copies: int = 1, idle: bool = False) -> list[Verdict]:
     """Gates that have something to say without the cluster too."""
     room = "there is room for images, and for kubeadm's copy of etcd"
     certificates = "no certificate ends during the upgrade"
     return [
-        verdict("gate.observed", "every node was looked at", KUBEADM_UPGRADE, _observed(seen)),
+        verdict("gate.observed", "every node was looked at", KUBEADM_UPGRADE, _observed(seen, idle)),
         verdict("gate.nodes", "every node is Ready and schedulable", KUBEADM_UPGRADE, _nodes(seen)),
         verdict("gate.components", "every control plane component is ready", KUBEADM_UPGRADE, _components(seen)),
         verdict("gate.disk", room, KUBEADM_UPGRADE, _disk(seen, limits, etcd_copies)),
@@ -112,13 +112,18 @@ def _skipped(entry: Verdict, reason: str) -> Verdict:
     return replace(entry, status=SKIPPED, reason=str(reason)) if wanted else entry
 
 
-def _observed(seen: Seen) -> Iterator[Finding]:
+def _limit(hosts: Sequence[str]) -> str:
+    return f"--limit '{':'.join(f'!{host}' for host in hosts)}'"
+
+
+def _observed(seen: Seen, idle: bool) -> Iterator[Finding]:
     if seen.unreachable:
-        hosts = ":".join(f"!{host}" for host in seen.unreachable)
-        fix = (
-            f"bring it back, take it out of the inventory and the cluster, or leave a worker out with --limit '{hosts}'"
-        )
-        yield Finding("gate.observed", ERROR, "is out of reach", fix, seen.unreachable)
+        fix = "bring it back, take it out of the inventory and the cluster, or, a worker, leave it out with "
+        yield Finding("gate.observed", ERROR, "is out of reach", fix + _limit(seen.unreachable), seen.unreachable)
+    if seen.strangers:
+        fix = f"join it first (create_cluster.yml), or leave it out with {_limit(seen.strangers)}"
+        level = WARNING if idle else ERROR
+        yield Finding("gate.observed", level, "is in the inventory and no node of the cluster yet", fix, seen.strangers)
     names = {node["name"] for node in seen.cluster["nodes"]}
     missing = tuple(sorted(names - set(seen.nodes) - set(seen.unreachable)))
     if missing:

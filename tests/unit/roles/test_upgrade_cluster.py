@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import jinja2
@@ -35,9 +36,10 @@ def rendered(expression: str, **variables: object) -> str:
 
 
 def templated(expression: str, **variables: object) -> str:
-    """With the one filter of Ansible's that is needed here."""
-    environment = jinja2.Environment()
+    """With those of Ansible's filters that are needed here, and lists where Jinja has generators."""
+    environment = jinja2.Environment(finalize=lambda value: list(value) if isinstance(value, Iterator) else value)
     environment.filters["difference"] = lambda ours, theirs: [one for one in ours if one not in theirs]
+    environment.filters["extract"] = lambda key, mapping: mapping[key]
     return environment.from_string(expression).render(variables)
 
 
@@ -148,8 +150,23 @@ def test_a_worker_that_was_never_there_did_not_fail() -> None:
     everyone, groups = ["cp1", "cp2", "w1", "w2", "w3"], {"control_plane": ["cp1", "cp2"]}
     gone = templated(absent, ansible_play_hosts_all=everyone, ansible_play_hosts=["cp1", "w1", "w3"], groups=groups)
     assert gone == "['w2']"
-    left = {"ansible_play_hosts_all": everyone, "ansible_play_hosts": ["cp1", "w1"]}
-    assert templated(broken, **left, __upgrade_cluster_absent=["w2"]) == "['cp2', 'w3']"
+    left = {"ansible_play_hosts_all": [*everyone, "w9"], "ansible_play_hosts": ["cp1", "w1"]}
+    away = {"__upgrade_cluster_absent": ["w2"], "__upgrade_cluster_strangers": ["w9"]}
+    assert templated(broken, **left, **away) == "['cp2', 'w3']"
+
+
+def test_hosts_that_are_no_node_are_left_out_before_anything_is_asked_of_them() -> None:
+    (facts,) = [task["ansible.builtin.set_fact"] for task in tasks("main.yml") if "ansible.builtin.set_fact" in task]
+    names = {"cp1": "cp1", "w1": "worker-1", "w9": ""}
+    hostvars = {
+        host: {"inventory_hostname": host, "ansible_facts": {"kubeops_upgrade": {"name": name}}}
+        for host, name in names.items()
+    }
+    assert templated(facts["__upgrade_cluster_strangers"], ansible_play_hosts=[*names], hostvars=hostvars) == "['w9']"
+    order = [task["name"] for task in tasks("main.yml")]
+    assert order.index("Leave out what is no node yet") < order.index(
+        "Let pods come back to what a killed run left cordoned"
+    )
 
 
 @pytest.mark.parametrize(

@@ -27,3 +27,14 @@ def test_groups(groups: list[dict[str, Any]], message: str) -> None:
         return
     with pytest.raises(ValueError, match=message):
         upgrade_plan.planned({"groups": {"all": HOSTS}}, {"groups": groups})
+
+
+def test_hosts_that_are_no_node_or_do_not_answer() -> None:
+    names = {"cp1": "cp1", "w1": "worker-1", "w9": ""}
+    variables = {
+        "ansible_play_hosts_all": [*names, "w2"],
+        "ansible_play_hosts": [*names],
+        "hostvars": {host: {"ansible_facts": {"kubeops_upgrade": {"name": name}}} for host, name in names.items()},
+    }
+    seen = upgrade_plan.observed(variables, {})
+    assert (list(seen.nodes), seen.unreachable, seen.strangers) == (["cp1", "worker-1"], ("w2",), ("w9",))

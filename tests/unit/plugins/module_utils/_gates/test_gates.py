@@ -93,13 +93,18 @@ def healthy_node(name: str) -> Data:
 
 
 def planned(
-    cluster: Data, nodes: Data, unreachable: tuple[str, ...] = (), target: str = "1.36.3", **skip: str
+    cluster: Data,
+    nodes: Data,
+    unreachable: tuple[str, ...] = (),
+    target: str = "1.36.3",
+    strangers: tuple[str, ...] = (),
+    **skip: str,
 ) -> UpgradePlan:
     wishes = Wishes(KubeVersion.parse(target))
     limits = Limits({"/": 1024}, 86400.0)
     reasons = {rule.replace("__", "."): reason for rule, reason in skip.items()}
     options = Options(wishes, limits, reasons, Pace(), accepted=Accepted())
-    return plan(Seen(cluster, nodes, unreachable), {}, options, TODAY)
+    return plan(Seen(cluster, nodes, unreachable, strangers), {}, options, TODAY)
 
 
 def verdicts(made: UpgradePlan) -> dict[str, str]:
@@ -466,7 +471,16 @@ def test_kubelets_are_compared_outside_of_upgrades(api_server: str, kubelet: str
 def test_an_unreachable_host_refuses_and_can_be_left_out() -> None:
     made = planned(*everything(), unreachable=("w8", "w9"))
     assert verdicts(made) == {"gate.observed": "error"}
-    assert "--limit '!w8:!w9'" in made.as_dict()["table"]
+    (finding,) = made.errors[0].findings
+    assert finding.fix.endswith("--limit '!w8:!w9'")
+
+
+@pytest.mark.parametrize(("target", "level"), [("1.36.3", "error"), ("1.35.6", "warning")])
+def test_a_host_that_is_no_node_is_named_and_stops_only_what_there_is_to_do(target: str, level: str) -> None:
+    made = planned(*everything(), target=target, strangers=("w9",))
+    assert verdicts(made)["gate.observed"] == level
+    ((finding,),) = [entry.findings for entry in made.verdicts if entry.rule == "gate.observed"]
+    assert finding.fix == "join it first (create_cluster.yml), or leave it out with --limit '!w9'"
 
 
 def test_settings() -> None:
