@@ -116,6 +116,12 @@ def reach(node: Node, component: str, servers: list[KubeVersion]) -> list[KubeVe
     return [own] if own is not None and component in node.local else servers
 
 
+def _past(rule: str, component: str, version: KubeVersion, server: KubeVersion) -> str:
+    """The way out; an upgrade of the API servers is one, and this rule refuses it as it does any other."""
+    upgrade = f"with plan_upgrade_skip: {{{rule}: reason}} upgrade every API server to {version} or newer"
+    return f"put {component} {server} back, or {upgrade} (upgrade_cluster)"
+
+
 def _node_component(observed: Observation, component: str, servers: list[KubeVersion], level: str) -> Iterator[Finding]:
     rule = f"skew.{component.replace('-', '_')}"
     for node, version in observed.running(component):
@@ -123,7 +129,7 @@ def _node_component(observed: Observation, component: str, servers: list[KubeVer
         if not spoken:
             continue
         if minors_behind(version, spoken[0]) < 0:
-            fix = f"upgrade every API server to {version.line} first, or put {component} {spoken[0]} back"
+            fix = _past(rule, component, version, spoken[0])
             yield Finding(
                 rule, ERROR, f"{component} {version} is newer than kube-apiserver {spoken[0]}", fix, (node.name,)
             )
@@ -152,7 +158,7 @@ def _client(observed: Observation, component: str, servers: list[KubeVersion]) -
     for node, version in observed.running(component):
         spoken = reach(node, component, servers)
         if spoken and minors_behind(version, spoken[0]) < 0:
-            fix = "upgrade every API server it can reach first"
+            fix = _past(rule, component, version, spoken[0])
             yield Finding(
                 rule, ERROR, f"{component} {version} is newer than kube-apiserver {spoken[0]}", fix, (node.name,)
             )

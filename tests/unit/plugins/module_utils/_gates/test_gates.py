@@ -416,6 +416,21 @@ def test_a_road_that_is_none_cannot_be_switched_off() -> None:
     assert not made.as_dict()["allowed"]
 
 
+def test_the_way_past_a_kubelet_that_is_newer_than_the_api_servers() -> None:
+    """Refused, until the operator says why the upgrade that the rule names may go ahead."""
+    cluster, nodes = everything()
+    kubelet_newer(cluster, nodes)
+    (refused,) = planned(cluster, nodes).errors
+    assert (
+        "plan_upgrade_skip: {skew.kubelet: reason} upgrade every API server to 1.36.0 or newer"
+        in refused.findings[0].fix
+    )
+    made = planned(cluster, nodes, skew__kubelet="the API servers follow")
+    assert made.as_dict()["allowed"]
+    (hop,) = made.road.hops
+    assert (set(hop.nodes("control_plane")), str(hop.to)) == ({"cp1", "cp2", "cp3"}, "1.36.3")
+
+
 @pytest.mark.parametrize(
     ("accepted", "batches", "status"),
     [

@@ -39,6 +39,16 @@ def test_api_servers(versions: list[str], expected: dict[str, str]) -> None:
     assert statuses(*(server(f"cp{number}", version) for number, version in enumerate(versions))) == expected
 
 
+def test_what_is_newer_than_its_api_server_names_the_rule_that_lets_the_upgrade_past() -> None:
+    manager = server("cp1", "1.35.6", controller_manager="1.36.0")
+    observed = observation_from_mapping({"nodes": [manager, node(kubelet="1.36.0", kube_proxy="1.36.0")]})
+    for verdict in skew.verdicts(observed):
+        for finding in verdict.findings:
+            assert f"plan_upgrade_skip: {{{verdict.rule}: reason}}" in finding.fix
+            assert finding.fix.startswith("put ") and " 1.35.6 back, or" in finding.fix
+    assert len([one for one in skew.verdicts(observed) if one.findings]) == 3
+
+
 @pytest.mark.parametrize("component", ["kubelet", "kube_proxy"])
 @pytest.mark.parametrize(
     ("servers", "version", "good"),
