@@ -65,7 +65,8 @@ def judge(
     """The cluster as it runs, and, with a target, the way there."""
     newest = max(observed.versions(APISERVER), default=None)
     target = wishes.target if wishes else newest
-    rules = skew.verdicts(observed, catching_up=wishes is not None and wishes.target == newest)
+    wanted = wishes.target if wishes else None
+    rules = skew.verdicts(observed, catching_up=wanted is not None and wanted == newest, target=wanted)
     if target is not None:
         etcd_stays = wishes is not None and not wishes.etcd
         rules += floors.verdicts(observed, target, today, catalogue, end_of_life, etcd_stays)

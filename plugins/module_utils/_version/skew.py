@@ -47,11 +47,12 @@ def minors_behind(version: KubeVersion, reference: KubeVersion) -> int:
     return (reference.major - version.major) * 1000 + reference.minor - version.minor
 
 
-def verdicts(observed: Observation, catching_up: bool = False) -> list[Verdict]:
+def verdicts(observed: Observation, catching_up: bool = False, target: KubeVersion | None = None) -> list[Verdict]:
     """One verdict for each rule of the policy, about the cluster as it runs.
 
     catching_up: the way goes to the version that the API servers have, so that kubelets too far
-    behind are what it cures: a warning, where any other way has to refuse.
+    behind are what it cures: a warning, where any other way has to refuse. target: the version wanted,
+    to which no upgrade brings a kubectl outside the nodes.
     """
     late = WARNING if catching_up else ERROR
     servers = observed.versions(APISERVER)
@@ -87,7 +88,7 @@ def verdicts(observed: Observation, catching_up: bool = False) -> list[Verdict]:
             "skew.kubectl",
             "kubectl is within one minor of every API server",
             f"{POLICY}#kubectl",
-            _kubectl(observed, servers),
+            (*_kubectl(observed, servers), *_kubectl_afterwards(observed, servers, target)),
         ),
         verdict(
             "skew.kubeadm",
@@ -178,6 +179,19 @@ def _kubectl(observed: Observation, servers: list[KubeVersion]) -> Iterator[Find
         if far:
             message = f"kubectl {version} is more than one minor from kube-apiserver {far[0]}"
             yield Finding("skew.kubectl", WARNING, message, f"use kubectl {far[0].line}", (place,))
+
+
+def _kubectl_afterwards(
+    observed: Observation, servers: list[KubeVersion], target: KubeVersion | None
+) -> Iterator[Finding]:
+    """The same of the version wanted, where no API server has its minor yet."""
+    if target is None or target.line in [server.line for server in servers]:
+        return
+    for place, version in observed.clients.items():
+        if abs(minors_behind(version, target)) > 1:
+            message = f"kubectl {version} is more than one minor from the version wanted, {target}"
+            fix = f"use kubectl {target.line} from the last hop on"
+            yield Finding("skew.kubectl", WARNING, message, fix, (place,))
 
 
 def _kubeadm(observed: Observation) -> Iterator[Finding]:
