@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..filter.upgrade_order import upgrade_order
+from ..filter.upgrade_order import paced, upgrade_order
 from ..module_utils._core import clock
 from ..module_utils._drain.predict import Accepted
 from ..module_utils._gates.assemble import Seen
@@ -79,6 +79,7 @@ SPEC: dict[str, Any] = {
 
 def planned(variables: Mapping[str, Any], given: Mapping[str, Any]) -> UpgradePlan:
     """The plan. Raises ValueError or KeyError where something given is malformed."""
+    require_known(given["groups"], variables["groups"]["all"])
     seen, wanted = observed(variables, given["cluster"]), options(given, batching(variables, given))
     if not given["cluster"]:
         return plan_without_cluster(seen, given["cluster_error"], wanted)
@@ -89,7 +90,8 @@ def observed(variables: Mapping[str, Any], cluster: Mapping[str, Any]) -> Seen:
     """Facts of hosts that answered in this play; a fact cache may know older ones, which do not count."""
     nodes = facts(variables)
     gone = [host for host in variables["ansible_play_hosts_all"] if host not in variables["ansible_play_hosts"]]
-    return Seen(cluster, {fact["name"]: fact for fact in nodes.values()}, tuple(gone))
+    strangers = [host for host in variables["ansible_play_hosts"] if host not in nodes]
+    return Seen(cluster, {fact["name"]: fact for fact in nodes.values()}, tuple(gone), tuple(strangers))
 
 
 def facts(variables: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -97,6 +99,15 @@ def facts(variables: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     hosts = [host for host in variables["ansible_play_hosts_all"] if host in variables["ansible_play_hosts"]]
     found = {host: variables["hostvars"][host].get("ansible_facts", {}).get(FACT) for host in hosts}
     return {host: fact for host, fact in found.items() if fact and fact["name"]}
+
+
+def require_known(groups: Iterable[Mapping[str, Any]], hosts: Iterable[str]) -> None:
+    """Raises ValueError for a group with a host that the inventory does not have."""
+    known = set(hosts)
+    for group in paced(groups):
+        unknown = [str(host) for host in group["hosts"] if host not in known]
+        if unknown:
+            raise ValueError(f"group {group.get('name', 'without a name')}: the inventory has no host {unknown[0]}")
 
 
 def batching(variables: Mapping[str, Any], given: Mapping[str, Any]) -> Callable[[Hop], Batches]:

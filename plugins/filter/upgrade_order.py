@@ -81,6 +81,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, Union
 
 Size = Union[int, str]
+GROUP = ("name", "hosts", "at_once")
 
 
 def upgrade_order(
@@ -92,14 +93,14 @@ def upgrade_order(
     canary: int = 0,
     groups: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """See RETURN. Raises ValueError for a size that is none."""
+    """See RETURN. Raises ValueError for a size, or a group, that is none."""
     hosts = {str(node["name"]): str(node["host"]) for node in nodes}
     kubelets = [hosts[name] for name in hop["kubelets"] if name in hosts]
     workers = [host for host in kubelets if host not in control_planes]
     due = [hosts[name] for name in hop["control_planes"] if name in hosts]
     alone = [host for host in kubelets if host in control_planes]
     most = bound(max_unavailable, len(workers))
-    batches = _with_canary(list(_batches(workers, list(groups), at_once, most or len(workers))), canary)
+    batches = _with_canary(list(_batches(workers, paced(groups), at_once, most or len(workers))), canary)
     names = {host: name for name, host in hosts.items()}
     return {
         "control_planes": [host for host in hosts.values() if host in control_planes and host not in due] + due,
@@ -109,6 +110,21 @@ def upgrade_order(
         "drains": [[names[host] for host in batch] for batch in (*([host] for host in alone), *batches)],
         "left_out": [name for name in dict.fromkeys([*hop["control_planes"], *hop["kubelets"]]) if name not in hosts],
     }
+
+
+def paced(groups: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The groups; raises ValueError for one whose pace nobody would keep."""
+    found = list(groups)
+    for group in found:
+        if not isinstance(group, Mapping):
+            raise ValueError(f"group {group!r} is no mapping of {', '.join(GROUP)}")
+        name = group.get("name", "without a name")
+        unknown = sorted(set(group) - set(GROUP))
+        if unknown:
+            raise ValueError(f"group {name}: {unknown[0]!r} is not known; known are {', '.join(GROUP)}")
+        if not isinstance(group.get("hosts"), (list, tuple)):
+            raise ValueError(f"group {name}: hosts is {group.get('hosts')!r}, no list of hosts")
+    return found
 
 
 def size(value: Size, total: int) -> int:

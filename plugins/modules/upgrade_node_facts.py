@@ -16,6 +16,8 @@ description:
   - Reads versions of binaries, flags and feature gates in use, disk space, certificates, and how the kubelet's
     configuration and a control plane's static pod manifests differ from what kubeadm would write from the cluster's own
     configuration.
+  - Where another run, or what a killed run left behind, still works on the node (kubeadm goes on when its controller
+    dies), the module waits until that has ended, and sees the node as it is then.
   - Never changes anything.
 extends_documentation_fragment: kubeops.cluster.attributes.reads
 options:
@@ -32,6 +34,10 @@ options:
     description: Seconds to look again while the kubelet or the API server of the node is not healthy.
     type: int
     default: 0
+  lock_timeout:
+    description: Seconds to wait for another run that still works on this node.
+    type: int
+    default: 1200
 """
 
 EXAMPLES = r"""
@@ -47,11 +53,12 @@ ansible_facts:
   contains:
     kubeops_upgrade:
       description:
-        - C(name) of the Node, C(state), C(kubelet_healthy), C(api_ready), C(binaries) (version by name), C(runtime),
-          C(cgroup), C(cgroup_v1_accepted), C(flags) and C(gates) by component, C(local) (components that speak to this
-          node's own API server), C(disk) (MiB by path), C(etcd_data_mib), C(certificates) (C(name), C(path),
-          C(verdict), C(seconds_left)), C(drift) (a diff by component), C(kubelet_drift) (a diff of the kubelet's
-          configuration with what kubeadm would write from the cluster's, of every node).
+        - C(name) of the Node, C(state), C(busy) (another run still works on it), C(kubelet_healthy), C(api_ready),
+          C(binaries) (version by name), C(runtime), C(cgroup), C(cgroup_v1_accepted), C(flags) and C(gates) by
+          component, C(local) (components that speak to this node's own API server), C(disk) (MiB by path),
+          C(etcd_data_mib), C(certificates) (C(name), C(path), C(verdict), C(seconds_left)), C(drift) (a diff by
+          component), C(kubelet_drift) (a diff of the kubelet's configuration with what kubeadm would write from the
+          cluster's, of every node).
         - C(certificates_note), C(drift_note) and C(kubelet_drift_note) say why these could not be read, C(drift_passes)
           that another look may do better.
         - In the middle of an upgrade, manifests are compared with what the kubeadm of before, which the role
@@ -69,6 +76,7 @@ from ..module_utils._core.errors import Refusal
 from ..module_utils._core.runner import Runner
 from ..module_utils._gates import node
 from ..module_utils._gates.settle import node_is_well, settled
+from ..module_utils._kubeadm import journal
 
 
 def required_absolute(disk_paths: list[str]) -> list[str]:
@@ -83,8 +91,9 @@ def observe(module: AnsibleModule) -> dict[str, Any]:
     """The facts, as exit_json wants them."""
     runner, patches = Runner(module), module.params["patches"]
     disks = required_absolute(module.params["disk_paths"])
+    busy = not journal.settle(module.params["lock_timeout"])
     facts = settled(lambda: node.probe(runner, patches, disks), node_is_well, module.params["settle_timeout"])
-    return {"changed": False, "ansible_facts": {"kubeops_upgrade": facts}}
+    return {"changed": False, "ansible_facts": {"kubeops_upgrade": {**facts, "busy": busy}}}
 
 
 def main() -> None:
@@ -93,6 +102,7 @@ def main() -> None:
         "patches": {"type": "path", "default": ""},
         "disk_paths": {"type": "list", "elements": "str", "default": []},
         "settle_timeout": {"type": "int", "default": 0},
+        "lock_timeout": {"type": "int", "default": 1200},
     }
     run_module(AnsibleModule(argument_spec=spec, supports_check_mode=True), observe)
 

@@ -112,6 +112,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._core import clock
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import Refusal
+from ..module_utils._version.judge import OPTIONS as JUDGED
 from ..module_utils._version.judge import Judgement, judge_mapping
 
 OPTIONS: dict[str, Any] = {
@@ -128,7 +129,7 @@ OPTIONS: dict[str, Any] = {
 def judged(params: dict[str, Any]) -> Judgement:
     """The judgement; raises Refusal where the input is malformed."""
     try:
-        return judge_mapping(params["observed"], params, clock.now().date())
+        return judge_mapping(params["observed"], {name: params[name] for name in JUDGED}, clock.now().date())
     except (ValueError, KeyError, TypeError) as error:
         raise Refusal("the versions given cannot be judged", str(error), "correct that value", rule="input") from error
 

@@ -60,7 +60,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         stats = Path(scratch, "stats.json")
         for __ in range(ROUNDS):
-            script.append(script_seconds("create.sh", script_settings(fresh(version))))
+            script.append(script_seconds("create.sh", script_settings(fresh(version)))[0])
             cluster = fresh(version)
             create.append(playbook(cluster, stats).seconds)
             quiet = playbook(cluster, stats)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Mapping
@@ -33,8 +34,8 @@ def script_nodes(cluster: Cluster) -> dict[str, str]:
     }
 
 
-def script_seconds(name: str, settings: Mapping[str, str]) -> float:
-    """Wall time of one of this directory's scripts, whose stages are printed."""
+def script_seconds(name: str, settings: Mapping[str, str], apart: str = "") -> tuple[float, float]:
+    """Wall time of one of this directory's scripts, whose stages are printed, and of those named like apart."""
     started = time.monotonic()
     done = subprocess.run(
         [str(Path(__file__).with_name(name))],
@@ -42,5 +43,11 @@ def script_seconds(name: str, settings: Mapping[str, str]) -> float:
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"{name} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+    seconds = time.monotonic() - started
     print(f"shell script:\n{done.stderr}")
-    return time.monotonic() - started
+    return seconds, stage_seconds(done.stderr, apart) if apart else 0.0
+
+
+def stage_seconds(text: str, name: str) -> float:
+    """Of stages whose names begin like that, as nodes.sh prints them."""
+    return float(sum(int(seconds) for seconds in re.findall(rf"^ *(\d+) s  {re.escape(name)}", text, re.MULTILINE)))

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The measure of upgrade_cluster.yml: the bare kubeadm, drain and kubelet steps of one road as a plain ssh
-# script, in the same order. No plan, no gates, no snapshot, no verification, no load balancer.
+# script, in the same order. No plan, no gates, no snapshot, no verification, no load balancer. Images are stages of
+# their own, and no part of the measure.
 #
 #   NODES="cp1=10.0.0.1 ..."  VERSIONS="1.35.6 1.36.3" one a hop  SSH_KEY=path  IGNORE_PREFLIGHT
 set -euo pipefail

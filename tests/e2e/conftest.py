@@ -6,7 +6,7 @@ Environment:
   KUBEOPS_E2E_VERSIONS  comma list of Kubernetes versions (default: the newest in the bundle)
   KUBEOPS_E2E_FULL      run every test of each kind, not one of a kind
   KUBEOPS_E2E_KILLS     how many random moments a run is killed at (default 1)
-  KUBEOPS_E2E_LAB       lab id of the shared cluster (default e2e)
+  KUBEOPS_E2E_LAB       lab id of the shared cluster, and how those of the others begin (default e2e)
   KUBEOPS_E2E_KEEP      leave the labs in place, and take one up again that is there
 """
 
@@ -39,6 +39,11 @@ ORDER = (
     "test_changes",
     "test_outage",
 )
+
+
+def own_lab(name: str) -> str:
+    """Lab id of a cluster that is not shared; sessions with shared clusters of their own don't meet in it."""
+    return f"{LAB_ID}-{name}"
 
 
 def bundle_versions() -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from .cluster import FULL_ONLY, Cluster, PlaybookRun, Probe
+from .conftest import own_lab
 
 CONTROL_PLANES = ("cp1", "cp2", "cp3")
 NODES = (*CONTROL_PLANES, "w1")
@@ -33,7 +34,7 @@ SHORT = {
 @pytest.fixture(scope="module")
 def short(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Cluster:
     """A cluster whose certificates are valid for half an hour."""
-    return make_cluster("e2ecert", version, LAYOUT).created(**SHORT)
+    return make_cluster(own_lab("cert"), version, LAYOUT).created(**SHORT)
 
 
 def check(

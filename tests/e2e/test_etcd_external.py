@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from .cluster import FULL_ONLY, Cluster
+from .conftest import own_lab
 from .etcd_gateway import EXTERNAL, ask, assert_same_content
 
 pytestmark = FULL_ONLY
@@ -19,7 +20,7 @@ NODES = "e1:etcd,e2:etcd,e3:etcd,cp1:control_plane,cp2:control_plane,w1:workers"
 
 @pytest.fixture(scope="module")
 def external(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Cluster:
-    return make_cluster("e2eetcd", version, NODES).created()
+    return make_cluster(own_lab("etcd"), version, NODES).created()
 
 
 def voters(cluster: Cluster, host: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from .cluster import FULL_ONLY, Cluster, PlaybookRun
+from .conftest import own_lab
 from .etcd_gateway import STACKED, ask, assert_same_content
 
 pytestmark = FULL_ONLY
@@ -25,7 +26,7 @@ NODES = "cp1:control_plane,cp2:control_plane,cp3:control_plane,w1:workers"
 
 @pytest.fixture(scope="module")
 def stacked(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Cluster:
-    return make_cluster("e2erescue", version, NODES).created()
+    return make_cluster(own_lab("rescue"), version, NODES).created()
 
 
 @contextmanager

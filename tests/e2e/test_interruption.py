@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from .cluster import FIVE_NODES, FULL_ONLY, Cluster, PlaybookRun
-from .conftest import KEEP
+from .conftest import KEEP, own_lab
 
 NAMES = ("cp1", "cp2", "cp3", "w1", "w2")
 KILLS = int(os.environ.get("KUBEOPS_E2E_KILLS", "1"))
@@ -21,9 +21,9 @@ FULL_RUN_SECONDS = float(os.environ.get("KUBEOPS_E2E_RUN_SECONDS", "100"))
 
 @pytest.fixture
 def bare(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Iterator[Callable[[], Cluster]]:
-    yield lambda: make_cluster("killed", version, FIVE_NODES)
+    yield lambda: make_cluster(own_lab("killed"), version, FIVE_NODES)
     if not KEEP:
-        Cluster("killed", version).remove()
+        Cluster(own_lab("killed"), version).remove()
 
 
 def converge(cluster: Cluster, way_out: str = "reset") -> int:

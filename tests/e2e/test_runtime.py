@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from .cluster import BUNDLE, FULL_ONLY, Cluster, Probe
+from .conftest import own_lab
 
 pytestmark = FULL_ONLY
 NODES = ("cp1", "cp2", "cp3", "w1")
@@ -16,7 +17,7 @@ STARTS = "get pods -A -o jsonpath={range.items[*]}{.metadata.uid}{.status.contai
 
 @pytest.fixture(scope="module")
 def cluster(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Cluster:
-    made = make_cluster("runtime", version, "cp1:control_plane,cp2:control_plane,cp3:control_plane,w1:workers")
+    made = make_cluster(own_lab("runtime"), version, "cp1:control_plane,cp2:control_plane,cp3:control_plane,w1:workers")
     if not made.bundled_runtime():
         pytest.skip("the bundle has no container runtime")
     return made.created()

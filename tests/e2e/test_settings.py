@@ -14,6 +14,7 @@ import pytest
 
 from . import etcd_gateway
 from .cluster import FULL_ONLY, Cluster, KeptConnection, Probe
+from .conftest import own_lab
 
 NODES = ("cp1", "cp2", "w1")
 LAYOUT = "cp1:control_plane,cp2:control_plane,w1:workers"
@@ -53,7 +54,7 @@ def made(
 ) -> Cluster:
     patches = tmp_path_factory.mktemp("patches")
     (patches / "kube-apiserver+merge.json").write_text(json.dumps(PATCH))
-    cluster = make_cluster("settings", version, LAYOUT)
+    cluster = make_cluster(own_lab("settings"), version, LAYOUT)
     cluster.created(**settings(patches))
     cluster.assert_healthy(NODES)
     return cluster

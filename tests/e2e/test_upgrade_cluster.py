@@ -19,12 +19,12 @@ import pytest
 
 from .background import in_background
 from .cluster import FIVE_NODES, FULL_ONLY, Cluster, PlaybookRun, Probe
-from .conftest import bundle_versions
+from .conftest import bundle_versions, own_lab
 from .test_interruption import kill_kubeadm
 from .test_outage import CONTROL_PLANES, endpoint, wait_until_answered, wait_until_ready
 
 NAMES = ("cp1", "cp2", "cp3", "w1", "w2")
-LAB = "upgrade"
+LAB = own_lab("upgrade")
 KILLS = int(os.environ.get("KUBEOPS_E2E_KILLS", "1"))
 SEED = int(os.environ.get("KUBEOPS_E2E_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 RUN_SECONDS = float(os.environ.get("KUBEOPS_E2E_UPGRADE_SECONDS", "900"))

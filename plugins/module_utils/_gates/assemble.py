@@ -34,11 +34,13 @@ class Seen:
         cluster: result of upgrade_cluster_facts.
         nodes: facts kubeops_upgrade by name of the Node; nodes that were not observed are absent.
         unreachable: hosts of the inventory that did not answer.
+        strangers: hosts of the inventory that answered, and are no node yet.
     """
 
     cluster: Mapping[str, Any]
     nodes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unreachable: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
 
     @property
     def control_planes(self) -> list[str]:

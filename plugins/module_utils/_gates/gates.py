@@ -31,6 +31,8 @@ WRITTEN_ANEW = ("deployments/coredns", "daemonsets/kube-proxy")
 # The number of replicas is kept, and annotations of the template only say when pods were restarted.
 KEPT_FIELDS = ("metadata.", "spec.replicas", "spec.template.metadata.annotations")
 SHOWN_FIELDS = 5
+# Without a road there is no way to go, whatever the reason.
+NEVER_SKIPPED = ("road",)
 ADDONS = "https://kubernetes.io/docs/tasks/administer-cluster/coredns/#upgrading-an-existing-cluster-with-kubeadm"
 
 
@@ -42,11 +44,11 @@ class Limits:
     certificate_seconds: float = 86400.0
 
 
-def gates(seen: Seen, limits: Limits, target: Minor, etcd_copies: int = 1) -> list[Verdict]:
-    """One verdict for each gate. etcd_copies: of etcd's data by kubeadm that a node has at once."""
+def gates(seen: Seen, limits: Limits, target: Minor, etcd_copies: int = 1, idle: bool = False) -> list[Verdict]:
+    """One verdict for each gate. etcd_copies: of etcd's data by kubeadm that a node has at once. idle: no hop."""
     members = seen.cluster["etcd"]["members"]
     return [
-        *_node_gates(seen, limits, etcd_copies),
+        *_node_gates(seen, limits, etcd_copies, idle),
         verdict("gate.etcd", "every etcd member answers without errors", ETCD_FAQ, _etcd(seen)),
         verdict("gate.quorum", "etcd keeps its quorum while one member restarts", ETCD_FAQ, _quorum(members)),
         verdict("gate.learner", "no etcd member is a learner", ETCD_FAQ, _learner(members)),
@@ -63,12 +65,12 @@ def gates(seen: Seen, limits: Limits, target: Minor, etcd_copies: int = 1) -> li
     ]
 
 
-def _node_gates(seen: Seen, limits: Limits, etcd_copies: int = 1) -> list[Verdict]:
+def _node_gates(seen: Seen, limits: Limits, etcd_copies: int = 1, idle: bool = False) -> list[Verdict]:
     """Gates that have something to say without the cluster too."""
     room = "there is room for images, and for kubeadm's copy of etcd"
     certificates = "no certificate ends during the upgrade"
     return [
-        verdict("gate.observed", "every node was looked at", KUBEADM_UPGRADE, _observed(seen)),
+        verdict("gate.observed", "every node was looked at", KUBEADM_UPGRADE, _observed(seen, idle)),
         verdict("gate.nodes", "every node is Ready and schedulable", KUBEADM_UPGRADE, _nodes(seen)),
         verdict("gate.components", "every control plane component is ready", KUBEADM_UPGRADE, _components(seen)),
         verdict("gate.disk", room, KUBEADM_UPGRADE, _disk(seen, limits, etcd_copies)),
@@ -106,13 +108,22 @@ def without_skipped(verdicts: Sequence[Verdict], skip: Mapping[str, str]) -> lis
 
 
 def _skipped(entry: Verdict, reason: str) -> Verdict:
-    return replace(entry, status=SKIPPED, reason=str(reason)) if reason else entry
+    wanted = reason and entry.rule not in NEVER_SKIPPED
+    return replace(entry, status=SKIPPED, reason=str(reason)) if wanted else entry
 
 
-def _observed(seen: Seen) -> Iterator[Finding]:
+def _limit(hosts: Sequence[str]) -> str:
+    return f"--limit '{':'.join(f'!{host}' for host in hosts)}'"
+
+
+def _observed(seen: Seen, idle: bool) -> Iterator[Finding]:
     if seen.unreachable:
-        fix = "bring it back, or take it out of the inventory and the cluster"
-        yield Finding("gate.observed", ERROR, "is out of reach", fix, seen.unreachable)
+        fix = "bring it back, take it out of the inventory and the cluster, or, a worker, leave it out with "
+        yield Finding("gate.observed", ERROR, "is out of reach", fix + _limit(seen.unreachable), seen.unreachable)
+    if seen.strangers:
+        fix = f"join it first (create_cluster.yml), or leave it out with {_limit(seen.strangers)}"
+        level = WARNING if idle else ERROR
+        yield Finding("gate.observed", level, "is in the inventory and no node of the cluster yet", fix, seen.strangers)
     names = {node["name"] for node in seen.cluster["nodes"]}
     missing = tuple(sorted(names - set(seen.nodes) - set(seen.unreachable)))
     if missing:
@@ -122,6 +133,9 @@ def _observed(seen: Seen) -> Iterator[Finding]:
 
 def _nodes(seen: Seen) -> Iterator[Finding]:
     for name, facts in seen.nodes.items():
+        if facts["busy"]:
+            message = "another run, or a kubeadm that outlived one, still works on it"
+            yield Finding("node.busy", ERROR, message, "wait until it has ended, then run again", (name,))
         if facts["kubelet_healthy"] is False:
             fix = "repair it (journalctl -u kubelet)"
             yield Finding("gate.nodes", ERROR, "its kubelet says that it is not healthy", fix, (name,))

@@ -18,7 +18,15 @@ from .._core.runner import Runner
 from .._kubeadm import drift, generate, kubeconfig, paths, state, static_pod
 from .._node.probe import disk_space, probe_node
 from .._x509 import check, load
-from .settings import environment_files, feature_gates, flag_names, flag_value, kubelet_options, yaml_gates, yaml_scalar
+from .settings import (
+    environment_files,
+    feature_gates,
+    flag_names,
+    flag_value,
+    kubelet_gates,
+    kubelet_options,
+    yaml_scalar,
+)
 
 SECTIONS = ("binaries", "runtime", "cgroup", "disk", "services", "kubernetes")
 CLIENT_CONFIGS = {
@@ -55,6 +63,7 @@ def probe(runner: Runner, patches: str, disk_paths: Sequence[str] = ()) -> dict[
     pods = _static_pods()
     kubelet = files.read_text(paths.KUBELET_CONFIG) or ""
     options = _kubelet_options(runner)
+    wanted, kubelet_note = _kubelet_config(runner, patches, kubelet if kubernetes.get("kubelet_healthy") else "")
     return {
         "name": kubernetes.get("node_name", ""),
         "state": kubernetes.get("state", state.ABSENT),
@@ -63,18 +72,20 @@ def probe(runner: Runner, patches: str, disk_paths: Sequence[str] = ()) -> dict[
         "binaries": {name: found["version"] for name, found in (seen.get("binaries") or {}).items()},
         "runtime": seen.get("runtime") or {},
         "cgroup": (seen.get("cgroup") or {}).get("version", 0),
-        "cgroup_v1_accepted": yaml_scalar(kubelet, "failCgroupV1") == "false",
+        "cgroup_v1_accepted": yaml_scalar(wanted or kubelet, "failCgroupV1") == "false",
         "flags": {**{name: sorted(pod.arguments) for name, pod in pods.items()}, "kubelet": flag_names(options)},
         "gates": {
             **{name: feature_gates(pod.argument("feature-gates")) for name, pod in pods.items()},
-            "kubelet": {**yaml_gates(kubelet), **feature_gates(flag_value(options, "feature-gates"))},
+            # The upgrade writes its configuration anew, so what counts is what kubeadm would write.
+            "kubelet": kubelet_gates([wanted or kubelet, *_drop_ins(options)], options),
         },
         "local": _local(pods.get("kube-apiserver")),
         "disk": {**(seen.get("disk") or {}), **{path: disk_space(path) for path in disk_paths}},
         "etcd_data_mib": _size_mib(pods["etcd"].argument("data-dir", paths.ETCD_DATA)) if "etcd" in pods else 0,
         **_certificates(),
         **_drift(runner, pods, patches),
-        **_kubelet_drift(runner, patches, kubelet if kubernetes.get("kubelet_healthy") else ""),
+        "kubelet_drift": kubelet_diff(kubelet, wanted),
+        "kubelet_drift_note": kubelet_note,
     }
 
 
@@ -89,6 +100,12 @@ def _kubelet_options(runner: Runner) -> str:
     unit = runner.run(["systemctl", "show", "kubelet", properties], timeout=TIMEOUT_SECONDS).stdout
     others = [files.read_text(path) or "" for path in environment_files(unit) if path != paths.KUBELET_FLAGS]
     return kubelet_options(files.read_text(paths.KUBELET_FLAGS) or "", [unit, *others])
+
+
+def _drop_ins(options: str) -> list[str]:
+    """Configurations beside the kubelet's own, in the order in which it reads them."""
+    directory = flag_value(options, "config-dir").rpartition(",")[2]
+    return [files.read_text(str(path)) or "" for path in sorted(Path(directory).rglob("*.conf"))] if directory else []
 
 
 def _local(apiserver: static_pod.StaticPod | None) -> list[str]:
@@ -136,19 +153,18 @@ def _drift(runner: Runner, pods: Mapping[str, static_pod.StaticPod], patches: st
     return {"drift": diffs, "drift_note": note, "drift_passes": passes}
 
 
-def _kubelet_drift(runner: Runner, patches: str, live: str) -> dict[str, str]:
-    """A diff of the kubelet's configuration with what kubeadm would write from the cluster's, and why there is none.
+def _kubelet_config(runner: Runner, patches: str, live: str) -> tuple[str, str]:
+    """The kubelet's configuration as kubeadm would write it from the cluster's, and why it is not known.
 
     live is empty where there is nothing to compare.
     """
     if not live:
-        return {"kubelet_drift": "", "kubelet_drift_note": ""}
+        return "", ""
     Path(paths.RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        wanted = generate.worker(runner, patches).kubelet["config.yaml"]
+        return generate.worker(runner, patches).kubelet["config.yaml"], ""
     except KubeopsError as error:
-        return {"kubelet_drift": "", "kubelet_drift_note": str(error)}
-    return {"kubelet_drift": kubelet_diff(live, wanted), "kubelet_drift_note": ""}
+        return "", str(error)
 
 
 def kubelet_diff(live: str, wanted: str) -> str:

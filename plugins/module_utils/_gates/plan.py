@@ -89,7 +89,7 @@ def plan(seen: Seen, clients: Mapping[str, str], options: Options, today: date) 
     found = judged.road or road.Road(wishes.target)
     verdicts = [
         *judged.verdicts,
-        *gates(seen, options.limits, wishes.target.line, _etcd_copies(found) if wishes.etcd else 0),
+        *gates(seen, options.limits, wishes.target.line, _etcd_copies(found) if wishes.etcd else 0, not found.hops),
         *_drains(found, seen, options),
     ]
     return UpgradePlan(

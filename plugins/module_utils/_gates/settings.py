@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reads settings of components from flags and the kubelet's configuration (pure).
 
-kubeadm writes the configuration with sigs.k8s.io/yaml: block style, two spaces, no anchors.
+kubeadm writes the configuration with sigs.k8s.io/yaml: block style, two spaces, no anchors. People add comments, and
+write drop-ins and kube-proxy's as they like.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from collections.abc import Iterable
 from .._kubeadm import kubelet_flags
 
 _FLAG = re.compile(r"--([a-z0-9-]+)")
-_GATE = re.compile(r"^\s+[\"']?(?P<name>[A-Za-z0-9]+)[\"']?:\s*(?P<value>true|false)\s*$")
+_GATE = re.compile(r"[\"']?\b([A-Za-z0-9]+)[\"']?:[ \t]+(true|false)\b")
+_GATES = re.compile(r"^featureGates:[ \t]*(\{[^}]*\}|(?:\n[ \t]+.*)*)", re.MULTILINE)
+_COMMENT = re.compile(r"^#.*\n?|[ \t]+#.*", re.MULTILINE)
+_BLANK = re.compile(r"\n(?:[ \t]*\n)+")
 
 
 def kubelet_options(own: str, others: Iterable[str]) -> str:
@@ -56,14 +60,13 @@ def yaml_scalar(document: str, key: str) -> str:
 
 def yaml_gates(document: str) -> dict[str, bool]:
     """The mapping featureGates at the top of a YAML document."""
-    lines = iter(document.splitlines())
-    for line in lines:
-        if line.startswith("featureGates:"):
-            break
+    match = _GATES.search(_BLANK.sub("\n", _COMMENT.sub("", document)))
+    return {name: value == "true" for name, value in _GATE.findall(match[1])} if match else {}
+
+
+def kubelet_gates(documents: Iterable[str], options: str) -> dict[str, bool]:
+    """Of a kubelet with these configurations, of which later ones win, and flags over all of them."""
     found: dict[str, bool] = {}
-    for line in lines:
-        match = _GATE.match(line)
-        if match is None:
-            break
-        found[match["name"]] = match["value"] == "true"
-    return found
+    for document in documents:
+        found.update(yaml_gates(document))
+    return {**found, **feature_gates(flag_value(options, "feature-gates"))}

@@ -11,12 +11,15 @@ from datetime import date
 from typing import Any
 
 from .._inventory.finding import ERROR, WARNING, Finding, some, table
-from . import floors, road, skew
+from . import floors, given, road, skew
 from .model import APISERVER, Observation, observation_from_mapping
 from .releases import KNOWN, Catalogue
 from .verdict import Verdict, status_of, verdict
 from .version import KubeVersion
 
+WORKERS = (road.EVERY_HOP, road.LAST_HOP)
+# Of judge_mapping.
+OPTIONS = ("target", "available", "workers", "release_data", "end_of_life")
 ORDER = f"{skew.POLICY}#supported-component-upgrade-order"
 
 
@@ -62,7 +65,8 @@ def judge(
     """The cluster as it runs, and, with a target, the way there."""
     newest = max(observed.versions(APISERVER), default=None)
     target = wishes.target if wishes else newest
-    rules = skew.verdicts(observed, catching_up=wishes is not None and wishes.target == newest)
+    wanted = wishes.target if wishes else None
+    rules = skew.verdicts(observed, catching_up=wanted is not None and wanted == newest, target=wanted)
     if target is not None:
         etcd_stays = wishes is not None and not wishes.etcd
         rules += floors.verdicts(observed, target, today, catalogue, end_of_life, etcd_stays)
@@ -76,19 +80,22 @@ def judge(
 def judge_mapping(data: Mapping[str, Any], options: Mapping[str, Any], today: date) -> Judgement:
     """From plain data as the module version_skew and the filter take it.
 
-    options: target, available, workers, release_data, end_of_life, all optional. Raises ValueError.
+    options: of OPTIONS, all optional. Raises ValueError.
     """
+    unknown = sorted(set(options) - set(OPTIONS))
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no option; known are {', '.join(OPTIONS)}")
     catalogue = KNOWN.with_overrides(options.get("release_data") or {})
-    target = options.get("target")
+    target, workers = options.get("target"), given.choice("workers", options.get("workers"), WORKERS)
     wishes = None
     if target:
         wishes = road.Wishes(
             target=KubeVersion.parse(target),
-            available=tuple(map(KubeVersion.parse, options.get("available") or ())),
-            workers=options.get("workers") or road.EVERY_HOP,
+            available=tuple(map(KubeVersion.parse, given.items("available", options.get("available")))),
+            workers=workers,
             catalogue=catalogue,
         )
-    level = options.get("end_of_life") or WARNING
+    level = given.choice("end_of_life", options.get("end_of_life"), (WARNING, ERROR))
     return judge(observation_from_mapping(data), today, wishes, catalogue, level)
 
 

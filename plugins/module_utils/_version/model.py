@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from . import given
 from .version import KubeVersion
 
 APISERVER = "kube-apiserver"
@@ -118,13 +119,15 @@ def component_version(text: str) -> KubeVersion:
 def observation_from_mapping(data: Mapping[str, Any]) -> Observation:
     """From plain data: nodes, coredns, clients, external_etcd, as the module version_skew takes them.
 
-    Raises ValueError naming the node and the component whose version is none.
+    Raises ValueError naming the node and the component whose version is none, and what has another shape.
     """
+    data = given.mapping("what was observed", data)
+    clients, external = (given.mapping(key, data.get(key)) for key in ("clients", "external_etcd"))
     return Observation(
-        nodes=tuple(_node(entry) for entry in data.get("nodes") or ()),
+        nodes=tuple(_node(given.entry("a node", node, "name")) for node in given.items("nodes", data.get("nodes"))),
         coredns=_version("the cluster", COREDNS, data["coredns"]) if data.get("coredns") else None,
-        clients={place: _version(place, KUBECTL, text) for place, text in (data.get("clients") or {}).items()},
-        external_etcd={url: _version(url, ETCD, text) for url, text in (data.get("external_etcd") or {}).items()},
+        clients={place: _version(place, KUBECTL, text) for place, text in clients.items()},
+        external_etcd={url: _version(url, ETCD, text) for url, text in external.items()},
         etcd_pinned=bool(data.get("etcd_pinned", False)),
         coredns_pinned=bool(data.get("coredns_pinned", False)),
     )
@@ -132,22 +135,24 @@ def observation_from_mapping(data: Mapping[str, Any]) -> Observation:
 
 def _node(data: Mapping[str, Any]) -> Node:
     name = str(data["name"])
-    given = data.get("components") or {}
-    unknown = sorted(set(given) - set(COMPONENTS))
+    components, flags, gates = (
+        given.mapping(f"{name}: {key}", data.get(key)) for key in ("components", "flags", "gates")
+    )
+    unknown = sorted(set(components) - set(COMPONENTS))
     if unknown:
         raise ValueError(f"{name}: {unknown[0]!r} is no component; known are {', '.join(COMPONENTS)}")
     return Node(
         name=name,
         control_plane=bool(data.get("control_plane", False)),
-        components={component: _version(name, component, text) for component, text in given.items() if text},
+        components={component: _version(name, component, text) for component, text in components.items() if text},
         runtime=str(data.get("runtime") or ""),
         runtime_version=str(data.get("runtime_version") or ""),
         cgroup=int(data.get("cgroup") or 0),
         cgroup_v1_accepted=bool(data.get("cgroup_v1_accepted", False)),
-        flags={component: tuple(names) for component, names in (data.get("flags") or {}).items()},
-        gates={component: dict(gates) for component, gates in (data.get("gates") or {}).items()},
+        flags={part: tuple(given.items(f"{name}: flags of {part}", names)) for part, names in flags.items()},
+        gates={part: dict(given.mapping(f"{name}: gates of {part}", values)) for part, values in gates.items()},
         etcd_leader=bool(data.get("etcd_leader", False)),
-        local=frozenset(data.get("local") or ()),
+        local=frozenset(given.items(f"{name}: local", data.get("local"))),
     )
 
 

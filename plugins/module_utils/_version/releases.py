@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from . import given
 from .removals import KNOWN as KNOWN_REMOVALS
 from .removals import Removals
 from .version import KubeVersion, Minor, numbers
@@ -112,12 +113,14 @@ class Catalogue:
         text. A minor that is not in the catalogue needs released and end_of_life. removed is
         what Removals.with_overrides takes. Raises ValueError naming the minor and the field.
         """
+        data = given.mapping("release_data", data)
         entries = {entry.minor: entry for entry in self.releases}
-        for text, fields in (data.get("releases") or {}).items():
+        for text, fields in given.mapping("releases", data.get("releases")).items():
             minor = Minor.parse(str(text))
-            entries[minor] = _overridden(minor, entries.get(minor), self.floors(minor), fields or {})
+            changes = given.mapping(f"releases: {minor}", fields)
+            entries[minor] = _overridden(minor, entries.get(minor), self.floors(minor), changes)
         as_of = _day("as_of", data["as_of"]) if data.get("as_of") else self.as_of
-        removals = self.removals.with_overrides(data.get("removed") or {})
+        removals = self.removals.with_overrides(given.mapping("removed", data.get("removed")))
         return Catalogue(as_of, tuple(entries[minor] for minor in sorted(entries)), removals)
 
 

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import given
 from .version import Minor
 
 KNOWN_UP_TO = Minor(1, 36)
@@ -208,27 +209,20 @@ class Removals:
         """The same with newer data laid over it.
 
         data: known_up_to (a minor), gates (name to minor), locked_gates (name to since and value), flags
-        (component to flag to minor), apis (a list of group_version, kind, since). Raises ValueError or KeyError
-        for what is malformed.
+        (component to flag to minor), apis (a list of group_version, kind, since). Raises ValueError for what is
+        malformed.
         """
-        gates = {name: Minor.parse(str(since)) for name, since in (data.get("gates") or {}).items()}
+        named = {key: given.mapping(f"removed: {key}", data.get(key)) for key in ("gates", "locked_gates", "flags")}
         locked = {
-            name: (Minor.parse(str(entry["since"])), bool(entry["value"]))
-            for name, entry in (data.get("locked_gates") or {}).items()
+            name: _locked(f"removed: locked_gates: {name}", entry) for name, entry in named["locked_gates"].items()
         }
         flags = {
-            component: {
-                **self.flags.get(component, {}),
-                **{flag: Minor.parse(str(since)) for flag, since in entries.items()},
-            }
-            for component, entries in (data.get("flags") or {}).items()
+            component: {**self.flags.get(component, {}), **_since(f"removed: flags: {component}", entries)}
+            for component, entries in named["flags"].items()
         }
-        apis = tuple(
-            RemovedApi(entry["group_version"], entry["kind"], Minor.parse(str(entry["since"])))
-            for entry in data.get("apis") or ()
-        )
+        apis = tuple(map(_api, given.items("removed: apis", data.get("apis"))))
         return Removals(
-            {**self.gates, **gates},
+            {**self.gates, **_since("removed: gates", named["gates"])},
             {**self.locked, **locked},
             {**self.flags, **flags},
             self.apis + apis,
@@ -258,3 +252,17 @@ class Removals:
 
 
 KNOWN = Removals()
+
+
+def _since(name: str, entries: Any) -> dict[str, Minor]:
+    return {key: Minor.parse(str(since)) for key, since in given.mapping(name, entries).items()}
+
+
+def _locked(name: str, entry: Any) -> tuple[Minor, bool]:
+    found = given.entry(name, entry, "since", "value")
+    return Minor.parse(str(found["since"])), bool(found["value"])
+
+
+def _api(entry: Any) -> RemovedApi:
+    found = given.entry("removed: an entry of apis", entry, "group_version", "kind", "since")
+    return RemovedApi(found["group_version"], found["kind"], Minor.parse(str(found["since"])))

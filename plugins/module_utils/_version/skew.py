@@ -47,11 +47,12 @@ def minors_behind(version: KubeVersion, reference: KubeVersion) -> int:
     return (reference.major - version.major) * 1000 + reference.minor - version.minor
 
 
-def verdicts(observed: Observation, catching_up: bool = False) -> list[Verdict]:
+def verdicts(observed: Observation, catching_up: bool = False, target: KubeVersion | None = None) -> list[Verdict]:
     """One verdict for each rule of the policy, about the cluster as it runs.
 
     catching_up: the way goes to the version that the API servers have, so that kubelets too far
-    behind are what it cures: a warning, where any other way has to refuse.
+    behind are what it cures: a warning, where any other way has to refuse. target: the version wanted,
+    to which no upgrade brings a kubectl outside the nodes.
     """
     late = WARNING if catching_up else ERROR
     servers = observed.versions(APISERVER)
@@ -87,7 +88,7 @@ def verdicts(observed: Observation, catching_up: bool = False) -> list[Verdict]:
             "skew.kubectl",
             "kubectl is within one minor of every API server",
             f"{POLICY}#kubectl",
-            _kubectl(observed, servers),
+            (*_kubectl(observed, servers), *_kubectl_afterwards(observed, servers, target)),
         ),
         verdict(
             "skew.kubeadm",
@@ -116,6 +117,12 @@ def reach(node: Node, component: str, servers: list[KubeVersion]) -> list[KubeVe
     return [own] if own is not None and component in node.local else servers
 
 
+def _past(rule: str, component: str, version: KubeVersion, server: KubeVersion) -> str:
+    """The way out; an upgrade of the API servers is one, and this rule refuses it as it does any other."""
+    upgrade = f"with plan_upgrade_skip: {{{rule}: reason}} upgrade every API server to {version} or newer"
+    return f"put {component} {server} back, or {upgrade} (upgrade_cluster)"
+
+
 def _node_component(observed: Observation, component: str, servers: list[KubeVersion], level: str) -> Iterator[Finding]:
     rule = f"skew.{component.replace('-', '_')}"
     for node, version in observed.running(component):
@@ -123,7 +130,7 @@ def _node_component(observed: Observation, component: str, servers: list[KubeVer
         if not spoken:
             continue
         if minors_behind(version, spoken[0]) < 0:
-            fix = f"upgrade every API server to {version.line} first, or put {component} {spoken[0]} back"
+            fix = _past(rule, component, version, spoken[0])
             yield Finding(
                 rule, ERROR, f"{component} {version} is newer than kube-apiserver {spoken[0]}", fix, (node.name,)
             )
@@ -152,7 +159,7 @@ def _client(observed: Observation, component: str, servers: list[KubeVersion]) -
     for node, version in observed.running(component):
         spoken = reach(node, component, servers)
         if spoken and minors_behind(version, spoken[0]) < 0:
-            fix = "upgrade every API server it can reach first"
+            fix = _past(rule, component, version, spoken[0])
             yield Finding(
                 rule, ERROR, f"{component} {version} is newer than kube-apiserver {spoken[0]}", fix, (node.name,)
             )
@@ -172,6 +179,19 @@ def _kubectl(observed: Observation, servers: list[KubeVersion]) -> Iterator[Find
         if far:
             message = f"kubectl {version} is more than one minor from kube-apiserver {far[0]}"
             yield Finding("skew.kubectl", WARNING, message, f"use kubectl {far[0].line}", (place,))
+
+
+def _kubectl_afterwards(
+    observed: Observation, servers: list[KubeVersion], target: KubeVersion | None
+) -> Iterator[Finding]:
+    """The same of the version wanted, where no API server has its minor yet."""
+    if target is None or target.line in [server.line for server in servers]:
+        return
+    for place, version in observed.clients.items():
+        if abs(minors_behind(version, target)) > 1:
+            message = f"kubectl {version} is more than one minor from the version wanted, {target}"
+            fix = f"use kubectl {target.line} from the last hop on"
+            yield Finding("skew.kubectl", WARNING, message, fix, (place,))
 
 
 def _kubeadm(observed: Observation) -> Iterator[Finding]:

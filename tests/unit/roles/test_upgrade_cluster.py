@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import jinja2
@@ -30,6 +33,14 @@ def tasks(name: str) -> list[dict[str, Any]]:
 def rendered(expression: str, **variables: object) -> str:
     text = expression if "{{" in expression else "{{ " + expression + " }}"
     return jinja2.Environment(autoescape=True).from_string(text).render(variables).strip()
+
+
+def templated(expression: str, **variables: object) -> str:
+    """With those of Ansible's filters that are needed here, and lists where Jinja has generators."""
+    environment = jinja2.Environment(finalize=lambda value: list(value) if isinstance(value, Iterator) else value)
+    environment.filters["difference"] = lambda ours, theirs: [one for one in ours if one not in theirs]
+    environment.filters["extract"] = lambda key, mapping: mapping[key]
+    return environment.from_string(expression).render(variables)
 
 
 def test_conditions_convert_what_may_be_a_string() -> None:
@@ -59,6 +70,16 @@ def test_what_a_killed_run_left_is_taken_back_also_where_nothing_is_left_to_do()
     assert any(task.get(f"{own}api_probe", {}).get("state") == "stopped" for task in always)
 
 
+@pytest.mark.parametrize(("hops", "verified"), [([], "True"), ([{"to": "1.36.3"}], "False")])
+def test_a_cluster_at_the_version_is_verified(hops: list[dict[str, str]], verified: str) -> None:
+    """A verification that failed, or was killed, comes again with the next run."""
+    (task,) = [task for task in tasks("main.yml") if task["name"].startswith("Verify")]
+    assert task["ansible.builtin.include_role"] == {"name": "kubeops.cluster.cluster_verify"}
+    plan = {"road": {"hops": hops, "target": "1.36.3"}}
+    assert rendered(task["when"], plan_upgrade_result=plan) == verified
+    assert rendered(task["vars"]["cluster_verify_version"], plan_upgrade_result=plan) == "1.36.3"
+
+
 @pytest.mark.parametrize(
     ("canary", "index", "may_fail"),
     [("0", 1, "2"), (0, 1, "2"), ("1", 0, "2"), ("1", 1, "0"), (2, 1, "0"), ("1", 2, "2")],
@@ -76,13 +97,22 @@ def test_no_canary_may_fail(canary: int | str, index: int, may_fail: str) -> Non
 
 @pytest.mark.parametrize(
     ("broken", "batch", "most", "room"),
-    [([], ["w1", "w2"], 2, "True"), (["w9"], ["w1"], 2, "True"), (["w9"], ["w1", "w2"], 2, "False")],
+    [
+        ([], ["w1", "w2"], 2, "True"),
+        (["w9"], ["w1"], 2, "True"),
+        (["w9"], ["w1", "w2"], 2, "False"),
+        (["w8", "w9"], ["w1"], 2, "False"),
+    ],
 )
 def test_workers_that_failed_count_as_away(broken: list[str], batch: list[str], most: int, room: str) -> None:
     (that,) = [
         task["ansible.builtin.assert"]["that"] for task in tasks("batch.yml") if "ansible.builtin.assert" in task
     ]
-    variables = {"__upgrade_cluster_broken": broken, "__upgrade_cluster_batch": batch}
+    variables = {
+        "__upgrade_cluster_broken": broken[:1],
+        "__upgrade_cluster_absent": broken[1:],
+        "__upgrade_cluster_batch": batch,
+    }
     assert rendered(that, __upgrade_cluster_order={"most": most}, **variables) == room
 
 
@@ -102,6 +132,108 @@ def test_what_nobody_counted_is_not_said_to_be_nothing(probe: dict[str, Any], sa
     (told,) = [task["ansible.builtin.debug"]["msg"] for task in tasks("upgrade.yml") if "ansible.builtin.debug" in task]
     variables = {"__upgrade_cluster_probe": probe, "__upgrade_cluster_probe_host": "cp1"}
     assert rendered(told, __upgrade_cluster_seen="9 requests", **variables) == said
+
+
+def test_a_prediction_that_is_switched_off_is_not_made_again() -> None:
+    (task,) = [task for task in tasks("hop.yml") if "kubeops.cluster.node_drain" in task]
+    assert rendered(task["when"][-1], __upgrade_cluster_skipped=[]) == "True"
+    assert rendered(task["when"][-1], __upgrade_cluster_skipped=["gate.drain"]) == "False"
+
+
+def test_a_worker_that_was_never_there_did_not_fail() -> None:
+    (absent,) = [
+        task["ansible.builtin.set_fact"]["__upgrade_cluster_absent"]
+        for task in tasks("main.yml")
+        if "ansible.builtin.set_fact" in task
+    ]
+    broken = yaml.safe_load((ROLE.directory / "vars/main.yml").read_text())["__upgrade_cluster_broken"]
+    everyone, groups = ["cp1", "cp2", "w1", "w2", "w3"], {"control_plane": ["cp1", "cp2"]}
+    gone = templated(absent, ansible_play_hosts_all=everyone, ansible_play_hosts=["cp1", "w1", "w3"], groups=groups)
+    assert gone == "['w2']"
+    left = {"ansible_play_hosts_all": [*everyone, "w9"], "ansible_play_hosts": ["cp1", "w1"]}
+    away = {"__upgrade_cluster_absent": ["w2"], "__upgrade_cluster_strangers": ["w9"]}
+    assert templated(broken, **left, **away) == "['cp2', 'w3']"
+
+
+def test_hosts_that_are_no_node_are_left_out_before_anything_is_asked_of_them() -> None:
+    (facts,) = [task["ansible.builtin.set_fact"] for task in tasks("main.yml") if "ansible.builtin.set_fact" in task]
+    names = {"cp1": "cp1", "w1": "worker-1", "w9": ""}
+    hostvars = {
+        host: {"inventory_hostname": host, "ansible_facts": {"kubeops_upgrade": {"name": name}}}
+        for host, name in names.items()
+    }
+    assert templated(facts["__upgrade_cluster_strangers"], ansible_play_hosts=[*names], hostvars=hostvars) == "['w9']"
+    order = [task["name"] for task in tasks("main.yml")]
+    assert order.index("Leave out what is no node yet") < order.index(
+        "Let pods come back to what a killed run left cordoned"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "passes"),
+    [
+        ("before_node", "/hooks/there.yml", True),
+        ("before_node", "hooks/there.yml", True),
+        ("before_node", "/hooks/missing.yml", False),
+        ("before_nodes", "/hooks/there.yml", False),
+    ],
+)
+def test_hooks_are_looked_at_first(key: str, value: str, passes: bool) -> None:
+    there = ("/hooks/there.yml", "/playbooks/hooks/there.yml")
+    environment = jinja2.Environment(autoescape=True)
+    environment.tests.update({"ansible.builtin.file": there.__contains__, "ansible.builtin.abs": os.path.isabs})
+    task, moments = tasks("main.yml")[0], yaml.safe_load((ROLE.directory / "vars/main.yml").read_text())
+    known = {**moments, "item": {"key": key, "value": value}, "playbook_dir": "/playbooks"}
+    known["__upgrade_cluster_file"] = environment.from_string(task["vars"]["__upgrade_cluster_file"]).render(known)
+    met = [environment.compile_expression(that)(known) for that in task["ansible.builtin.assert"]["that"]]
+    assert all(met) is passes
+    said = environment.from_string(task["ansible.builtin.assert"]["fail_msg"]).render(known)
+    assert ("before_nodes is no moment" in said) is (key == "before_nodes")
+
+
+def test_hooks_that_are_looked_at_are_those_that_run() -> None:
+    text = "".join(path.read_text() for path in (ROLE.directory / "tasks").glob("*.yml"))
+    moments = yaml.safe_load((ROLE.directory / "vars/main.yml").read_text())["__upgrade_cluster_moments"]
+    assert set(re.findall(r"upgrade_cluster_hooks\.(\w+)", text)) == set(moments)
+
+
+def test_what_goes_out_goes_through_the_proxies() -> None:
+    included = {
+        task["ansible.builtin.include_tasks"]["file"]: task["ansible.builtin.include_tasks"]["apply"]["environment"]
+        for name in ("hop.yml", "drained.yml")
+        for task in tasks(name)
+        if isinstance(task.get("ansible.builtin.include_tasks"), dict)
+    }
+    assert included == dict.fromkeys(
+        ("prefetch_{{ upgrade_cluster_package_source }}.yml", "os_packages.yml"), "{{ __upgrade_cluster_environment }}"
+    )
+
+
+def test_a_running_apt_is_waited_for() -> None:
+    (download,) = [
+        task["ansible.builtin.command"]["argv"] for task in tasks("prefetch_repository.yml") if "apt" in task["name"]
+    ]
+    argv = ast.literal_eval(re.match(r"\{\{ (\[.*?\])", download)[1])
+    assert argv[:3] == ["apt-get", "-o", "DPkg::Lock::Timeout=300"]
+    (upgrade,) = [task["ansible.builtin.apt"] for task in tasks("os_packages.yml") if "ansible.builtin.apt" in task]
+    assert upgrade["lock_timeout"] == 300
+
+
+def test_workers_get_the_images_that_run_on_them() -> None:
+    """As kubeadm lists them, from its own registry and from a mirror."""
+    (pull,) = [
+        task for task in tasks("prefetch_repository.yml") if "crictl" in str(task.get("ansible.builtin.command"))
+    ]
+    pattern = re.search(r"'search', '(.*)'", pull["loop"])[1]
+    listed = (
+        "registry.k8s.io/kube-apiserver:v1.36.3",
+        "registry.k8s.io/kube-proxy:v1.36.3",
+        "registry.k8s.io/coredns/coredns:v1.14.2",
+        "mirror.example.com/k8s/coredns:v1.14.2",
+        "registry.k8s.io/pause:3.10.1",
+        "registry.k8s.io/etcd:3.6.8-0",
+    )
+    assert [image for image in listed if re.search(pattern, image)] == [listed[1], listed[2], listed[3]]
 
 
 def test_packages_of_the_system_come_before_the_hook_the_reboot_and_the_kubelet() -> None:

@@ -87,3 +87,17 @@ def test_drains_name_nodes_that_are_away_at_the_same_time(options: dict[str, Any
 def test_a_size_that_is_none(value: str) -> None:
     with pytest.raises(ValueError, match=r"invalid literal|negative"):
         size(value, 10)
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        ({"name": "gpu", "hosts": "w10"}, "group gpu: hosts is 'w10', no list of hosts"),
+        ({"name": "gpu", "at_once": 1}, "group gpu: hosts is None, no list of hosts"),
+        ({"name": "gpu", "hosts": ["w1"], "at_onec": 1}, "group gpu: 'at_onec' is not known"),
+        ("gpu", "group 'gpu' is no mapping"),
+    ],
+)
+def test_a_group_whose_pace_nobody_would_keep(group: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        order(hop([], WORKERS), groups=[group])

@@ -72,6 +72,7 @@ def healthy_cluster() -> Data:
 def healthy_node(name: str) -> Data:
     return {
         "name": name,
+        "busy": False,
         "api_ready": True if name.startswith("cp") else None,
         "kubelet_healthy": True,
         "binaries": {"kubeadm": "v1.35.6", "kubectl": "v1.35.6"},
@@ -92,13 +93,18 @@ def healthy_node(name: str) -> Data:
 
 
 def planned(
-    cluster: Data, nodes: Data, unreachable: tuple[str, ...] = (), target: str = "1.36.3", **skip: str
+    cluster: Data,
+    nodes: Data,
+    unreachable: tuple[str, ...] = (),
+    target: str = "1.36.3",
+    strangers: tuple[str, ...] = (),
+    **skip: str,
 ) -> UpgradePlan:
     wishes = Wishes(KubeVersion.parse(target))
     limits = Limits({"/": 1024}, 86400.0)
     reasons = {rule.replace("__", "."): reason for rule, reason in skip.items()}
     options = Options(wishes, limits, reasons, Pace(), accepted=Accepted())
-    return plan(Seen(cluster, nodes, unreachable), {}, options, TODAY)
+    return plan(Seen(cluster, nodes, unreachable, strangers), {}, options, TODAY)
 
 
 def verdicts(made: UpgradePlan) -> dict[str, str]:
@@ -138,6 +144,10 @@ def api_server_down(cluster: Data, nodes: Data) -> None:
 
 def kubelet_down(cluster: Data, nodes: Data) -> None:
     nodes["w1"]["kubelet_healthy"] = False
+
+
+def busy(cluster: Data, nodes: Data) -> None:
+    nodes["w1"]["busy"] = True
 
 
 def member_down(cluster: Data, nodes: Data) -> None:
@@ -290,6 +300,7 @@ FAULTS: list[tuple[Callable[[Data, Data], None], dict[str, str]]] = [
     (component_down, {"gate.components": "error"}),
     (api_server_down, {"gate.components": "error"}),
     (kubelet_down, {"gate.nodes": "error"}),
+    (busy, {"gate.nodes": "error"}),
     (member_down, {"gate.etcd": "error", "gate.quorum": "error"}),
     (learner, {"gate.learner": "error", "gate.quorum": "error"}),
     (alarm, {"gate.etcd": "error", "gate.alarm": "error", "gate.quorum": "error"}),
@@ -399,6 +410,27 @@ def test_a_gate_is_switched_off_with_a_reason_alone_or_with_its_family() -> None
         assert made.as_dict()["allowed"]
 
 
+def test_a_road_that_is_none_cannot_be_switched_off() -> None:
+    made = planned(*everything(), target="1.35.5", road="we know")
+    assert verdicts(made)["road"] == "error"
+    assert not made.as_dict()["allowed"]
+
+
+def test_the_way_past_a_kubelet_that_is_newer_than_the_api_servers() -> None:
+    """Refused, until the operator says why the upgrade that the rule names may go ahead."""
+    cluster, nodes = everything()
+    kubelet_newer(cluster, nodes)
+    (refused,) = planned(cluster, nodes).errors
+    assert (
+        "plan_upgrade_skip: {skew.kubelet: reason} upgrade every API server to 1.36.0 or newer"
+        in refused.findings[0].fix
+    )
+    made = planned(cluster, nodes, skew__kubelet="the API servers follow")
+    assert made.as_dict()["allowed"]
+    (hop,) = made.road.hops
+    assert (set(hop.nodes("control_plane")), str(hop.to)) == ({"cp1", "cp2", "cp3"}, "1.36.3")
+
+
 @pytest.mark.parametrize(
     ("accepted", "batches", "status"),
     [
@@ -451,8 +483,19 @@ def test_kubelets_are_compared_outside_of_upgrades(api_server: str, kubelet: str
     assert made.diffs == ({"w1": {"kubelet": "-maxPods: 50"}} if compared else {})
 
 
-def test_an_unreachable_host_refuses() -> None:
-    assert verdicts(planned(*everything(), unreachable=("w9",))) == {"gate.observed": "error"}
+def test_an_unreachable_host_refuses_and_can_be_left_out() -> None:
+    made = planned(*everything(), unreachable=("w8", "w9"))
+    assert verdicts(made) == {"gate.observed": "error"}
+    (finding,) = made.errors[0].findings
+    assert finding.fix.endswith("--limit '!w8:!w9'")
+
+
+@pytest.mark.parametrize(("target", "level"), [("1.36.3", "error"), ("1.35.6", "warning")])
+def test_a_host_that_is_no_node_is_named_and_stops_only_what_there_is_to_do(target: str, level: str) -> None:
+    made = planned(*everything(), target=target, strangers=("w9",))
+    assert verdicts(made)["gate.observed"] == level
+    ((finding,),) = [entry.findings for entry in made.verdicts if entry.rule == "gate.observed"]
+    assert finding.fix == "join it first (create_cluster.yml), or leave it out with --limit '!w9'"
 
 
 def test_settings() -> None:
@@ -466,6 +509,29 @@ def test_settings() -> None:
     assert settings.yaml_gates(document) == {"A": True, "B": False}
     assert settings.yaml_gates("a: b\n") == {}
     assert settings.yaml_scalar(document, "failCgroupV1") == "false"
+
+
+@pytest.mark.parametrize(
+    ("document", "gates"),
+    [
+        ("featureGates:\n  # hi\n  A: true\n", {"A": True}),
+        ("featureGates: # why\n\n  A: true # so\n# left\n  \n  'B': false\nx: y\n", {"A": True, "B": False}),
+        ('featureGates: {A: true, "B": false}\nC: true\n', {"A": True, "B": False}),
+        ("featureGates: {A: true, # why\n  B: false}\n", {"A": True, "B": False}),
+        ("# featureGates:\n#   A: true\nx:\n  featureGates:\n    A: true\n", {}),
+        ("featureGates: {}\nA: true\n", {}),
+        ("featureGates: null\nA: true\n", {}),
+        ("kind: x\nfeatureGates:\nA: true\n", {}),
+        ("", {}),
+    ],
+)
+def test_feature_gates_of_a_document(document: str, gates: dict[str, bool]) -> None:
+    assert settings.yaml_gates(document) == gates
+
+
+def test_later_configurations_and_flags_win() -> None:
+    documents = ["featureGates:\n  A: true\n  B: true\n  C: true\n", "featureGates: {B: false, C: false}\n"]
+    assert settings.kubelet_gates(documents, "--feature-gates=C=true") == {"A": True, "B": False, "C": True}
 
 
 PAUSE = "--pod-infra-container-image=registry.k8s.io/pause:3.10.1"

@@ -145,6 +145,63 @@ def test_wrong_release_data_names_minor_and_field(fields: dict[str, str], said: 
 
 
 @pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("file.yml", "release_data is 'file.yml', no mapping"),
+        ({"releases": ["1.36"]}, "releases is .*, no mapping"),
+        ({"releases": {"1.36": ["1.36.9"]}}, "releases: 1.36 is .*, no mapping"),
+        ({"removed": ["X"]}, "removed is .*, no mapping"),
+        ({"removed": {"gates": ["X"]}}, "removed: gates is .*, no mapping"),
+        ({"removed": {"locked_gates": {"X": "1.38"}}}, "removed: locked_gates: X is '1.38', no mapping"),
+        ({"removed": {"locked_gates": {"X": {"since": "1.38"}}}}, "removed: locked_gates: X has no value"),
+        ({"removed": {"flags": {"kubelet": ["x"]}}}, "removed: flags: kubelet is .*, no mapping"),
+        ({"removed": {"apis": {"X": "1.38"}}}, "removed: apis is .*, no list"),
+        ({"removed": {"apis": ["X"]}}, "removed: an entry of apis is 'X', no mapping"),
+        ({"removed": {"apis": [{"kind": "X"}]}}, "removed: an entry of apis has no group_version"),
+    ],
+)
+def test_release_data_of_another_shape_is_named(data: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        KNOWN.with_overrides(data)
+
+
+@pytest.mark.parametrize(
+    ("observed", "said"),
+    [
+        ("nodes", "what was observed is 'nodes', no mapping"),
+        ({"nodes": "cp1"}, "nodes is 'cp1', no list"),
+        ({"nodes": ["cp1"]}, "a node is 'cp1', no mapping"),
+        ({"nodes": [{"components": {}}]}, "a node has no name"),
+        ({"nodes": [{"name": "cp1", "components": ["kubelet"]}]}, "cp1: components is .*, no mapping"),
+        ({"nodes": [{"name": "cp1", "flags": ["a"]}]}, "cp1: flags is .*, no mapping"),
+        ({"nodes": [{"name": "cp1", "flags": {"kubelet": "a"}}]}, "cp1: flags of kubelet is 'a', no list"),
+        ({"nodes": [{"name": "cp1", "gates": {"kubelet": ["A"]}}]}, "cp1: gates of kubelet is .*, no mapping"),
+        ({"nodes": [{"name": "cp1", "local": "kubelet"}]}, "cp1: local is 'kubelet', no list"),
+        ({"clients": ["1.36.3"]}, "clients is .*, no mapping"),
+        ({"external_etcd": ["3.6.8"]}, "external_etcd is .*, no mapping"),
+    ],
+)
+def test_an_observation_of_another_shape_is_named(observed: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        observation_from_mapping(observed)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"taget": "1.36.3"}, "'taget' is no option; known are target, "),
+        ({"end_of_life": "eror"}, "end_of_life is 'eror', not one of warning, error"),
+        ({"workers": "last"}, "workers is 'last', not one of every_hop, last_hop"),
+        ({"target": "1.36.3", "available": "1.36.3"}, "available is '1.36.3', no list"),
+        ({"release_data": "file.yml"}, "release_data is 'file.yml', no mapping"),
+    ],
+)
+def test_options_that_are_none_are_named(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        judge.judge_mapping({"nodes": []}, options, TODAY)
+
+
+@pytest.mark.parametrize(
     ("options", "minor", "end"),
     [
         ({"target": "1.36.3"}, "1.36", "2027-06-28"),

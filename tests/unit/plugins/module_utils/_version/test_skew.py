@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
-from ansible_collections.kubeops.cluster.plugins.module_utils._version import skew
+from ansible_collections.kubeops.cluster.plugins.module_utils._version import judge, skew
 from ansible_collections.kubeops.cluster.plugins.module_utils._version.model import observation_from_mapping
 
 
@@ -37,6 +38,16 @@ def node(**components: str) -> dict[str, Any]:
 )
 def test_api_servers(versions: list[str], expected: dict[str, str]) -> None:
     assert statuses(*(server(f"cp{number}", version) for number, version in enumerate(versions))) == expected
+
+
+def test_what_is_newer_than_its_api_server_names_the_rule_that_lets_the_upgrade_past() -> None:
+    manager = server("cp1", "1.35.6", controller_manager="1.36.0")
+    observed = observation_from_mapping({"nodes": [manager, node(kubelet="1.36.0", kube_proxy="1.36.0")]})
+    for verdict in skew.verdicts(observed):
+        for finding in verdict.findings:
+            assert f"plan_upgrade_skip: {{{verdict.rule}: reason}}" in finding.fix
+            assert finding.fix.startswith("put ") and " 1.35.6 back, or" in finding.fix
+    assert len([one for one in skew.verdicts(observed) if one.findings]) == 3
 
 
 @pytest.mark.parametrize("component", ["kubelet", "kube_proxy"])
@@ -107,6 +118,25 @@ def test_a_client_of_its_own_api_server_is_judged_by_that_one() -> None:
 def test_kubectl(servers: list[str], version: str, good: bool) -> None:
     nodes = [server(f"cp{number}", each) for number, each in enumerate(servers)]
     assert statuses(*nodes, clients={"controller": version}) == ({} if good else {"skew.kubectl": "warning"})
+
+
+@pytest.mark.parametrize(
+    ("version", "target", "said"),
+    [
+        ("1.34.9", "1.36.3", ["use kubectl 1.36 from the last hop on"]),
+        ("1.35.6", "1.36.3", []),
+        ("1.34.9", "1.35.6", []),
+        ("1.34.9", "", []),
+        ("1.32.0", "1.36.3", ["use kubectl 1.34", "use kubectl 1.36 from the last hop on"]),
+        ("1.32.0", "1.34.11", ["use kubectl 1.34"]),
+    ],
+)
+def test_kubectl_on_the_controller_after_the_road(version: str, target: str, said: list[str]) -> None:
+    observed = {"nodes": [server("cp1", "1.34.9")], "clients": {"controller": version}}
+    found = judge.judge_mapping(observed, {"target": target}, date(2026, 11, 21))
+    (verdict,) = [one for one in found.verdicts if one.rule == "skew.kubectl"]
+    assert [finding.fix for finding in verdict.findings] == said
+    assert verdict.status == ("warning" if said else "ok")
 
 
 @pytest.mark.parametrize(
