@@ -30,3 +30,17 @@ def test_snapshots_are_looked_for_where_backups_are_kept(role: str, given: dict[
     defaults = yaml.safe_load((paths.ROOT / "roles" / role / "defaults" / "main.yml").read_text())
     template = jinja2.Environment(autoescape=False).from_string(defaults[f"{role}_snapshot_directory"])
     assert template.render(given) == directory
+
+
+def test_a_snapshot_travels_as_a_file_and_leaves_no_copy() -> None:
+    """With become, fetch takes it as text through memory, which -vvv prints unless the task has no_log."""
+    tasks = yaml.safe_load((BACKUP / "tasks" / "to_controller.yml").read_text())
+    (bring,) = [task for task in tasks if "block" in task]
+    (fetch,) = [task for task in bring["block"] if "ansible.builtin.fetch" in task]
+    assert fetch["no_log"] is True
+    assert fetch["become"] is False and fetch["vars"] == {"ansible_become": False}
+    assert [task["ansible.builtin.file"]["state"] for task in bring["always"]] == ["absent"]
+    everywhere = [
+        path for path in (paths.ROOT / "roles").glob("etcd_*/tasks/*.yml") if "builtin.fetch" in path.read_text()
+    ]
+    assert [path.name for path in everywhere] == ["to_controller.yml"]
