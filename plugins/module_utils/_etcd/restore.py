@@ -38,7 +38,6 @@ RESTORE, KEEP_ASIDE, PLACE, FINISH, CLEAN = "restore", "keep_aside", "place", "f
 ETCDUTL = "etcdutl"
 MARK = "restored.json"
 WATCHES = "the revision does not move past the one clients have seen: restart all that watch, API servers first"
-ROOM_FOR_LOG = 128 * 1024 * 1024  # etcd allocates its first segment, 64 MiB, and the next one ahead
 
 
 @dataclass(frozen=True)
@@ -327,7 +326,7 @@ def _refuse_without_room(request: Request, facts: snapshot.Facts, decided: Plan)
     if not _has(decided, RESTORE):
         return
     existing = next(path for path in (Path(request.data_dir), *Path(request.data_dir).parents) if path.exists())
-    free, needed = shutil.disk_usage(existing).free, facts.size + ROOM_FOR_LOG
+    free, needed = shutil.disk_usage(existing).free, facts.size + leash.ROOM_FOR_LOG
     if free < needed:
         raise Refusal(
             f"{request.data_dir} has no room for the restored data",
