@@ -12,6 +12,41 @@ from tools import paths
 BACKUP = paths.ROOT / "roles" / "etcd_backup"
 
 
+def backup_var(name: str, **variables: object) -> str:
+    """A variable of the role etcd_backup."""
+    environment = jinja2.Environment(autoescape=False)
+    environment.filters["extract"] = lambda key, container: container[key]
+    text = yaml.safe_load((BACKUP / "vars" / "main.yml").read_text())[name]
+    return environment.from_string(text).render(variables)
+
+
+@pytest.mark.parametrize(
+    ("told", "chosen"),
+    [
+        ({"cp1": "m2", "cp2": "m2", "cp3": "m2"}, "cp2"),
+        # The first has no certificates.
+        ({"cp1": None, "cp2": "m3", "cp3": "m3"}, "cp3"),
+        # The host of the follower cannot ask, or is not part of the run.
+        ({"cp1": None, "cp2": "m1", "cp3": "m1"}, "cp2"),
+        ({"cp2": "m1", "cp3": "m1"}, "cp2"),
+    ],
+)
+def test_any_host_that_can_ask_is_enough(told: dict[str, str | None], chosen: str) -> None:
+    answers = {host: {"member": {"name": name}} if name else {"msg": "no certificate"} for host, name in told.items()}
+    hostvars = {host: {"inventory_hostname": host, "__etcd_backup_choice": each} for host, each in answers.items()}
+    members = [{"host": f"cp{number}", "name": f"m{number}"} for number in (1, 2, 3)]
+    given = {"ansible_play_hosts": list(told), "hostvars": hostvars, "__etcd_backup_members": members}
+    answering = [host for host, name in told.items() if name]
+    assert backup_var("__etcd_backup_answering", **given) == str(answering)
+    assert backup_var("__etcd_backup_host", **given, __etcd_backup_answering=answering) == chosen
+
+
+def test_no_single_host_is_asked_for_the_members() -> None:
+    tasks = yaml.safe_load((BACKUP / "tasks" / "main.yml").read_text())
+    (choose,) = [task for task in tasks if task.get("register") == "__etcd_backup_choice"]
+    assert "run_once" not in choose and choose["failed_when"] is False
+
+
 def test_only_the_host_that_took_a_snapshot_hands_it_on() -> None:
     """Where the host that was chosen fails, the choice would fall on another one, which has none."""
     tasks = yaml.safe_load((BACKUP / "tasks" / "main.yml").read_text())
