@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 import jinja2
 import pytest
 import yaml
@@ -79,3 +81,34 @@ def test_a_snapshot_travels_as_a_file_and_leaves_no_copy() -> None:
         path for path in (paths.ROOT / "roles").glob("etcd_*/tasks/*.yml") if "builtin.fetch" in path.read_text()
     ]
     assert [path.name for path in everywhere] == ["to_controller.yml"]
+
+
+@pytest.mark.parametrize(
+    ("given", "span", "interval"),
+    [
+        ("12h", True, True),
+        ("90min", True, True),
+        ("5m", True, True),
+        ("1h 30min", True, True),
+        ("1h30min", True, True),
+        ("2 hours", True, True),
+        ("1d", True, True),
+        ("1M", True, True),
+        ("30s", True, False),
+        ("4min", True, False),
+        ("1min 30s", True, False),
+        ("1s30min", True, True),
+        ("0h", True, False),
+        ("12", False, False),
+        ("daily", False, False),
+        ("12 h h", False, True),
+        ("12hh", False, False),
+        ("", False, False),
+        ("12h\n", False, True),
+        ("-12h", False, True),
+        ("*-*-* 01:00", False, False),
+    ],
+)
+def test_interval_of_the_timer(given: str, span: bool, interval: bool) -> None:
+    assert bool(re.fullmatch(backup_var("__etcd_backup_span")[1:-1], given)) is span
+    assert bool(re.search(backup_var("__etcd_backup_span_of_minutes"), given)) is interval
