@@ -112,3 +112,41 @@ def test_a_snapshot_travels_as_a_file_and_leaves_no_copy() -> None:
 def test_interval_of_the_timer(given: str, span: bool, interval: bool) -> None:
     assert bool(re.fullmatch(backup_var("__etcd_backup_span")[1:-1], given)) is span
     assert bool(re.search(backup_var("__etcd_backup_span_of_minutes"), given)) is interval
+
+
+@pytest.mark.parametrize(
+    ("role", "file", "name"),
+    [
+        ("etcd_restore", "defaults", "etcd_restore_data_dir"),
+        ("etcd_rescue", "vars", "__etcd_rescue_data_dir"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("external", "given", "directory"),
+    [
+        (False, {}, "/var/lib/etcd"),
+        (False, {"disk": {"msg": "a disk that cannot be looked at"}}, "/var/lib/etcd"),
+        (False, {"disk": {"data_dir": "/srv/etcd"}, "etcd_data_dir": "/data"}, "/srv/etcd"),
+        (True, {"disk": {"data_dir": "/srv/etcd"}, "etcd_data_dir": "/data"}, "/data"),
+        (True, {}, "/var/lib/etcd"),
+    ],
+)
+def test_data_directory(
+    role: str, file: str, name: str, external: bool, given: dict[str, object], directory: str
+) -> None:
+    """Of kubeadm's etcd it is that of its manifest, once a host was looked at."""
+    text = yaml.safe_load((paths.ROOT / "roles" / role / file / "main.yml").read_text())[name]
+    variables = {f"__{role}_{key}" if key == "disk" else key: value for key, value in given.items()}
+    variables[f"__{role}_external"] = external
+    assert jinja2.Environment(autoescape=False).from_string(text).render(variables) == directory
+
+
+@pytest.mark.parametrize("role", ["etcd_restore", "etcd_rescue"])
+def test_every_first_look_at_a_data_directory_asks_the_manifest(role: str) -> None:
+    looks = [
+        task["kubeops.cluster.etcd_data_facts"]
+        for file in sorted((paths.ROOT / "roles" / role / "tasks").glob("*.yml"))
+        for task in yaml.safe_load(file.read_text())
+        if task.get("register") == f"__{role}_disk"
+    ]
+    assert looks and [look for look in looks if f"not __{role}_external" not in look["static_pod"]] == []
