@@ -150,3 +150,17 @@ def test_every_first_look_at_a_data_directory_asks_the_manifest(role: str) -> No
         if task.get("register") == f"__{role}_disk"
     ]
     assert looks and [look for look in looks if f"not __{role}_external" not in look["static_pod"]] == []
+
+
+def test_a_release_of_etcd_is_compared_and_gets_its_name_whole() -> None:
+    tasks = yaml.safe_load((paths.ROOT / "roles" / "etcd" / "tasks" / "repository.yml").read_text())
+    (release,) = [task for task in tasks if "block" in task]
+    modules = [next(key for key in task if "." in key) for task in release["block"]]
+    steps = dict(zip(modules, release["block"]))
+    assert release["environment"] == "{{ __etcd_proxies }}"
+    assert "SHA256SUMS" in steps["ansible.builtin.get_url"]["ansible.builtin.get_url"]["checksum"]
+    assert ".partial/" in steps["ansible.builtin.unarchive"]["ansible.builtin.unarchive"]["dest"]
+    assert modules.index("ansible.builtin.unarchive") < modules.index("ansible.builtin.command")
+    # Check mode makes no directory to unpack into.
+    for name in ("get_url", "unarchive"):
+        assert steps[f"ansible.builtin.{name}"]["when"] == "not ansible_check_mode"
