@@ -13,9 +13,9 @@ short_description: Make a bundle directory from the upstreams
 version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
-  - Downloads Kubernetes binaries, crictl, the CNI plugins, manifests of pod networks and, where asked for, containerd
-    and runc. Each is compared with its published or given SHA-256. Pulls the images that each version's kubeadm lists
-    and that the manifests name, and writes the bundle's manifest.
+  - Downloads Kubernetes binaries, crictl, the CNI plugins, manifests of pod networks and, where asked for, containerd,
+    runc and etcd. Each is compared with its published or given SHA-256. Pulls the images that each version's kubeadm
+    lists and that the manifests name, and writes the bundle's manifest.
   - Files that are already there and whole are not fetched again; a killed run is continued by the next one.
   - Images are pulled with C(skopeo), which must be installed when O(images) is true.
 options:
@@ -69,6 +69,14 @@ options:
     description: Base URL of runc's releases.
     type: str
     default: https://github.com/opencontainers/runc/releases/download
+  etcd_version:
+    description: Release of etcd, with its C(v), for an etcd on hosts of its own, and for its restore. Empty means none.
+    type: str
+    default: ''
+  etcd_url:
+    description: Base URL of etcd's releases.
+    type: str
+    default: https://github.com/etcd-io/etcd/releases/download
   manifests:
     description: Manifests of pod networks. The images that they name are pulled too, for every node.
     type: list
@@ -141,7 +149,7 @@ from ..module_utils._bundle.upstream import Download, Releases, Upstreams, downl
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.runner import Runner
 
-UPSTREAMS = ("kubernetes", "crictl", "cni", "containerd", "runc")
+UPSTREAMS = ("kubernetes", "crictl", "cni", "containerd", "runc", "etcd")
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
@@ -206,6 +214,8 @@ def main() -> None:
                 "default": "https://github.com/containerd/containerd/releases/download",
             },
             "runc_url": {"type": "str", "default": "https://github.com/opencontainers/runc/releases/download"},
+            "etcd_version": {"type": "str", "default": ""},
+            "etcd_url": {"type": "str", "default": "https://github.com/etcd-io/etcd/releases/download"},
             "manifests": {
                 "type": "list",
                 "elements": "dict",

@@ -23,6 +23,11 @@ options:
     description: Data directory of etcd. Empty means the host has none.
     type: str
     default: /var/lib/etcd
+  static_pod:
+    description: Whether the host's etcd is kubeadm's. Then its manifest, in use or set aside, says where the data is,
+      and O(data_dir) counts only where there is no manifest.
+    type: bool
+    default: false
   identify:
     description: Whether to find of which Kubernetes cluster the data is. It takes as long as reading all of it.
     type: bool
@@ -49,6 +54,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+data_dir:
+  description: The directory that was looked at.
+  returned: success
+  type: str
+  sample: /var/lib/etcd
 data:
   description:
     - C(has_data), whether a member's database is there; C(running), whether an etcd has it open; C(kubernetes_uid) of
@@ -85,9 +95,13 @@ from ..module_utils._etcd import identity, ondisk
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Look."""
     params = module.params
-    data = _data(params["data_dir"], identify=params["identify"])
+    data_dir = params["data_dir"]
+    if data_dir and params["static_pod"]:
+        data_dir = ondisk.of_static_pod(data_dir)
+    data = _data(data_dir, identify=params["identify"])
     return {
         "changed": False,
+        "data_dir": data_dir,
         "data": data.as_dict(),
         "kubernetes_cas": list(identity.fingerprints(files.read_bytes(params["ca_file"]) or b"")),
         "newest_snapshot": ondisk.newest(params["directory"], params["cluster_name"]),
@@ -102,6 +116,7 @@ def main() -> None:
     """Entry point."""
     options = {
         "data_dir": {"type": "str", "default": "/var/lib/etcd"},
+        "static_pod": {"type": "bool", "default": False},
         "identify": {"type": "bool", "default": True},
         "directory": {"type": "path", "default": "/var/lib/kubeops/etcd-snapshots"},
         "ca_file": {"type": "path", "default": "/etc/kubernetes/pki/ca.crt"},

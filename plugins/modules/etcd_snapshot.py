@@ -72,8 +72,9 @@ options:
         when the snapshot was taken, as its manifest has it.
       - It runs with little weight and at most 2 GiB of memory beyond the size of the snapshot, needs free disk space of
         twice that size, and leaves nothing behind. What a run that was killed left is removed by the next.
-      - Where there are no programs to try it with, a snapshot just taken is kept, its manifest has no proof, the module
-        fails, and nothing is removed behind it. One that fails its proof is not kept.
+      - Where there are no programs, room, memory or time to try it, or the source does not say what it had, a snapshot
+        just taken is kept, its manifest has no proof, the module fails, and nothing is removed behind it. One that has
+        other data than the source, or that etcd does not take, is not kept.
       - A snapshot taken with O(prove) costs the source one reading of all its keys.
     type: bool
     default: false

@@ -26,6 +26,7 @@ CRICTL = "crictl/v1.36.0/crictl-v1.36.0-linux-amd64.tar.gz"
 FLANNEL = "flannel/kube-flannel.yml"
 CONTAINERD = "containerd/v2.1.4/containerd-2.1.4-linux-amd64.tar.gz"
 RUNC = "runc/v1.3.0/runc.amd64"
+ETCD = "etcd/v3.6.8/etcd-v3.6.8-linux-amd64.tar.gz"
 CNI = "cni/v1.9.0/cni-plugins-linux-amd64-v1.9.0.tgz"
 KUBELET = "kubernetes/v1.36.3/bin/linux/amd64/kubelet"
 
@@ -69,6 +70,8 @@ class Upstream:
             "bundle_containerd_url": f"{self.url}/containerd",
             "bundle_runc_version": "v1.3.0",
             "bundle_runc_url": f"{self.url}/runc",
+            "bundle_etcd_version": "v3.6.8",
+            "bundle_etcd_url": f"{self.url}/etcd",
             "bundle_manifests": [
                 {
                     "name": "flannel",
@@ -98,6 +101,7 @@ def upstream(tmp_path: Path) -> Iterator[Upstream]:
     publish(root, FLANNEL, b"kind: DaemonSet\n")
     publish(root, CONTAINERD, archive(containerd=b"containerd"), f"{Path(CONTAINERD).name}.sha256sum")
     publish(root, RUNC, b"runc", "runc.sha256sum")
+    publish(root, ETCD, archive(etcd=b"etcd", etcdctl=b"etcdctl", etcdutl=b"etcdutl"), "SHA256SUMS")
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(root))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -117,6 +121,9 @@ def test_a_bundle_is_built_once_and_repaired(upstream: Upstream) -> None:
         "cni-plugins",
         "containerd",
         "crictl",
+        "etcd",
+        "etcdctl",
+        "etcdutl",
         "flannel",
         "kubeadm",
         "kubectl",

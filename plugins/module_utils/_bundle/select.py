@@ -32,11 +32,13 @@ def select(files: Sequence[BundleFile], need: Need) -> tuple[BundleFile, ...]:
     """The files of every architecture that fit the need; of alternatives for any version, the newest.
 
     Raises:
-        ValueError: the bundle has no Kubernetes or no runtime of that version; names the versions it has.
+        ValueError: the bundle has no Kubernetes or no runtime of that version, and names those it has; or no such tool.
     """
     fitting = [file for file in files if file.kind in need.kinds and _fits(file, need)]
     if "binary" in need.kinds and not {file.name for file in fitting if file.kind == "binary"} >= REQUIRED_BINARIES:
         raise ValueError(f"it has no complete {need.kubernetes_version}, but {', '.join(_versions(files)) or 'none'}")
+    if "tool" in need.kinds and (missing := sorted(set(need.tools) - {file.name for file in fitting})):
+        raise ValueError(f"it has no {' and no '.join(missing)} for Kubernetes {need.kubernetes_version}")
     for name in need.runtimes if "runtime" in need.kinds else ():
         if not any(file.kind == "runtime" and file.name == name for file in fitting):
             found = ", ".join(sorted(file.version for file in files if file.kind == "runtime" and file.name == name))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from .manifest import BundleFile
 
 BINARIES = ("kubeadm", "kubelet", "kubectl")
+ETCD_PROGRAMS = ("etcd", "etcdctl", "etcdutl")
 _IMAGE = re.compile(r"^\s*(?:-\s+)?image:\s*['\"]?([^\s'\"#]+)", re.MULTILINE)
 
 
@@ -27,17 +28,19 @@ class Upstreams:
     cni_plugins: str
     containerd: str
     runc: str
+    etcd: str
 
 
 @dataclass(frozen=True)
 class Releases:
-    """Versions with their v; containerd and runc "" for none."""
+    """Versions with their v; containerd, runc and etcd "" for none."""
 
     kubernetes: Sequence[str]
     crictl: str
     cni_plugins: str
     containerd: str = ""
     runc: str = ""
+    etcd: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,16 @@ def _for_arch(upstreams: Upstreams, releases: Releases, arch: str) -> Iterator[D
         url = f"{upstreams.runc}/{version}"
         path = f"runtime/runc/{version}/{arch}/runc.{arch}"
         yield Download(f"{url}/runc.{arch}", path, "runtime", "runc", version, arch, digests=f"{url}/runc.sha256sum")
+    if releases.etcd:
+        yield from _etcd(f"{upstreams.etcd}/{releases.etcd}", releases.etcd, arch)
+
+
+def _etcd(release: str, version: str, arch: str) -> Iterator[Download]:
+    """etcd's programs, which are one archive."""
+    url = f"{release}/etcd-{version}-linux-{arch}.tar.gz"
+    for name in ETCD_PROGRAMS:
+        path = f"tools/etcd/{version}/{arch}/{name}"
+        yield Download(url, path, "tool", name, version, arch, member=name, digests=f"{release}/SHA256SUMS")
 
 
 def _published(

@@ -52,10 +52,14 @@ class Programs:
 
 @dataclass(frozen=True)
 class Serving:
-    """A program in the background."""
+    """A program in the background. `code` is None while it lives."""
 
     pid: int
-    alive: Callable[[], bool]
+    code: Callable[[], int | None]
+
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self.code() is None
 
 
 class Runner:
@@ -123,7 +127,7 @@ class Runner:
                 start_new_session=True,
             )
         try:
-            yield Serving(process.pid, lambda: process.poll() is None)
+            yield Serving(process.pid, process.poll)
         finally:
             process.kill()
             process.wait()

@@ -22,7 +22,8 @@ from .etcdctl import Etcdctl
 from .gateway import Gateway, first_answer
 from .packing import Packer, Packing
 from .programs import Source
-from .prove import NotProvenError, prove
+from .prove import prove
+from .throwaway import NotProvenError
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(
@@ -103,8 +104,8 @@ def take(
 ) -> tuple[str, dict[str, Any]]:
     """Stream, check, prove, pack and publish one snapshot; returns its path and its manifest.
 
-    source is needed to prove, packer to pack. One that could not be proven, for want of programs, is published without
-    a proof, and then KubeopsError says so.
+    source is needed to prove, packer to pack. One that could not be proven, for want of programs, room or an answer of
+    the source, is published without a proof, and then KubeopsError says so.
     """
     if packer:
         packer.refuse(request.packing)
@@ -126,8 +127,8 @@ def take(
                 "duration_seconds": round(clock.monotonic() - started, 3),
             }
             if request.prove and source:
-                manifest["keys"] = gateway.keys_at(contents.revision)
-                manifest["proof"], unproven = _proof(plain, contents.revision, manifest, source, request.canary)
+                proof, unproven = _proof(gateway, plain, manifest, source, request.canary)
+                manifest.update(proof)
             manifest["stored"] = _store(plain, stored, saved, request.packing, packer)
             snapshot.publish(stored, path, manifest)
         except OSError as error:
@@ -143,19 +144,28 @@ def take(
         raise KubeopsError(
             f"the snapshot is kept as {path}, and could not be proven: {unproven.what}",
             seen=unproven.seen,
-            fix=f"{unproven.fix}; nothing older is removed for the sake of this one",
+            fix=f"{unproven.fix or 'take another one'}; nothing older is removed for the sake of this one",
         )
     return path, manifest
 
 
 def _proof(
-    plain: str, revision: int, manifest: Mapping[str, Any], source: Source, canary: str
-) -> tuple[dict[str, Any] | None, KubeopsError | None]:
-    """The proof, or why none could be tried; raises KubeopsError where it failed, and the snapshot is worth nothing."""
+    gateway: Gateway, plain: str, manifest: Mapping[str, Any], source: Source, canary: str
+) -> tuple[dict[str, Any], KubeopsError | None]:
+    """What the manifest says of the proof, and why there is none where it could not be tried.
+
+    Raises KubeopsError where it failed, and the snapshot is worth nothing.
+    """
+    told: dict[str, Any] = {"proof": None}
     try:
-        return prove(plain, revision, manifest, source, canary), None
+        told["keys"] = gateway.keys_at(manifest["revision"])
+    except KubeopsError as error:
+        return told, error
+    try:
+        told["proof"] = prove(plain, manifest["revision"], {**manifest, **told}, source, canary)
     except NotProvenError as error:
-        return None, error
+        return told, error
+    return told, None
 
 
 def _told(chosen: choice.Choice, contents: Contents, saved: snapshot.Saved) -> dict[str, Any]:

@@ -12,6 +12,20 @@ from .._core.errors import KubeopsError
 from .._core.runner import Runner
 
 SHOWN = 1500
+ROOM_FOR_LOG = 128 * 1024 * 1024  # etcd allocates its first segment, 64 MiB, and the next one ahead
+# What the kernel says where the node lacks something.
+LACKING = (
+    "no space left on device", "disk quota exceeded", "read-only file system", "input/output error",
+    "cannot allocate memory", "out of memory", "too many open files", "resource temporarily unavailable",
+)  # fmt: skip
+
+
+def lacked(code: int | None, said: str) -> bool:
+    """Tell whether a program ended for want of something, not for its data (pure).
+
+    code: its exit code, None for one that did not end; that of a signal is what a limit of memory gives.
+    """
+    return code is None or code < 0 or code > 128 or any(words in said.lower() for words in LACKING)
 
 
 def held(runner: Runner, argv: Sequence[str]) -> list[str]:
@@ -28,4 +42,5 @@ def restore(runner: Runner, held_argv: Sequence[str], timeout: float, env: Mappi
         raise KubeopsError(
             f"{program} could not restore the snapshot",
             seen=f"exit code {done.rc}: {(done.stderr or done.stdout).strip()[-SHOWN:]}",
+            details={"rc": done.rc},
         )

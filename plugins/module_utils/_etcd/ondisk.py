@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from .._core.errors import KubeopsError
+from .._kubeadm import static_pod
+from .._static_pods import pods
 from . import identity, keep, restore, snapshot
 
 
@@ -42,6 +44,11 @@ class OnDisk:
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for results."""
         return asdict(self)
+
+
+def of_static_pod(default: str) -> str:
+    """Return where kubeadm's etcd has its data, by its manifest in use or set aside; default where there is none."""
+    return static_pod.parse(pods.manifest_text("etcd")).argument("data-dir", default)
 
 
 def observe(data_dir: str, *, identify: bool = True) -> OnDisk:

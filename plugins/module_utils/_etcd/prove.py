@@ -15,12 +15,9 @@ from .._core.errors import KubeopsError
 from . import throwaway
 from .gateway import Gateway
 from .programs import Source
+from .throwaway import NotProvenError
 
 PROGRAMS = ("etcd", "etcdutl")
-
-
-class NotProvenError(KubeopsError):
-    """Nothing was tried: it says nothing against the snapshot."""
 
 
 def prove(
@@ -29,14 +26,23 @@ def prove(
     """Boot the snapshot file and return what it says, with the time a restore takes; see the module for the keys.
 
     revision: the one its pages have. manifest: what the source said; only what it has is compared. Raises
-    KubeopsError where anything differs, the canary is missing, or etcd does not start, and NotProvenError where there
-    are no programs to try it with.
+    KubeopsError where anything differs, the canary is missing, or etcd does not take the data, and NotProvenError where
+    the node has no programs to try it with, or lacks room, memory or time.
     """
+    try:
+        return _prove(path, revision, manifest, source, canary, hashed=hashed)
+    except OSError as error:
+        raise NotProvenError("the snapshot could not be tried", seen=str(error), fix=throwaway.MEND) from error
+
+
+def _prove(
+    path: str, revision: int, manifest: Mapping[str, Any], source: Source, canary: str, *, hashed: bool
+) -> dict[str, Any]:
     with ExitStack() as held:
         try:
             programs = held.enter_context(source.at_hand(PROGRAMS))
         except KubeopsError as error:
-            raise NotProvenError(error.what, error.seen, error.fix, error.details) from error
+            raise NotProvenError.of(error) from error
         started = clock.monotonic()
         with throwaway.running(source.runner, programs, path, hashed=hashed) as gateway:
             restored = round(clock.monotonic() - started, 3)

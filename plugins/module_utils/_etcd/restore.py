@@ -37,8 +37,8 @@ from .programs import Source
 RESTORE, KEEP_ASIDE, PLACE, FINISH, CLEAN = "restore", "keep_aside", "place", "finish", "clean"
 ETCDUTL = "etcdutl"
 MARK = "restored.json"
+BLOCK = 512  # bytes, the unit of st_blocks
 WATCHES = "the revision does not move past the one clients have seen: restart all that watch, API servers first"
-ROOM_FOR_LOG = 128 * 1024 * 1024  # etcd allocates its first segment, 64 MiB, and the next one ahead
 
 
 @dataclass(frozen=True)
@@ -327,7 +327,9 @@ def _refuse_without_room(request: Request, facts: snapshot.Facts, decided: Plan)
     if not _has(decided, RESTORE):
         return
     existing = next(path for path in (Path(request.data_dir), *Path(request.data_dir).parents) if path.exists())
-    free, needed = shutil.disk_usage(existing).free, facts.size + ROOM_FOR_LOG
+    # What runs that were killed left goes first.
+    left = sum(_disk_use(path) for path in Layout(request.data_dir).leftovers())
+    free, needed = shutil.disk_usage(existing).free + left, facts.size + leash.ROOM_FOR_LOG
     if free < needed:
         raise Refusal(
             f"{request.data_dir} has no room for the restored data",
@@ -335,6 +337,10 @@ def _refuse_without_room(request: Request, facts: snapshot.Facts, decided: Plan)
             fix="make room there; old data of earlier restores is in member.<time>",
             rule="no_room",
         )
+
+
+def _disk_use(directory: Path) -> int:
+    return sum(path.lstat().st_blocks * BLOCK for path in directory.rglob("*"))
 
 
 def _refuse_without_bump(request: Request, runner: Runner, etcdutl: str) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,11 @@ def run(data_dir: str, name: str, source: Source, request: keep.Request) -> tupl
     """Take the snapshot of the member with this name; returns its path and its manifest. data_dir stays as it is."""
     database = Path(data_dir, "member", "snap", "db")
     _refuse(database)
-    room = _room(database, (data_dir, workdir.room()))
+    places = (data_dir, workdir.room())
+    for place in places:
+        with suppress(OSError):  # a disk that became read-only keeps it
+            workdir.sweep(place, PREFIX, throwaway.end_processes)
+    room = _room(database, places)
     more = (f"--name={name}", "--force-new-cluster")
     with (
         source.at_hand(["etcd"]) as programs,

@@ -19,6 +19,7 @@ Port = tuple[int, str]
 KUBELET = 10250
 ETCD = "etcd"
 ETCD_PORTS = (2379, 2380)  # for clients, for members
+ETCD_RELEASES = "https://github.com/etcd-io/etcd/releases/download"  # as the role etcd has it
 LOAD_BALANCERS = "load_balancers"
 # Between all nodes, as the plugins' own manifests set them up:
 # https://github.com/flannel-io/flannel/blob/master/Documentation/backends.md
@@ -87,15 +88,20 @@ def _names(inventory: Inventory) -> Iterator[str]:
 
 
 def _sources(inventory: Inventory, host: str) -> Iterator[str]:
-    """Registries and repositories, or the proxy that stands before them; etcd where it is external."""
+    """Registries, repositories and etcd's releases, or the proxy that stands before them; etcd where it is external."""
     etcd = inventory.value("kubeops_external_etcd") or {}
     if host in inventory.control_planes:
         yield from (str(endpoint) for endpoint in etcd.get("endpoints", ()))
-    if host not in inventory.nodes or inventory.value("kubeops_package_source") == "bundle":
-        return
+    from_bundle, own = inventory.value("kubeops_package_source") == "bundle", inventory.variables.get(host, {})
+    releases = host in inventory.group(ETCD) and own.get("etcd_source", "bundle" if from_bundle else "") != "bundle"
+    packages = host in inventory.nodes and not from_bundle
     proxy = inventory.value("kubeops_https_proxy", host) or inventory.value("kubeops_http_proxy", host)
-    if proxy:
+    if proxy and (releases or packages):
         yield _place(str(proxy))
+        return
+    if releases:
+        yield _place(str(own.get("etcd_download_url", ETCD_RELEASES)))
+    if not packages:
         return
     yield _place(str(inventory.value("kubeops_repository_url", host)))
     registry = str(inventory.value("kubeops_image_repository", host)).split("/", 1)[0]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 import jinja2
 import pytest
 import yaml
@@ -10,6 +12,41 @@ import yaml
 from tools import paths
 
 BACKUP = paths.ROOT / "roles" / "etcd_backup"
+
+
+def backup_var(name: str, **variables: object) -> str:
+    """A variable of the role etcd_backup."""
+    environment = jinja2.Environment(autoescape=False)
+    environment.filters["extract"] = lambda key, container: container[key]
+    text = yaml.safe_load((BACKUP / "vars" / "main.yml").read_text())[name]
+    return environment.from_string(text).render(variables)
+
+
+@pytest.mark.parametrize(
+    ("told", "chosen"),
+    [
+        ({"cp1": "m2", "cp2": "m2", "cp3": "m2"}, "cp2"),
+        # The first has no certificates.
+        ({"cp1": None, "cp2": "m3", "cp3": "m3"}, "cp3"),
+        # The host of the follower cannot ask, or is not part of the run.
+        ({"cp1": None, "cp2": "m1", "cp3": "m1"}, "cp2"),
+        ({"cp2": "m1", "cp3": "m1"}, "cp2"),
+    ],
+)
+def test_any_host_that_can_ask_is_enough(told: dict[str, str | None], chosen: str) -> None:
+    answers = {host: {"member": {"name": name}} if name else {"msg": "no certificate"} for host, name in told.items()}
+    hostvars = {host: {"inventory_hostname": host, "__etcd_backup_choice": each} for host, each in answers.items()}
+    members = [{"host": f"cp{number}", "name": f"m{number}"} for number in (1, 2, 3)]
+    given = {"ansible_play_hosts": list(told), "hostvars": hostvars, "__etcd_backup_members": members}
+    answering = [host for host, name in told.items() if name]
+    assert backup_var("__etcd_backup_answering", **given) == str(answering)
+    assert backup_var("__etcd_backup_host", **given, __etcd_backup_answering=answering) == chosen
+
+
+def test_no_single_host_is_asked_for_the_members() -> None:
+    tasks = yaml.safe_load((BACKUP / "tasks" / "main.yml").read_text())
+    (choose,) = [task for task in tasks if task.get("register") == "__etcd_backup_choice"]
+    assert "run_once" not in choose and choose["failed_when"] is False
 
 
 def test_only_the_host_that_took_a_snapshot_hands_it_on() -> None:
@@ -30,3 +67,100 @@ def test_snapshots_are_looked_for_where_backups_are_kept(role: str, given: dict[
     defaults = yaml.safe_load((paths.ROOT / "roles" / role / "defaults" / "main.yml").read_text())
     template = jinja2.Environment(autoescape=False).from_string(defaults[f"{role}_snapshot_directory"])
     assert template.render(given) == directory
+
+
+def test_a_snapshot_travels_as_a_file_and_leaves_no_copy() -> None:
+    """With become, fetch takes it as text through memory, which -vvv prints unless the task has no_log."""
+    tasks = yaml.safe_load((BACKUP / "tasks" / "to_controller.yml").read_text())
+    (bring,) = [task for task in tasks if "block" in task]
+    (fetch,) = [task for task in bring["block"] if "ansible.builtin.fetch" in task]
+    assert fetch["no_log"] is True
+    assert fetch["become"] is False and fetch["vars"] == {"ansible_become": False}
+    assert [task["ansible.builtin.file"]["state"] for task in bring["always"]] == ["absent"]
+    everywhere = [
+        path for path in (paths.ROOT / "roles").glob("etcd_*/tasks/*.yml") if "builtin.fetch" in path.read_text()
+    ]
+    assert [path.name for path in everywhere] == ["to_controller.yml"]
+
+
+@pytest.mark.parametrize(
+    ("given", "span", "interval"),
+    [
+        ("12h", True, True),
+        ("90min", True, True),
+        ("5m", True, True),
+        ("1h 30min", True, True),
+        ("1h30min", True, True),
+        ("2 hours", True, True),
+        ("1d", True, True),
+        ("1M", True, True),
+        ("30s", True, False),
+        ("4min", True, False),
+        ("1min 30s", True, False),
+        ("1s30min", True, True),
+        ("0h", True, False),
+        ("12", False, False),
+        ("daily", False, False),
+        ("12 h h", False, True),
+        ("12hh", False, False),
+        ("", False, False),
+        ("12h\n", False, True),
+        ("-12h", False, True),
+        ("*-*-* 01:00", False, False),
+    ],
+)
+def test_interval_of_the_timer(given: str, span: bool, interval: bool) -> None:
+    assert bool(re.fullmatch(backup_var("__etcd_backup_span")[1:-1], given)) is span
+    assert bool(re.search(backup_var("__etcd_backup_span_of_minutes"), given)) is interval
+
+
+@pytest.mark.parametrize(
+    ("role", "file", "name"),
+    [
+        ("etcd_restore", "defaults", "etcd_restore_data_dir"),
+        ("etcd_rescue", "vars", "__etcd_rescue_data_dir"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("external", "given", "directory"),
+    [
+        (False, {}, "/var/lib/etcd"),
+        (False, {"disk": {"msg": "a disk that cannot be looked at"}}, "/var/lib/etcd"),
+        (False, {"disk": {"data_dir": "/srv/etcd"}, "etcd_data_dir": "/data"}, "/srv/etcd"),
+        (True, {"disk": {"data_dir": "/srv/etcd"}, "etcd_data_dir": "/data"}, "/data"),
+        (True, {}, "/var/lib/etcd"),
+    ],
+)
+def test_data_directory(
+    role: str, file: str, name: str, external: bool, given: dict[str, object], directory: str
+) -> None:
+    """Of kubeadm's etcd it is that of its manifest, once a host was looked at."""
+    text = yaml.safe_load((paths.ROOT / "roles" / role / file / "main.yml").read_text())[name]
+    variables = {f"__{role}_{key}" if key == "disk" else key: value for key, value in given.items()}
+    variables[f"__{role}_external"] = external
+    assert jinja2.Environment(autoescape=False).from_string(text).render(variables) == directory
+
+
+@pytest.mark.parametrize("role", ["etcd_restore", "etcd_rescue"])
+def test_every_first_look_at_a_data_directory_asks_the_manifest(role: str) -> None:
+    looks = [
+        task["kubeops.cluster.etcd_data_facts"]
+        for file in sorted((paths.ROOT / "roles" / role / "tasks").glob("*.yml"))
+        for task in yaml.safe_load(file.read_text())
+        if task.get("register") == f"__{role}_disk"
+    ]
+    assert looks and [look for look in looks if f"not __{role}_external" not in look["static_pod"]] == []
+
+
+def test_a_release_of_etcd_is_compared_and_gets_its_name_whole() -> None:
+    tasks = yaml.safe_load((paths.ROOT / "roles" / "etcd" / "tasks" / "repository.yml").read_text())
+    (release,) = [task for task in tasks if "block" in task]
+    modules = [next(key for key in task if "." in key) for task in release["block"]]
+    steps = dict(zip(modules, release["block"]))
+    assert release["environment"] == "{{ __etcd_proxies }}"
+    assert "SHA256SUMS" in steps["ansible.builtin.get_url"]["ansible.builtin.get_url"]["checksum"]
+    assert ".partial/" in steps["ansible.builtin.unarchive"]["ansible.builtin.unarchive"]["dest"]
+    assert modules.index("ansible.builtin.unarchive") < modules.index("ansible.builtin.command")
+    # Check mode makes no directory to unpack into.
+    for name in ("get_url", "unarchive"):
+        assert steps[f"ansible.builtin.{name}"]["when"] == "not ansible_check_mode"

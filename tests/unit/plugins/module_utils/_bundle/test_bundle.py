@@ -103,6 +103,15 @@ def test_a_version_that_the_bundle_lacks_is_refused_with_those_it_has():
         select(FILES, Need("v1.37.0", KINDS))
 
 
+@pytest.mark.parametrize(
+    ("tools", "message"),
+    [(("crictl", "etcdutl"), f"no etcdutl for Kubernetes {V}"), (("etcd", "etcdctl"), "no etcd and no etcdctl for")],
+)
+def test_a_tool_that_is_not_there(tools, message):
+    with pytest.raises(ValueError, match=message):
+        select(FILES, Need(V, ("tool",), tools=tools))
+
+
 def runtime(name, version):
     return BundleFile(f"runtime/{name}/{version}/{name}", "runtime", name, version, "amd64", (), 3, "e" * 64)
 

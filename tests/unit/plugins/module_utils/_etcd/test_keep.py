@@ -5,9 +5,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import keep, retention
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.choice import Choice, Status
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.model import Member
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.throwaway import NotProvenError
 
 
 @pytest.mark.parametrize(
@@ -94,3 +100,59 @@ def test_what_may_be_all_that_is_left(tmp_path: Path, revisions: list[int | None
 def test_what_killed_runs_left_elsewhere(left: str, goes: bool, suffix: str) -> None:
     assert keep.abandoned([left], f"etcd-prod-20261121T010000Z-daily.db{suffix}") == [left] * goes
     assert keep.abandoned([left], "notes") == []
+
+
+KEYS = {"count": 5, "hash": 77, "compact_revision": 3}
+
+
+class Source:
+    """A member whose snapshot is whole; what it says of its keys."""
+
+    def __init__(self, keys: dict[str, int] | None) -> None:
+        self.keys = keys
+
+    def snapshot(self) -> list[bytes]:
+        return []
+
+    def keys_at(self, _revision: int) -> dict[str, int]:
+        if self.keys is None:
+            raise KubeopsError("required revision has been compacted")
+        return self.keys
+
+
+@pytest.mark.parametrize(
+    ("keys", "proof", "kept", "words"),
+    [
+        (KEYS, {"revision": 9}, True, ""),
+        (KEYS, NotProvenError("there is no room"), True, "could not be proven: there is no room"),
+        (None, {}, True, "could not be proven: required revision has been compacted"),
+        (KEYS, KubeopsError("it has other data"), False, "it has other data"),
+    ],
+)
+def test_what_says_nothing_against_a_snapshot_does_not_cost_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: dict[str, int] | None, proof: Any, kept: bool, words: str
+) -> None:
+    def save(_pieces: object, path: str) -> keep.snapshot.Saved:
+        Path(path).write_text("data")
+        return keep.snapshot.Saved(4, "ab", "cd")
+
+    def prove(*_arguments: object) -> dict[str, int]:
+        if isinstance(proof, KubeopsError):
+            raise proof
+        return dict(proof)
+
+    monkeypatch.setattr(keep.snapshot, "save", save)
+    monkeypatch.setattr(keep.snapshot, "pages", lambda *_, **__: SimpleNamespace(revision=9, raft_index=12))
+    monkeypatch.setattr(keep, "prove", prove)
+    member = Member("1", "m1", (), ())
+    chosen = Choice(Status(member), "the only one", quorum_lost=False)
+    request = keep.Request(str(tmp_path), "prod", "daily", prove=True)
+    told = ""
+    try:
+        keep.take(Source(keys), chosen, request, object())  # type: ignore[arg-type]
+    except KubeopsError as error:
+        told = str(error)
+    assert words in told and bool(told) == bool(words)
+    assert [keep.describe(entry)["condition"] for entry in keep.entries(str(tmp_path))] == ["complete"] * kept
+    for entry in keep.entries(str(tmp_path)):
+        assert (keep.describe(entry)["manifest"]["proof"] is None) == bool(words)

@@ -26,3 +26,16 @@ def test_a_file_that_is_no_database_is_damaged(tmp_path: Path, content: bytes) -
 
 def test_no_disk_of_a_member(tmp_path: Path) -> None:
     assert ondisk.observe(str(tmp_path)) == ondisk.OnDisk(has_data=False)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "directory"),
+    [
+        ("    - etcd\n    - --data-dir=/srv/etcd\n    - --name=cp1\n", "/srv/etcd"),
+        ("    - etcd\n    - --name=cp1\n", "/var/lib/etcd"),
+        ("", "/var/lib/etcd"),
+    ],
+)
+def test_kubeadm_s_etcd_says_where_its_data_is(monkeypatch: pytest.MonkeyPatch, manifest: str, directory: str) -> None:
+    monkeypatch.setattr(ondisk.pods, "manifest_text", lambda _name: manifest)
+    assert ondisk.of_static_pod("/var/lib/etcd") == directory

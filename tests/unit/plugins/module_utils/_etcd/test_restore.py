@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import restore
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import Refusal
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import leash, restore
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.restore import Layout, Observed, Request
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.snapshot import Facts
 
@@ -84,3 +87,20 @@ def test_another_restore_has_another_identity() -> None:
     assert len(known) == 6
     other_order = replace(REQUEST, initial_cluster=dict(reversed(REQUEST.initial_cluster.items())))
     assert other_order.identity("ab", 5) in known
+
+
+@pytest.mark.parametrize("left", ["restored.7.partial", "restored", ""])
+def test_what_killed_runs_left_counts_as_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str) -> None:
+    """It goes before anything is restored."""
+    if left:
+        (tmp_path / left / "member").mkdir(parents=True)
+        (tmp_path / left / "member" / "db").write_bytes(b"x" * 2**20)
+    short = SimpleNamespace(free=FACTS.size + leash.ROOM_FOR_LOG - 2**20)
+    monkeypatch.setattr(restore.shutil, "disk_usage", lambda _place: short)
+    decided = restore.plan(Layout(str(tmp_path)), NOTHING)
+    request = replace(REQUEST, data_dir=str(tmp_path))
+    if left:
+        restore._refuse_without_room(request, FACTS, decided)
+        return
+    with pytest.raises(Refusal, match="has no room"):
+        restore._refuse_without_room(request, FACTS, decided)

@@ -34,3 +34,21 @@ def test_the_first_place_with_room_for_database_and_log(
         salvage._room(database, tuple(free))
     assert error.value.rule == "no_room"
     assert "3 MiB are needed; beside has 2 MiB free, elsewhere has 2 MiB free" in error.value.seen
+
+
+def test_what_a_killed_run_left_goes_before_room_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = tmp_path / "member" / "snap" / "db"
+    elsewhere = tmp_path / "elsewhere"
+    left = [tmp_path / f"{salvage.PREFIX}1", elsewhere / f"{salvage.PREFIX}2"]
+    for directory in (database.parent, *left):
+        directory.mkdir(parents=True)
+    database.touch()
+    monkeypatch.setattr(salvage.workdir, "room", lambda: str(elsewhere))
+
+    def room(_database: Path, _places: object) -> str:
+        assert [path for path in left if path.exists()] == []
+        raise Refusal("asked")
+
+    monkeypatch.setattr(salvage, "_room", room)
+    with pytest.raises(Refusal, match="asked"):
+        salvage.run(str(tmp_path), "m1", None, None)  # type: ignore[arg-type]

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.kubeops.cluster.plugins.module_utils._inventory.model import Inventory
 from ansible_collections.kubeops.cluster.plugins.module_utils._reachability import probe
-from ansible_collections.kubeops.cluster.plugins.module_utils._reachability.targets import targets
+from ansible_collections.kubeops.cluster.plugins.module_utils._reachability.targets import ETCD_RELEASES, targets
+
+from tools import paths
 
 
 def inventory(**variables: Any) -> Inventory:
@@ -95,6 +98,27 @@ def test_ports_with_etcd_on_hosts_of_its_own(host: str, expected: dict[str, list
     )
     assert ports(with_etcd, host) == expected
     assert targets(with_etcd, host)["names"] == ([] if host == "e1" else ["api.example.com"])
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({}, ["https://github.com"]),
+        ({"etcd_download_url": "https://user:secret@mirror.example:8443/etcd"}, ["https://mirror.example:8443"]),
+        ({"kubeops_https_proxy": "http://proxy.example:3128"}, ["http://proxy.example:3128"]),
+        ({"kubeops_package_source": "bundle"}, []),
+        ({"kubeops_package_source": "bundle", "etcd_source": "repository"}, ["https://github.com"]),
+        ({"etcd_source": "bundle"}, []),
+        ({"etcd_source": "bundle", "kubeops_https_proxy": "http://proxy.example:3128"}, []),
+    ],
+)
+def test_hosts_of_etcd_reach_its_releases(own: dict[str, str], expected: list[str]) -> None:
+    given = inventory(**{name: value for name, value in own.items() if name == "kubeops_package_source"})
+    with_etcd = Inventory({**given.groups, "etcd": ["e1"]}, {**given.variables, "e1": own})
+    assert targets(with_etcd, "e1")["sources"] == expected
+    assert "https://github.com" not in targets(with_etcd, "cp1")["sources"]
+    defaults = yaml.safe_load((paths.ROOT / "roles" / "etcd" / "defaults" / "main.yml").read_text())
+    assert defaults["etcd_download_url"] == ETCD_RELEASES
 
 
 @pytest.mark.parametrize(
