@@ -15,7 +15,7 @@ from typing import Any
 from .._core import files, http
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
-from . import ca_hash, journal, kubeconfig, paths, state, static_pod
+from . import ca_hash, journal, kubeconfig, made_with, paths, state, static_pod
 
 # A local API server answers in milliseconds or is not there.
 TIMEOUT_SECONDS = 2.0
@@ -29,6 +29,7 @@ def probe_kubernetes(runner: Runner) -> dict[str, Any]:
     (hash of the CA's public key, the same on all nodes of one cluster), markers,
     evidence, api_ready (bool, None where no API server belongs), kubelet_healthy
     (bool, None where no kubelet belongs), components ({name: {image, version}}),
+    made_with (what the cluster keeps from its making, empty on workers),
     etcd_member (bool, None where there is no local etcd or no member answers).
     """
     del runner  # everything is read from files and sockets; the signature is the probes' own
@@ -50,6 +51,7 @@ def probe_kubernetes(runner: Runner) -> dict[str, Any]:
         "api_ready": api_ready,
         "kubelet_healthy": _kubelet_healthy(),
         "components": {key: {"image": pod.image, "version": pod.version} for key, pod in manifests.items()},
+        "made_with": made_with.observe(manifests, files.read_text(paths.KUBELET_CONFIG) or "").as_dict(),
         "etcd_member": markers.etcd_member,
     }
 

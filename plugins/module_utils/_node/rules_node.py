@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_interface
 
 from .._inventory.finding import ERROR, WARNING, Finding, shown
-from .._inventory.model import as_address, as_int, networks_or_none, overlap, parse_endpoint
+from .._inventory.model import Inventory, as_address, as_int, networks_or_none, overlap, parse_endpoint
 from .._inventory.rules_version import bundle_architectures, line, wanted
+from .._kubeadm import made_with
 from .._kubeadm.state import ABSENT, COMPLETE, PARTIAL, WAY_OUT, goes_on
 from .._version.releases import (
     CGROUP_V1_REFUSED_SINCE,
@@ -37,6 +38,7 @@ KUBERNETES_PROCESSES = (
 CONTROL_PLANE_PORTS = (10257, 10259)
 KUBELET_PORT = 10250
 ETCD_PORTS = (2379, 2380)
+TRUE = ("true", "yes", "on", "1")
 
 
 def cpus_and_memory(observed: Observed, limits: Thresholds) -> Iterator[Finding]:
@@ -416,6 +418,43 @@ def running_version(observed: Observed, __: Thresholds) -> Iterator[Finding]:
             )
 
 
+def remaking(observed: Observed, __: Thresholds) -> Iterator[Finding]:
+    """What a cluster was made with is no setting; kubeadm_reconfigure compares again, with patches and overlays."""
+    for host, _facts in observed.nodes():
+        live = section(observed.kubernetes(host), "made_with")
+        if observed.state(host) != COMPLETE or not live:
+            continue
+        for refused in made_with.refusals(_wanted(observed.inventory), made_with.MadeWith(**live)):
+            yield Finding(
+                "node.made_with",
+                ERROR,
+                refused.evidence,
+                refused.fix,
+                hosts=(host,),
+                variable=refused.variable,
+                value=shown(observed.inventory.value(refused.variable) or ""),
+            )
+
+
+def _wanted(inventory: Inventory) -> made_with.MadeWith:
+    """By the variables, and the overlays that go before them."""
+    cluster = section(inventory.value("kubeops_kubeadm_extra"), "ClusterConfiguration")
+    networking, flags = section(cluster, "networking"), inventory.value("kubeops_controller_manager_extra_args")
+    own_encryption = (
+        "encryption-provider-config" in inventory.value("kubeops_api_server_extra_args")
+        or "apiServer" in cluster
+        or inventory.value("kubeops_patches")
+    )
+    encrypted = str(inventory.value(made_with.ENCRYPTION)).lower() in TRUE
+    return made_with.MadeWith(
+        etcd="" if "etcd" in cluster else made_with.EXTERNAL if inventory.external_etcd else made_with.STACKED,
+        service_subnet=str(networking.get("serviceSubnet", inventory.value("kubeops_service_subnet"))),
+        pod_subnet=str(flags.get("cluster-cidr", networking.get("podSubnet", inventory.value("kubeops_pod_subnet")))),
+        dns_domain=str(networking.get("dnsDomain", inventory.value("kubeops_dns_domain"))),
+        encryption="wanted" if encrypted or own_encryption else "",
+    )
+
+
 RULES = (
     cpus_and_memory,
     kernel,
@@ -435,4 +474,5 @@ RULES = (
     other_role,
     other_cluster,
     running_version,
+    remaking,
 )

@@ -313,6 +313,47 @@ def test_another_role() -> None:
     assert found(given) == {("node.role", "error", "w1")}
 
 
+MADE_WITH = {
+    "etcd": "on the control planes",
+    "service_subnet": "10.96.0.0/12",
+    "pod_subnet": "10.244.0.0/16",
+    "dns_domain": "cluster.local",
+    "encryption": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("variables", "live", "refused"),
+    [
+        pytest.param({}, {}, False, id="as it was made"),
+        pytest.param({"kubeops_service_subnet": "10.32.0.0/16"}, {}, True, id="another service subnet"),
+        pytest.param({"kubeops_external_etcd": {"endpoints": ["https://e1:2379"]}}, {}, True, id="another etcd"),
+        pytest.param({}, {"encryption": "/e.json"}, True, id="encryption would end"),
+        pytest.param({"kubeops_encryption_at_rest": "true"}, {"encryption": "/e.json"}, False, id="encryption stays"),
+        pytest.param(
+            {"kubeops_api_server_extra_args": {"encryption-provider-config": "/e.json"}}, {"encryption": "/e.json"},
+            False, id="encryption of one's own",
+        ),
+        pytest.param(
+            {"kubeops_kubeadm_extra": {"ClusterConfiguration": {"networking": {"podSubnet": "10.9.0.0/16"}}}},
+            {"pod_subnet": "10.9.0.0/16"}, False, id="an overlay goes before",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_cluster_was_made_with(variables: dict[str, Any], live: dict[str, str], refused: bool) -> None:
+    given = play(**variables)
+    complete(given)
+    given["facts"]["cp1"]["kubernetes"]["made_with"] = {**MADE_WITH, **live}
+    assert found(given) == ({("node.made_with", "error", "cp1")} if refused else set())
+
+
+def test_a_group_etcd_is_another_etcd_too() -> None:
+    given = play(etcd=True)
+    complete(given)
+    given["facts"]["cp1"]["kubernetes"]["made_with"] = MADE_WITH
+    assert ("node.made_with", "error", "cp1") in found(given)
+
+
 def test_another_version_is_an_upgrade() -> None:
     given = play()
     complete(given, version="1.35.6")
