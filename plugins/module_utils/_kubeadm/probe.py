@@ -19,6 +19,7 @@ from . import ca_hash, journal, kubeconfig, made_with, paths, state, static_pod
 
 # A local API server answers in milliseconds or is not there.
 TIMEOUT_SECONDS = 2.0
+PROGRAM_SECONDS = 30.0
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 
 
@@ -54,6 +55,17 @@ def probe_kubernetes(runner: Runner) -> dict[str, Any]:
         "made_with": made_with.observe(manifests, files.read_text(paths.KUBELET_CONFIG) or "").as_dict(),
         "etcd_member": markers.etcd_member,
     }
+
+
+def programs(runner: Runner) -> dict[str, str]:
+    """Versions of kubelet and kubeadm, of those that are installed and tell it."""
+    asked = {"kubelet": ("--version",), "kubeadm": ("version", "--output", "short")}
+    found = {
+        name: runner.run([name, *options], timeout=PROGRAM_SECONDS, check=False).stdout.strip().rpartition(" ")[2]
+        for name, options in asked.items()
+        if runner.which(name)
+    }
+    return {name: version for name, version in found.items() if version}
 
 
 def own_node_name() -> str:

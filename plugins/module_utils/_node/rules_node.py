@@ -396,10 +396,13 @@ def _host(server: str) -> str:
 
 
 def running_version(observed: Observed, __: Thresholds) -> Iterator[Finding]:
-    """A live control plane changes its version in an upgrade, never on the side."""
+    """A live node changes its version in an upgrade, never on the side. Of a worker there is the kubelet to see."""
     version = wanted(observed.inventory)
-    for host, _facts in observed.nodes():
-        text = section(section(observed.kubernetes(host), "components"), "kube-apiserver").get("version")
+    for host, facts in observed.nodes():
+        what, seen = "control plane", section(section(observed.kubernetes(host), "components"), "kube-apiserver")
+        if not observed.is_control_plane(host):
+            what, seen = "worker", section(section(facts, "binaries"), "kubelet")
+        text = seen.get("version")
         if version is None or observed.state(host) != COMPLETE or not text:
             continue
         try:
@@ -410,7 +413,7 @@ def running_version(observed: Observed, __: Thresholds) -> Iterator[Finding]:
             yield Finding(
                 "node.version",
                 ERROR,
-                f"the control plane runs {runs}, and this is no upgrade",
+                f"the {what} runs {runs}, and this is no upgrade",
                 f"set kubeops_version to {runs}, or upgrade the cluster first",
                 hosts=(host,),
                 variable="kubeops_version",

@@ -360,6 +360,27 @@ def test_another_version_is_an_upgrade() -> None:
     assert found(given) == {("node.version", "error", host) for host in ("cp1", "cp2", "cp3")}
 
 
+@pytest.mark.parametrize(
+    ("kubelet", "expected"),
+    [
+        ("1.35.6", {("node.version", "error", "w1")}),
+        ("1.36.3", set()),
+        (None, set()),
+    ],
+)
+def test_a_workers_kubelet_tells_its_version(kubelet: str | None, expected: set[tuple[str, str, str]]) -> None:
+    given = play()
+    complete(given)
+    given["facts"]["w1"]["binaries"] = {"kubelet": {"path": "/usr/bin/kubelet", "version": kubelet}}
+    assert found(given) == expected
+
+
+def test_a_kubelet_on_a_bare_worker_is_no_members_yet() -> None:
+    given = play()
+    given["facts"]["w1"]["binaries"] = {"kubelet": {"path": "/usr/bin/kubelet", "version": "1.35.6"}}
+    assert found(given) == set()
+
+
 def test_little_space_on_a_live_node_is_a_warning() -> None:
     given = play()
     complete(given)
