@@ -117,8 +117,10 @@ def swap(observed: Observed, __: Thresholds) -> Iterator[Finding]:
 
 
 def own_address(observed: Observed, __: Thresholds) -> Iterator[Finding]:
-    """The node's address is one it has."""
+    """The node's address is one it has. A load balancer needs one for keepalived alone."""
     for host, facts in observed.machines():
+        if observed.only_balances(host) and not observed.inventory.value("kubeops_vip"):
+            continue
         present = [entry["address"] for entry in facts.get("addresses") or ()]
         for text in observed.inventory.node_ips(host):
             if present and as_address(text) not in [as_address(address) for address in present]:
@@ -178,7 +180,7 @@ def ports(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     for host, facts in observed.machines():
         wanted_ports = needed_ports(observed, host)
         expected = KUBERNETES_PROCESSES if observed.state(host) != ABSENT else ()
-        own = "etcd" if host in observed.inventory.group("etcd") else "haproxy"
+        own = ("haproxy", "etcd") if host in observed.inventory.group("etcd") else ("haproxy",)
         seen = {}
         for entry in facts.get("listening") or ():
             user = wanted_ports.get(entry["port"])
@@ -194,9 +196,9 @@ def ports(observed: Observed, __: Thresholds) -> Iterator[Finding]:
             )
 
 
-def _expected(entry: Facts, user: str, own: str, processes: tuple[str, ...]) -> bool:
+def _expected(entry: Facts, user: str, own: tuple[str, ...], processes: tuple[str, ...]) -> bool:
     """haproxy and an external etcd stand before Kubernetes comes, so an earlier run may have left them."""
-    if user == own and entry["process"] == user:
+    if user in own and entry["process"] == user:
         return True
     return bool(processes) and entry["process"] in (None, *processes)
 
@@ -204,17 +206,18 @@ def _expected(entry: Facts, user: str, own: str, processes: tuple[str, ...]) -> 
 def needed_ports(observed: Observed, host: str) -> dict[int, str]:
     """TCP ports by number, with who will listen there."""
     inventory = observed.inventory
-    if host in inventory.group("etcd"):
-        return dict.fromkeys(ETCD_PORTS, "etcd")
-    needed = {KUBELET_PORT: "kubelet"}
+    needed = dict.fromkeys(ETCD_PORTS, "etcd") if host in inventory.group("etcd") else {}
+    if host in inventory.nodes:
+        needed[KUBELET_PORT] = "kubelet"
     if observed.is_control_plane(host):
         needed[as_int(inventory.value("kubeops_api_port"), 6443)] = "kube-apiserver"
         needed.update(zip(CONTROL_PLANE_PORTS, ("kube-controller-manager", "kube-scheduler")))
         if not inventory.external_etcd:
             needed.update(dict.fromkeys(ETCD_PORTS, "etcd"))
-        endpoint = parse_endpoint(str(inventory.value("kubeops_endpoint") or ""))
-        if endpoint and inventory.haproxy_on_control_planes:
-            needed.setdefault(endpoint[1], "haproxy")
+    endpoint = parse_endpoint(str(inventory.value("kubeops_endpoint") or ""))
+    if endpoint and inventory.balances(host):
+        needed.setdefault(endpoint[1], "haproxy")
+        needed.setdefault(inventory.monitor_port, "haproxy")
     return needed
 
 
@@ -280,6 +283,8 @@ def architecture(observed: Observed, __: Thresholds) -> Iterator[Finding]:
         return
     has = bundle_architectures(manifest, version)
     for host, facts in observed.machines():
+        if observed.only_balances(host):
+            continue
         if has and facts.get("arch") and facts["arch"] not in has:
             yield Finding(
                 "node.architecture",
