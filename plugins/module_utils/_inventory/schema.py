@@ -53,8 +53,8 @@ VARIABLES: tuple[Variable, ...] = (
         "kubeops_endpoint",
         "str",
         "",
-        "host:port at which clients and nodes reach the API. Required with more than one control plane; "
-        "empty means the address of the only control plane and O(kubeops_api_port).",
+        "host:port at which clients and nodes reach the API. Required with more than one control plane, and where "
+        "haproxy is set up; empty means the address of the only control plane and O(kubeops_api_port).",
         same=True,
     ),
     Variable(
