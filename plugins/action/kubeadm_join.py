@@ -18,7 +18,7 @@ MODULE = "kubeops.cluster.kubeadm_join"
 TOKEN_MODULE = "kubeops.cluster.kubeadm_token"
 ALPHABET = string.ascii_lowercase + string.digits
 CERTIFICATE_KEY_BYTES = 32
-INTERNAL = ("needs_control_plane", "forget", "invocation")
+INTERNAL = ("needs_control_plane", "forget", "programs", "invocation")
 
 
 class ActionModule(ActionBase):
@@ -74,6 +74,7 @@ class ActionModule(ActionBase):
             "minutes": arguments.get("token_minutes", 15),
             "node": arguments["node"],
             "forget": observed.get("forget", NOTHING),
+            "programs": observed.get("programs", {}),
             "encryption_file": arguments.get("encryption_file", ""),
         }
 

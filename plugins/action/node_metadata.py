@@ -27,4 +27,4 @@ class ActionModule(ActionBase):
 
 def _wanted(nodes: dict[str, Any]) -> bool:
     """Before there is a cluster, a check run can only tell whether anything is wanted."""
-    return any(entry.get("labels") or entry.get("taints") for entry in nodes.values())
+    return any(entry.get("labels") or entry.get("taints") is not None for entry in nodes.values())

@@ -27,7 +27,10 @@ from ..module_utils._node.model import Observed, Thresholds
 from ..module_utils._reachability.targets import targets
 
 PHASES = ("inventory", "nodes")
-OTHER_VARIABLES = ("ansible_host", "cni_manifest", "etcd_source", "etcd_download_url")
+OTHER_VARIABLES = (
+    *("ansible_host", "cni_manifest", "etcd_source", "etcd_download_url"),
+    "load_balancer_monitor_port",
+)
 BUNDLE_ENVIRONMENT = "KUBEOPS_BUNDLE"
 
 display = Display()

@@ -24,7 +24,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Node name to C(labels) and C(taints).
+  description:
+    - Node name to C(labels) and C(taints). C(taints) is none where the variable is not set, which is not the same as an
+      empty list on a control plane.
   type: dict
   sample: {w1: {labels: {zone: a}, taints: []}}
 """
@@ -38,10 +40,13 @@ def node_metadata(hosts: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]
     wanted = {}
     for host in hosts:
         variables = hostvars[host]
-        name = str(variables.get("kubeops_node_name") or host.lower())
+        name, taints = str(variables.get("kubeops_node_name") or host.lower()), variables.get("kubeops_node_taints")
+        # kubeadm taints control planes alone: there is nothing else that an empty list could take off.
+        if not taints and "control_plane" not in variables.get("group_names", ()):
+            taints = None
         wanted[name] = {
             "labels": dict(variables.get("kubeops_node_labels") or {}),
-            "taints": list(variables.get("kubeops_node_taints") or []),
+            "taints": None if taints is None else list(taints),
         }
     return wanted
 

@@ -42,6 +42,12 @@ options:
     description: Whether CoreDNS has to be there.
     type: bool
     default: true
+  pod_network:
+    description:
+      - Whether a pod network was asked for. Where V(false), nodes that are not Ready for want of one, and CoreDNS as
+        long as there are such nodes, are warned about and do not fail.
+    type: bool
+    default: true
   network:
     description: What identifies the pod network, as given to M(kubeops.cluster.verify_pods).
     type: str
@@ -87,6 +93,10 @@ unverified:
   type: list
   elements: str
   sample: [w1]
+awaits_network:
+  description: Whether nodes lack a pod network that O(pod_network) did not ask for. No pod can answer there.
+  returned: always
+  type: bool
 dns_address:
   description: Address of the cluster's DNS service. Empty without one.
   returned: always
@@ -116,6 +126,7 @@ OPTIONS: dict[str, Any] = {
     "api_port": {"type": "int", "default": 6443},
     "stacked_etcd": {"type": "bool", "default": True},
     "dns": {"type": "bool", "default": True},
+    "pod_network": {"type": "bool", "default": True},
     "network": {"type": "str", "default": ""},
     "timeout": {"type": "int", "default": 180},
 }
@@ -131,6 +142,7 @@ def expected(params: dict[str, Any]) -> Expected:
         api_port=params["api_port"],
         stacked_etcd=params["stacked_etcd"],
         dns=params["dns"],
+        pod_network=params["pod_network"],
     )
 
 
@@ -148,7 +160,7 @@ def settled(client: ApiClient, wanted: Expected, timeout: float) -> tuple[Observ
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Observe and judge."""
     if module.check_mode and not Path(paths.ADMIN_CONF).exists():
-        return {"changed": False, "findings": [], "unverified": [], "dns_address": ""}
+        return {"changed": False, "findings": [], "unverified": [], "awaits_network": False, "dns_address": ""}
     wanted = expected(module.params)
     with admin() as client:
         timeout = 0 if module.check_mode else module.params["timeout"]
@@ -159,6 +171,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         "changed": False,
         "findings": [finding.as_dict() for finding in findings],
         "unverified": judge.unverified(wanted, observed, module.params["network"]),
+        "awaits_network": judge.awaits_network(wanted, observed),
         "dns_address": observed.dns_address,
         "warnings": [table([finding]) for finding in findings],
     }

@@ -21,6 +21,7 @@ description:
   - No secret is in an argument list, a result, a fact or a log. On the nodes the join configuration is a file on tmpfs
     that only root can read, removed afterwards.
   - etcd is asked for quorum before a control plane joins.
+  - A node whose kubelet or kubeadm is of a newer minor than the API servers is not let in.
   - With V(resume) and V(reset) of O(on_partial) the cluster has to forget the node first. The kubelet is stopped for
     that when the cluster has granted the join, not before.
 extends_documentation_fragment:
@@ -138,7 +139,7 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         planned = plan.plan_join(observed, params["node"]["name"], params["role"], params["on_partial"], known)
         result = {**planned.as_result(), "kubernetes": observed}
         if known is None and plan.needs_cluster(planned):
-            return {**result, "needs_control_plane": True, "forget": plan.forget(observed, params["on_partial"])}
+            return {**result, "needs_control_plane": True, **_questions(runner, observed, params["on_partial"])}
         safety.refuse(planned.refusals)
         if module.check_mode or not planned.changed:
             return result
@@ -146,6 +147,11 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
             _prepare(runner, params["role"], observed, planned)
             return result
         return {**result, **_act(runner, params, observed, planned)}
+
+
+def _questions(runner: Runner, observed: dict[str, Any], on_partial: str) -> dict[str, Any]:
+    """What the control plane needs to know of this node before it lets it in."""
+    return {"forget": plan.forget(observed, on_partial), "programs": probe.programs(runner)}
 
 
 def _prepare(runner: Runner, role: str, observed: dict[str, Any], planned: Plan) -> None:

@@ -21,6 +21,8 @@ description:
   - Where the API server of this node is down, the files of what is down are compared and replaced without it.
   - Run it on one control plane at a time (C(throttle) set to 1). A run stopped between nodes is taken up by the next,
     because every node is compared by itself.
+  - Refuses another of what a cluster was made with, which is stacked or external etcd, service and pod subnet, DNS
+    domain, and encryption at rest where it would end.
   - Names taken out of O(cluster.extra_sans) stay in the certificate until it is renewed for another reason.
   - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-reconfigure/), which this automates.
 extends_documentation_fragment:
@@ -175,7 +177,9 @@ def _settings(module: AnsibleModule, client: api.ApiClient, cluster: config.Clus
     runner, documents = Runner(module), config.init_documents(cluster, node)
     wanted = generate.control_plane(runner, documents, cluster.addons)
     names = reconfigure.wanted_names(cluster, node)
-    planned = drift.plan(wanted, reconfigure.observe_control_plane(client), names)
+    live = reconfigure.observe_control_plane(client)
+    safety.refuse(drift.refuse_remaking(wanted, live))
+    planned = drift.plan(wanted, live, names)
     reconfigure.require_others(client, node.name, planned)
     if planned.changed and not module.check_mode:
         reconfigure.act(runner, planned, documents, client.url)

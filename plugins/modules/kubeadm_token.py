@@ -48,6 +48,12 @@ options:
     type: str
     choices: [nothing, node, member]
     default: nothing
+  programs:
+    description:
+      - Versions of C(kubelet) and C(kubeadm) on the node. O(state=present) refuses a newer minor than the API server's,
+        by U(https://kubernetes.io/releases/version-skew-policy/).
+    type: dict
+    default: {}
   encryption_file:
     description: C(EncryptionConfiguration) to hand to a joining control plane. Empty means none.
     type: path
@@ -96,7 +102,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._core import clock, files
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.runner import Runner
-from ..module_utils._kubeadm import api, argspec, credentials
+from ..module_utils._kubeadm import api, argspec, credentials, plan, safety
 
 
 def main() -> None:
@@ -109,6 +115,7 @@ def main() -> None:
             "minutes": {"type": "int", "default": 15},
             "node": {"type": "dict", "required": True, "options": argspec.NODE},
             "forget": {"type": "str", "choices": ["nothing", "node", "member"], "default": "nothing"},
+            "programs": {"type": "dict", "default": {}},
             "encryption_file": {"type": "path", "default": ""},
         },
         supports_check_mode=True,
@@ -133,6 +140,7 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
 def _grant(module: AnsibleModule, client: api.ApiClient) -> dict[str, Any]:
     params, node = module.params, argspec.node(module.params["node"])
     control_plane = bool(params["certificate_key"])
+    safety.refuse(plan.refuse_newer(params["programs"], credentials.version(client)))
     etcd = credentials.local_etcd()
     members = etcd.members_with_health() if etcd and (control_plane or params["forget"] == "member") else []
     known = credentials.known(client, members, node.name, node.address)

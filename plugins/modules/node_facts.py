@@ -200,6 +200,7 @@ ansible_facts:
           description:
             - How far Kubernetes is on this node. C(state) is V(absent), V(partial) or V(complete), from several
               markers; C(evidence) says what led to it.
+            - C(made_with) is what a control plane's cluster keeps from its making.
           type: dict
           returned: always
           sample:
@@ -212,6 +213,8 @@ ansible_facts:
             api_ready: true
             kubelet_healthy: true
             components: {kube-apiserver: {image: "registry.k8s.io/kube-apiserver:v1.36.3", version: 1.36.3}}
+            made_with: {etcd: on the control planes, service_subnet: 10.96.0.0/12, pod_subnet: 10.244.0.0/16,
+                        dns_domain: cluster.local, encryption: ""}
             etcd_member: true
 """
 

@@ -15,6 +15,7 @@ author: kubeops.cluster contributors (@kubeops)
 description:
   - An action that runs the module on the first healthy host of the group C(control_plane).
   - Sets what is wanted, and removes what it set before and is no longer wanted. Labels and taints of others stay.
+  - kubeadm's taint of control planes goes where C(taints) is given without it, an empty list included.
   - What was set last is kept in the Node's annotations C(kubeops.io/managed-labels) and C(kubeops.io/managed-taints).
 extends_documentation_fragment: kubeops.cluster.attributes.changes
 options:
@@ -79,7 +80,7 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         credentials.require_healthy(client)
         for name, wanted in sorted(module.params["nodes"].items()):
             node = _node(client, name, wanted, module.check_mode)
-            change = metadata.patch(node, wanted.get("labels") or {}, wanted.get("taints") or [])
+            change = metadata.patch(node, wanted.get("labels") or {}, wanted.get("taints"))
             if not change:
                 continue
             patched.append(name)

@@ -114,9 +114,13 @@ class ControlPlanes:
         """Give a plugin its options from the other host's variables, as the task executor would."""
         names = C.config.get_plugin_vars(kind, plugin._load_name)
         options = {name: variables[name] for name in names if name in variables}
-        keys = self._action._task.dump_attrs()
+        context = self._action._play_context
+        # The task's own timeout and retries are no connection's.
+        keys = {**self._action._task.dump_attrs(), "timeout": context.timeout}
         keys.pop("retries", None)
-        keys.pop("timeout", None)
+        # No variable has the passwords that were typed, came from a file, or from AWX.
+        given = {"password": context.password, "become_pass": context.become_pass}
+        keys.update({name: value for name, value in given.items() if value})
         plugin.set_options(task_keys=keys, var_options=options)
 
     def _module_vars(self, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from .schema import BY_NAME, CONTROL_PLANE, GROUPS, WORKERS
 Address = Union[IPv4Address, IPv6Address]
 Network = Union[IPv4Network, IPv6Network]
 
+# load_balancer_monitor_port
+MONITOR_PORT = 8405
 NODE_GROUPS = (CONTROL_PLANE, WORKERS, "windows_workers")
 
 
@@ -49,6 +51,23 @@ class Inventory:
     def load_balancers(self) -> tuple[str, ...]:
         """Where haproxy runs: the group load_balancers, else the control planes."""
         return self.group("load_balancers") or self.control_planes
+
+    @property
+    def balanced(self) -> bool:
+        """haproxy is set up, by the conditions of the role load_balancer."""
+        return self.value("kubeops_load_balancer") == "haproxy" and (
+            bool(self.value("kubeops_vip")) or len(self.control_planes) > 1 or bool(self.group("load_balancers"))
+        )
+
+    def balances(self, host: str) -> bool:
+        """haproxy is set up on the host."""
+        return self.balanced and host in self.load_balancers
+
+    @property
+    def monitor_port(self) -> int:
+        """Where every haproxy tells the others' keepalived whether it reaches an API server; a role's variable."""
+        given = (self.variables.get(host, {}).get("load_balancer_monitor_port") for host in self.load_balancers)
+        return as_int(next((value for value in given if value is not None), None), MONITOR_PORT)
 
     @property
     def haproxy_on_control_planes(self) -> bool:

@@ -178,6 +178,9 @@ def endpoint_given(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     elif not given and len(inventory.control_planes) > 1:
         message = f"is required with {len(inventory.control_planes)} control planes: one address must stand for all"
         yield _endpoint("endpoint.missing", "", message, _endpoint_hint(inventory, ""))
+    elif not given and inventory.balanced:
+        message = "is required where haproxy is set up (kubeops_load_balancer): it listens on the endpoint's port"
+        yield _endpoint("endpoint.missing", "", message, _endpoint_hint(inventory, ""))
 
 
 def _endpoint(rule: str, value: str, message: str, fix: str) -> Finding:

@@ -53,8 +53,8 @@ VARIABLES: tuple[Variable, ...] = (
         "kubeops_endpoint",
         "str",
         "",
-        "host:port at which clients and nodes reach the API. Required with more than one control plane; "
-        "empty means the address of the only control plane and O(kubeops_api_port).",
+        "host:port at which clients and nodes reach the API. Required with more than one control plane, and where "
+        "haproxy is set up; empty means the address of the only control plane and O(kubeops_api_port).",
         same=True,
     ),
     Variable(
@@ -265,7 +265,14 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("kubeops_addons", "list", ["coredns", "kube-proxy"], "Addons that kubeadm installs.", same=True),
     # The nodes
     Variable("kubeops_node_labels", "dict", {}, "Labels of the node.", per_host=True),
-    Variable("kubeops_node_taints", "list", [], "Taints of the node: list of key, value, effect.", per_host=True),
+    Variable(
+        "kubeops_node_taints",
+        "list",
+        [],
+        "Taints of the node: list of key, value, effect. Where a control plane is given a list, C([]) too, kubeadm's "
+        "own taint goes unless it is in the list.",
+        per_host=True,
+    ),
     Variable(
         "kubeops_swap",
         "str",

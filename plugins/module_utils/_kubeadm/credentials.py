@@ -41,6 +41,11 @@ def require_healthy(api: ApiClient) -> None:
         )
 
 
+def version(api: ApiClient) -> str:
+    """Return the version of this control plane's API server."""
+    return str((api.get("/version") or {}).get("gitVersion", ""))
+
+
 def grant_token(api: ApiClient, token: str, expires: datetime) -> None:
     """Create the bootstrap token.
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .._core.plan import Plan, Refused, Step
-from . import paths
+from . import made_with, paths, static_pod
 from .generate import FLAGS_FILE, Generated
 
 CONFIG_MAP = "config_map"
@@ -106,6 +106,16 @@ def refuse_version(wanted: str, version: str) -> tuple[Refused, ...]:
             f"set kubeops_version: {version.lstrip('v')}, or upgrade the cluster with the upgrade playbook",
         ),
     )
+
+
+def refuse_remaking(wanted: Generated, live: Live) -> tuple[Refused, ...]:
+    """What a cluster was made with is not rolled out as if it were a setting."""
+    return made_with.refusals(_made_with(wanted), _made_with(live))
+
+
+def _made_with(files: Generated | Live) -> made_with.MadeWith:
+    pods = {name: static_pod.parse(text) for name, text in files.manifests.items()}
+    return made_with.observe(pods, files.kubelet.get("config.yaml", ""))
 
 
 def with_birth(generated: str, live: str) -> str:

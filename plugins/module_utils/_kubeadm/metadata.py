@@ -4,7 +4,8 @@
 """Labels and taints of nodes: what to set and what of ours to remove (pure).
 
 What was set last stands in two annotations of the Node, so a label taken out of the
-inventory is taken off the node, and labels and taints of others are left alone.
+inventory is taken off the node, and labels and taints of others are left alone. kubeadm's
+taint of control planes is ours as soon as a list of taints is given, be it empty.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from typing import Any
 
 LABELS_ANNOTATION = "kubeops.io/managed-labels"
 TAINTS_ANNOTATION = "kubeops.io/managed-taints"
+# https://kubernetes.io/docs/reference/labels-annotations-taints/#node-role-kubernetes-io-control-plane-taint
+CONTROL_PLANE_TAINT = "node-role.kubernetes.io/control-plane:NoSchedule"
 
 
-def patch(node: Mapping[str, Any], labels: Mapping[str, Any], taints: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+def patch(
+    node: Mapping[str, Any], labels: Mapping[str, Any], taints: Sequence[Mapping[str, str]] | None
+) -> dict[str, Any]:
     """Return a JSON merge patch that brings the Node to the wanted metadata; empty when it is there."""
-    metadata = _metadata_patch(node, {name: str(value) for name, value in labels.items()}, taints)
+    metadata = _metadata_patch(node, {name: str(value) for name, value in labels.items()}, taints or [])
     wanted = _taints(node, taints)
     spec = {"taints": wanted} if _by_key(wanted) != _by_key(_present(node)) else {}
     return {**({"metadata": metadata} if metadata else {}), **({"spec": spec} if spec else {})}
@@ -62,9 +67,11 @@ def _annotation(node: Mapping[str, Any], name: str, entries: Sequence[str]) -> d
     return {name: json.dumps(list(entries)) if entries else None}
 
 
-def _taints(node: Mapping[str, Any], wanted: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+def _taints(node: Mapping[str, Any], given: Sequence[Mapping[str, str]] | None) -> list[Mapping[str, str]]:
     """Others' taints in their order, then ours. Ours are those wanted now or set by us before."""
+    wanted = given or []
     ours = {_key(taint) for taint in wanted} | set(_managed(node, TAINTS_ANNOTATION))
+    ours |= set() if given is None else {CONTROL_PLANE_TAINT}
     return [taint for taint in _present(node) if _key(taint) not in ours] + [_clean(taint) for taint in wanted]
 
 

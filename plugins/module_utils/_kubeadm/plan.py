@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core.plan import Plan, Refused, Step
+from .._version.skew import POLICY
+from .._version.version import KubeVersion
 from . import state
 
 INIT = "init"
@@ -100,6 +102,31 @@ def needs_cluster(plan: Plan) -> bool:
     """Tell whether a join plan cannot go on, or not be judged, without a healthy control plane."""
     return any(step.action == JOIN for step in plan.steps) or any(
         refusal.rule == "partial_node" for refusal in plan.refusals
+    )
+
+
+def refuse_newer(programs: Mapping[str, str], server: str) -> tuple[Refused, ...]:
+    """Nothing on a node that joins may be of a newer minor than the API servers; a version of one's own says nothing.
+
+    programs: versions of kubelet and kubeadm on the node, as they print them.
+    """
+    try:
+        cluster = KubeVersion.parse(server)
+        newer = [
+            f"{name} {version}" for name, version in programs.items() if KubeVersion.parse(version).line > cluster.line
+        ]
+    except ValueError:
+        return ()
+    if not newer:
+        return ()
+    return (
+        Refused(
+            "newer_than_cluster",
+            f"the node has {' and '.join(newer)}, the API servers are {server}; no kubelet may be newer: {POLICY}",
+            "kubeops_version",
+            f"upgrade the cluster first, or set kubeops_version to {cluster} for the node to get that "
+            "(with kubernetes_packages_allow_version_change, since it has another now)",
+        ),
     )
 
 

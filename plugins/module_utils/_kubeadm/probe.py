@@ -15,10 +15,11 @@ from typing import Any
 from .._core import files, http
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
-from . import ca_hash, journal, kubeconfig, paths, state, static_pod
+from . import ca_hash, journal, kubeconfig, made_with, paths, state, static_pod
 
 # A local API server answers in milliseconds or is not there.
 TIMEOUT_SECONDS = 2.0
+PROGRAM_SECONDS = 30.0
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 
 
@@ -29,6 +30,7 @@ def probe_kubernetes(runner: Runner) -> dict[str, Any]:
     (hash of the CA's public key, the same on all nodes of one cluster), markers,
     evidence, api_ready (bool, None where no API server belongs), kubelet_healthy
     (bool, None where no kubelet belongs), components ({name: {image, version}}),
+    made_with (what the cluster keeps from its making, empty on workers),
     etcd_member (bool, None where there is no local etcd or no member answers).
     """
     del runner  # everything is read from files and sockets; the signature is the probes' own
@@ -50,8 +52,20 @@ def probe_kubernetes(runner: Runner) -> dict[str, Any]:
         "api_ready": api_ready,
         "kubelet_healthy": _kubelet_healthy(),
         "components": {key: {"image": pod.image, "version": pod.version} for key, pod in manifests.items()},
+        "made_with": made_with.observe(manifests, files.read_text(paths.KUBELET_CONFIG) or "").as_dict(),
         "etcd_member": markers.etcd_member,
     }
+
+
+def programs(runner: Runner) -> dict[str, str]:
+    """Versions of kubelet and kubeadm, of those that are installed and tell it."""
+    asked = {"kubelet": ("--version",), "kubeadm": ("version", "--output", "short")}
+    found = {
+        name: runner.run([name, *options], timeout=PROGRAM_SECONDS, check=False).stdout.strip().rpartition(" ")[2]
+        for name, options in asked.items()
+        if runner.which(name)
+    }
+    return {name: version for name, version in found.items() if version}
 
 
 def own_node_name() -> str:

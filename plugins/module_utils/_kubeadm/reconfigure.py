@@ -29,6 +29,7 @@ from . import (
     generate,
     paths,
     probe,
+    safety,
     static_pod,
     trial,
 )
@@ -164,6 +165,7 @@ def plan_revival(runner: Runner, documents: Sequence[config.Document]) -> Plan:
     What is down loses nothing by being replaced; what runs is left until the API answers.
     """
     wanted, live = generate.without_api(runner, documents), _own_files()
+    safety.refuse(drift.refuse_remaking(wanted, live))
     broken = {trial.API_SERVER} | (set() if probe.healthy(trial.health_url(trial.ETCD)) else {trial.ETCD})
     return drift.plan(
         generate.Generated(

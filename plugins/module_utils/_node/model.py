@@ -54,11 +54,16 @@ class Observed:
                 yield host, self.facts[host]
 
     def machines(self) -> Iterator[tuple[str, Facts]]:
-        """Nodes, and the hosts of an external etcd."""
-        yield from self.nodes()
-        for host in self.inventory.group(ETCD):
+        """Nodes, the hosts of an external etcd, and load balancers of their own."""
+        nodes = [host for host, _facts in self.nodes()]
+        balancers = filter(self.inventory.balances, self.inventory.group("load_balancers"))
+        for host in dict.fromkeys((*nodes, *self.inventory.group(ETCD), *balancers)):
             if host in self.facts:
                 yield host, self.facts[host]
+
+    def only_balances(self, host: str) -> bool:
+        """haproxy is all that the host is for."""
+        return host not in (*self.inventory.nodes, *self.inventory.group(ETCD))
 
     def keeps_etcd(self, host: str) -> bool:
         """A member of etcd is, or will be, on the host."""

@@ -16,10 +16,17 @@ CUT_OFF = ("filtered", "unreachable")
 
 
 def unreachable(observed: Observed, __: Thresholds) -> Iterator[Finding]:
-    """Hosts of the play that did not answer; a first control plane is not built without one of its members."""
+    """Hosts of the play that did not answer.
+
+    A first control plane is not built without one of its members, nor without any load balancer: its own
+    kubelet would reach it by the endpoint.
+    """
     if not observed.unreachable:
         return
-    needed = (*observed.inventory.control_planes, *observed.inventory.group("etcd"))
+    needed = {*observed.inventory.control_planes, *observed.inventory.group("etcd")}
+    balancers = {*filter(observed.inventory.balances, observed.inventory.load_balancers)}
+    if balancers <= {*observed.unreachable}:
+        needed |= balancers
     missing = [host for host in observed.unreachable if host in needed]
     fatal = bool(missing) and not observed.cluster_exists
     message = "Ansible could not reach the host, so nothing will be done there"

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_interface
 
 from .._inventory.finding import ERROR, WARNING, Finding, shown
-from .._inventory.model import as_address, as_int, networks_or_none, overlap, parse_endpoint
+from .._inventory.model import Inventory, as_address, as_int, networks_or_none, overlap, parse_endpoint
 from .._inventory.rules_version import bundle_architectures, line, wanted
+from .._kubeadm import made_with
 from .._kubeadm.state import ABSENT, COMPLETE, PARTIAL, WAY_OUT, goes_on
 from .._version.releases import (
     CGROUP_V1_REFUSED_SINCE,
@@ -37,6 +38,7 @@ KUBERNETES_PROCESSES = (
 CONTROL_PLANE_PORTS = (10257, 10259)
 KUBELET_PORT = 10250
 ETCD_PORTS = (2379, 2380)
+TRUE = ("true", "yes", "on", "1")
 
 
 def cpus_and_memory(observed: Observed, limits: Thresholds) -> Iterator[Finding]:
@@ -115,8 +117,10 @@ def swap(observed: Observed, __: Thresholds) -> Iterator[Finding]:
 
 
 def own_address(observed: Observed, __: Thresholds) -> Iterator[Finding]:
-    """The node's address is one it has."""
+    """The node's address is one it has. A load balancer needs one for keepalived alone."""
     for host, facts in observed.machines():
+        if observed.only_balances(host) and not observed.inventory.value("kubeops_vip"):
+            continue
         present = [entry["address"] for entry in facts.get("addresses") or ()]
         for text in observed.inventory.node_ips(host):
             if present and as_address(text) not in [as_address(address) for address in present]:
@@ -176,7 +180,7 @@ def ports(observed: Observed, __: Thresholds) -> Iterator[Finding]:
     for host, facts in observed.machines():
         wanted_ports = needed_ports(observed, host)
         expected = KUBERNETES_PROCESSES if observed.state(host) != ABSENT else ()
-        own = "etcd" if host in observed.inventory.group("etcd") else "haproxy"
+        own = ("haproxy", "etcd") if host in observed.inventory.group("etcd") else ("haproxy",)
         seen = {}
         for entry in facts.get("listening") or ():
             user = wanted_ports.get(entry["port"])
@@ -192,9 +196,9 @@ def ports(observed: Observed, __: Thresholds) -> Iterator[Finding]:
             )
 
 
-def _expected(entry: Facts, user: str, own: str, processes: tuple[str, ...]) -> bool:
+def _expected(entry: Facts, user: str, own: tuple[str, ...], processes: tuple[str, ...]) -> bool:
     """haproxy and an external etcd stand before Kubernetes comes, so an earlier run may have left them."""
-    if user == own and entry["process"] == user:
+    if user in own and entry["process"] == user:
         return True
     return bool(processes) and entry["process"] in (None, *processes)
 
@@ -202,17 +206,18 @@ def _expected(entry: Facts, user: str, own: str, processes: tuple[str, ...]) -> 
 def needed_ports(observed: Observed, host: str) -> dict[int, str]:
     """TCP ports by number, with who will listen there."""
     inventory = observed.inventory
-    if host in inventory.group("etcd"):
-        return dict.fromkeys(ETCD_PORTS, "etcd")
-    needed = {KUBELET_PORT: "kubelet"}
+    needed = dict.fromkeys(ETCD_PORTS, "etcd") if host in inventory.group("etcd") else {}
+    if host in inventory.nodes:
+        needed[KUBELET_PORT] = "kubelet"
     if observed.is_control_plane(host):
         needed[as_int(inventory.value("kubeops_api_port"), 6443)] = "kube-apiserver"
         needed.update(zip(CONTROL_PLANE_PORTS, ("kube-controller-manager", "kube-scheduler")))
         if not inventory.external_etcd:
             needed.update(dict.fromkeys(ETCD_PORTS, "etcd"))
-        endpoint = parse_endpoint(str(inventory.value("kubeops_endpoint") or ""))
-        if endpoint and inventory.haproxy_on_control_planes:
-            needed.setdefault(endpoint[1], "haproxy")
+    endpoint = parse_endpoint(str(inventory.value("kubeops_endpoint") or ""))
+    if endpoint and inventory.balances(host):
+        needed.setdefault(endpoint[1], "haproxy")
+        needed.setdefault(inventory.monitor_port, "haproxy")
     return needed
 
 
@@ -278,6 +283,8 @@ def architecture(observed: Observed, __: Thresholds) -> Iterator[Finding]:
         return
     has = bundle_architectures(manifest, version)
     for host, facts in observed.machines():
+        if observed.only_balances(host):
+            continue
         if has and facts.get("arch") and facts["arch"] not in has:
             yield Finding(
                 "node.architecture",
@@ -394,10 +401,13 @@ def _host(server: str) -> str:
 
 
 def running_version(observed: Observed, __: Thresholds) -> Iterator[Finding]:
-    """A live control plane changes its version in an upgrade, never on the side."""
+    """A live node changes its version in an upgrade, never on the side. Of a worker there is the kubelet to see."""
     version = wanted(observed.inventory)
-    for host, _facts in observed.nodes():
-        text = section(section(observed.kubernetes(host), "components"), "kube-apiserver").get("version")
+    for host, facts in observed.nodes():
+        what, seen = "control plane", section(section(observed.kubernetes(host), "components"), "kube-apiserver")
+        if not observed.is_control_plane(host):
+            what, seen = "worker", section(section(facts, "binaries"), "kubelet")
+        text = seen.get("version")
         if version is None or observed.state(host) != COMPLETE or not text:
             continue
         try:
@@ -408,12 +418,49 @@ def running_version(observed: Observed, __: Thresholds) -> Iterator[Finding]:
             yield Finding(
                 "node.version",
                 ERROR,
-                f"the control plane runs {runs}, and this is no upgrade",
+                f"the {what} runs {runs}, and this is no upgrade",
                 f"set kubeops_version to {runs}, or upgrade the cluster first",
                 hosts=(host,),
                 variable="kubeops_version",
                 value=shown(observed.inventory.value("kubeops_version")),
             )
+
+
+def remaking(observed: Observed, __: Thresholds) -> Iterator[Finding]:
+    """What a cluster was made with is no setting; kubeadm_reconfigure compares again, with patches and overlays."""
+    for host, _facts in observed.nodes():
+        live = section(observed.kubernetes(host), "made_with")
+        if observed.state(host) != COMPLETE or not live:
+            continue
+        for refused in made_with.refusals(_wanted(observed.inventory), made_with.MadeWith(**live)):
+            yield Finding(
+                "node.made_with",
+                ERROR,
+                refused.evidence,
+                refused.fix,
+                hosts=(host,),
+                variable=refused.variable,
+                value=shown(observed.inventory.value(refused.variable) or ""),
+            )
+
+
+def _wanted(inventory: Inventory) -> made_with.MadeWith:
+    """By the variables, and the overlays that go before them."""
+    cluster = section(inventory.value("kubeops_kubeadm_extra"), "ClusterConfiguration")
+    networking, flags = section(cluster, "networking"), inventory.value("kubeops_controller_manager_extra_args")
+    own_encryption = (
+        "encryption-provider-config" in inventory.value("kubeops_api_server_extra_args")
+        or "apiServer" in cluster
+        or inventory.value("kubeops_patches")
+    )
+    encrypted = str(inventory.value(made_with.ENCRYPTION)).lower() in TRUE
+    return made_with.MadeWith(
+        etcd="" if "etcd" in cluster else made_with.EXTERNAL if inventory.external_etcd else made_with.STACKED,
+        service_subnet=str(networking.get("serviceSubnet", inventory.value("kubeops_service_subnet"))),
+        pod_subnet=str(flags.get("cluster-cidr", networking.get("podSubnet", inventory.value("kubeops_pod_subnet")))),
+        dns_domain=str(networking.get("dnsDomain", inventory.value("kubeops_dns_domain"))),
+        encryption="wanted" if encrypted or own_encryption else "",
+    )
 
 
 RULES = (
@@ -435,4 +482,5 @@ RULES = (
     other_role,
     other_cluster,
     running_version,
+    remaking,
 )

@@ -52,6 +52,8 @@ def _ports(inventory: Inventory, host: str, peer: str) -> list[Port]:
     ports = [(port, "tcp") for port in (*_api(inventory, host, peer), *_etcd(inventory, host, peer))]
     if host in inventory.control_planes and peer in inventory.nodes:
         ports.append((KUBELET, "tcp"))
+    if inventory.value("kubeops_vip") and inventory.balances(host) and inventory.balances(peer):
+        ports.append((inventory.monitor_port, "tcp"))
     if host in inventory.nodes and peer in inventory.nodes:
         ports += POD_NETWORK.get(str(inventory.value("kubeops_cni")), ())
     return ports

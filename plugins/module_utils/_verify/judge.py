@@ -12,6 +12,9 @@ from .._etcd.model import Member
 from .._inventory.finding import ERROR, WARNING, Finding, table
 from .model import ETCD, Expected, Node, Observed, SeenNode
 
+# The kubelet's words where nothing else is wrong; with several reasons they stand in a list.
+NO_NETWORK = "KubeletNotReady: container runtime network not ready"
+
 
 def judge(expected: Expected, observed: Observed) -> list[Finding]:
     """Everything that is not as the inventory says; empty for a healthy cluster."""
@@ -22,6 +25,15 @@ def judge(expected: Expected, observed: Observed) -> list[Finding]:
         *(_etcd(expected, observed) if expected.stacked_etcd else ()),
         *_dns(expected, observed),
     ]
+
+
+def awaits_network(expected: Expected, observed: Observed) -> bool:
+    """Nodes have no pod network yet, and bringing it is not this collection's."""
+    return not expected.pod_network and any(_lacks_network(seen) for seen in observed.nodes.values())
+
+
+def _lacks_network(seen: SeenNode) -> bool:
+    return not seen.ready.ready and seen.ready.reason.startswith(NO_NETWORK)
 
 
 def unverified(expected: Expected, observed: Observed, network: str) -> list[str]:
@@ -50,17 +62,21 @@ def finding(rule: str, node: Node | None, message: str, fix: str) -> Finding:
 
 def _nodes(expected: Expected, observed: Observed) -> Iterator[Finding]:
     for node in expected.nodes:
-        yield from _node(node, observed.nodes.get(node.name), expected.version)
+        yield from _node(node, observed.nodes.get(node.name), expected)
     for name in sorted(set(observed.nodes) - {node.name for node in expected.nodes}):
         message = "is a node of the cluster, but not in the inventory"
         yield Finding("node_unknown", WARNING, message, "add it to the inventory, or remove it", (name,))
 
 
-def _node(node: Node, seen: SeenNode | None, version: str) -> Iterator[Finding]:
+def _node(node: Node, seen: SeenNode | None, expected: Expected) -> Iterator[Finding]:
+    version = expected.version
     if seen is None:
         yield finding("node_missing", node, "has no Node object", "run create_cluster.yml with this host")
         return
-    if not seen.ready.ready:
+    if _lacks_network(seen) and not expected.pod_network:
+        message = "is not Ready: it has no pod network yet, and kubeops_cni is none"
+        yield Finding("node_not_ready", WARNING, message, "bring the pod network", (node.name,))
+    elif not seen.ready.ready:
         fix = "on the node: journalctl -u kubelet; a missing pod network shows here too"
         yield finding("node_not_ready", node, f"is not Ready: {seen.ready.reason}", fix)
     for pressure in seen.pressures:
@@ -126,7 +142,8 @@ def _member(node: Node | None, member: Member) -> Iterator[Finding]:
 def _dns(expected: Expected, observed: Observed) -> Iterator[Finding]:
     if expected.dns and not observed.dns.ready:
         fix = "kubectl -n kube-system describe deployment coredns"
-        yield finding("dns_not_ready", None, f"CoreDNS: {observed.dns.reason}", fix)
+        level = WARNING if awaits_network(expected, observed) else ERROR
+        yield Finding("dns_not_ready", level, f"CoreDNS: {observed.dns.reason}", fix, ("cluster",))
 
 
 def bracket(address: str) -> str:

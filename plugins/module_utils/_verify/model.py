@@ -29,7 +29,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Expected:
-    """version has a leading v, empty for any; endpoint is host:port, empty for none."""
+    """version has a leading v, empty for any; endpoint is host:port, empty for none.
+
+    pod_network: one is wanted of this collection; else somebody brings it, maybe later.
+    """
 
     nodes: tuple[Node, ...]
     version: str = ""
@@ -37,6 +40,7 @@ class Expected:
     api_port: int = 6443
     stacked_etcd: bool = True
     dns: bool = True
+    pod_network: bool = True
 
     @property
     def control_planes(self) -> tuple[Node, ...]:

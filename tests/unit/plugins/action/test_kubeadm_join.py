@@ -30,6 +30,7 @@ class Recorded(ActionModule):
         self.secrets: list[str] = []
 
     def _token(self, _module: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        self.programs = arguments["programs"]
         self.secrets += [arguments["token"], arguments["certificate_key"]]
         asked = {"present": "grant", "forgotten": "forget", "absent": "revoke"}[arguments["state"]]
         return "cp1", self._answer(asked, {"changed": True, "known": self.known})
@@ -67,3 +68,9 @@ def test_order(
     assert result["changed"] is changed
     assert result.get("failed", False) is bool(refuses)
     assert not any(secret in str(result) for secret in action.secrets)
+
+
+def test_the_cluster_is_told_what_is_installed_on_the_node() -> None:
+    action = Recorded("nothing", NEITHER, "", check_mode=False)
+    action._join_with_credentials({}, {**action.observed, "programs": {"kubelet": "v1.36.3"}})
+    assert action.programs == {"kubelet": "v1.36.3"}

@@ -167,6 +167,24 @@ def test_what_the_cluster_has_once(
     assert found(Inventory(given.groups, variables)) == rules
 
 
+@pytest.mark.parametrize(
+    ("variables", "balancers", "missing"),
+    [
+        pytest.param({}, [], False, id="alone"),
+        pytest.param({}, ["lb1"], True, id="behind a balancer"),
+        pytest.param({"kubeops_vip": "192.0.2.100"}, [], True, id="with a virtual address"),
+        pytest.param({"kubeops_endpoint": "192.0.2.31:6443"}, ["lb1"], False, id="behind a balancer, with an endpoint"),
+        pytest.param({"kubeops_load_balancer": "none"}, [], False, id="without haproxy"),
+    ],
+)
+def test_one_control_plane_needs_an_endpoint_where_haproxy_is(
+    variables: dict[str, str], balancers: list[str], missing: bool
+) -> None:
+    given = inventory(1, 1, **variables)
+    rules = found(Inventory({**given.groups, "load_balancers": balancers}, given.variables))
+    assert (("endpoint.missing", "error") in rules) is missing
+
+
 def test_groups_that_do_nothing() -> None:
     given = inventory(3, 1, kubeops_load_balancer="external")
     groups = {**given.groups, "load_balancers": ["lb1"]}

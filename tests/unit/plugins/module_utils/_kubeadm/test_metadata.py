@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import metadata
 
 OTHER = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+KUBEADMS = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
 MINE = {"key": "dedicated", "value": "db", "effect": "NoSchedule"}
 
 
@@ -67,6 +68,20 @@ def node(present: dict[str, str] | None = None, on: list[Any] | None = None, **a
 )
 def test_patch(present: dict[str, Any], labels: dict[str, Any], taints: list[Any], expected: dict[str, Any]) -> None:
     assert metadata.patch(present, labels, taints) == expected
+
+
+@pytest.mark.parametrize(
+    ("taints", "left"),
+    [
+        pytest.param(None, [KUBEADMS, OTHER], id="no list was given"),
+        pytest.param([], [OTHER], id="an empty list"),
+        pytest.param([MINE], [OTHER, MINE], id="a list without it"),
+        pytest.param([KUBEADMS, MINE], [OTHER, KUBEADMS, MINE], id="a list with it"),
+    ],
+)
+def test_kubeadms_taint_of_control_planes_goes_by_a_list(taints: list[Any] | None, left: list[Any]) -> None:
+    change = metadata.patch(node(on=[KUBEADMS, OTHER]), {}, taints)
+    assert change.get("spec", {"taints": [KUBEADMS, OTHER]})["taints"] == left
 
 
 def test_diff_shows_the_result() -> None:

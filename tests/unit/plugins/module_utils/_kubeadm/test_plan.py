@@ -107,3 +107,23 @@ def test_forget(seen: dict[str, Any], on_partial: str, expected: str) -> None:
 def test_a_control_plane_is_asked_before_partial_is_refused() -> None:
     assert plan.needs_cluster(plan.plan_join(JOIN, "n1", "worker", "fail", None))
     assert not plan.needs_cluster(plan.plan_join(COMPLETE, "n1", "worker", "fail", None))
+
+
+@pytest.mark.parametrize(
+    ("programs", "server", "named"),
+    [
+        pytest.param({"kubelet": "v1.36.3", "kubeadm": "v1.36.3"}, "v1.35.6", "kubelet v1.36.3 and", id="both"),
+        pytest.param({"kubelet": "v1.35.6", "kubeadm": "v1.36.3"}, "v1.35.6", "has kubeadm v1.36.3,", id="kubeadm"),
+        pytest.param({"kubelet": "v1.36.4", "kubeadm": "v1.36.4"}, "v1.36.3", "", id="a newer patch"),
+        pytest.param({"kubelet": "v1.34.9"}, "v1.36.3", "", id="older is kubeadm's to judge"),
+        pytest.param({}, "v1.36.3", "", id="not installed yet"),
+        pytest.param({"kubelet": "v1.36.3"}, "built here", "", id="a version of one's own"),
+    ],
+)
+def test_nothing_newer_than_the_api_servers_joins(programs: dict[str, str], server: str, named: str) -> None:
+    refused = plan.refuse_newer(programs, server)
+    assert bool(refused) is bool(named)
+    for entry in refused:
+        assert (entry.rule, entry.variable) == ("newer_than_cluster", "kubeops_version")
+        assert named in entry.evidence
+        assert "version-skew-policy" in entry.evidence

@@ -80,6 +80,17 @@ def test_revival_replaces_only_what_is_down_and_differs(
     assert [Path(step.target).name for step in planned.steps] == steps
 
 
+def test_revival_does_not_turn_to_another_etcd(monkeypatch: pytest.MonkeyPatch) -> None:
+    def manifests(etcd: str) -> dict[str, str]:
+        return {"kube-apiserver": f"    - --etcd-servers=https://{etcd}:2379\n", "etcd": ""}
+
+    generated = Generated(manifests=manifests("192.0.2.31"))
+    monkeypatch.setattr(reconfigure.generate, "without_api", lambda _runner, _documents: generated)
+    monkeypatch.setattr(reconfigure, "_own_files", lambda: Live(manifests=manifests("127.0.0.1")))
+    with pytest.raises(Refusal, match="kubeops_external_etcd"):
+        reconfigure.plan_revival(RUNNER, [])
+
+
 def test_encryption_needs_its_file(tmp_path: Path) -> None:
     path = tmp_path / "encryption.json"
     with pytest.raises(Refusal, match="kubeops_encryption_at_rest") as refused:

@@ -15,13 +15,14 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._node.model import
 
 NUMBERS = {"cp1": 11, "cp2": 12, "cp3": 13, "w1": 21}
 ETCD = {"e1": 31, "e2": 32, "e3": 33}
+BALANCERS = {"lb1": 41, "lb2": 42}
 LIMITS = Thresholds(disk_free_mib={"/var/lib/etcd": 2048, "/var/lib/kubelet": 1024}, tested_os=["debian 12"])
 MANIFEST = {"files": [{"kind": "binary", "name": "kubelet", "version": "v1.36.3", "arch": "amd64"}]}
 
 
 def facts(host: str) -> dict[str, Any]:
     """A bare node with nothing wrong."""
-    number = {**NUMBERS, **ETCD}[host]
+    number = {**NUMBERS, **ETCD, **BALANCERS}[host]
     address = {"interface": "eth0", "address": f"192.0.2.{number}", "prefix": 24, "mac": f"02:00:00:00:00:{number}"}
     return {
         "hostname": host,
@@ -45,10 +46,15 @@ def facts(host: str) -> dict[str, Any]:
     }
 
 
-def play(*, etcd: bool = False, **variables: Any) -> dict[str, Any]:
-    """What Observed takes, to be spoilt; with an external etcd on hosts of its own where asked for."""
-    numbers = {**NUMBERS, **(ETCD if etcd else {})}
-    groups = {"control_plane": ["cp1", "cp2", "cp3"], "workers": ["w1"], "etcd": list(ETCD) if etcd else []}
+def play(*, etcd: bool = False, balancers: bool = False, **variables: Any) -> dict[str, Any]:
+    """What Observed takes, to be spoilt; with etcd and load balancers on hosts of their own where asked."""
+    numbers = {**NUMBERS, **(ETCD if etcd else {}), **(BALANCERS if balancers else {})}
+    groups = {
+        "control_plane": ["cp1", "cp2", "cp3"],
+        "workers": ["w1"],
+        "etcd": list(ETCD) if etcd else [],
+        "load_balancers": list(BALANCERS) if balancers else [],
+    }
     common = {
         "kubeops_version": "1.36.3",
         "kubeops_vip": "192.0.2.100",
@@ -119,6 +125,7 @@ SPOILT: list[tuple[Callable[[dict[str, Any]], None], tuple[str, str, str]]] = [
     (listens("cp1", 6443, "nginx"), ("node.port_taken", "error", "cp1")),
     (listens("cp2", 2379, "etcd"), ("node.port_taken", "error", "cp2")),
     (listens("cp3", 8443, None), ("node.port_taken", "error", "cp3")),
+    (listens("cp3", 8405, "nginx"), ("node.port_taken", "error", "cp3")),
     (listens("w1", 10250, "kubelet"), ("node.port_taken", "error", "w1")),
     (set_on("cp1", "disk", {"/var/lib/etcd": {"free_mib": 2047}}), ("node.disk", "error", "cp1")),
     (
@@ -313,10 +320,72 @@ def test_another_role() -> None:
     assert found(given) == {("node.role", "error", "w1")}
 
 
+MADE_WITH = {
+    "etcd": "on the control planes",
+    "service_subnet": "10.96.0.0/12",
+    "pod_subnet": "10.244.0.0/16",
+    "dns_domain": "cluster.local",
+    "encryption": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("variables", "live", "refused"),
+    [
+        pytest.param({}, {}, False, id="as it was made"),
+        pytest.param({"kubeops_service_subnet": "10.32.0.0/16"}, {}, True, id="another service subnet"),
+        pytest.param({"kubeops_external_etcd": {"endpoints": ["https://e1:2379"]}}, {}, True, id="another etcd"),
+        pytest.param({}, {"encryption": "/e.json"}, True, id="encryption would end"),
+        pytest.param({"kubeops_encryption_at_rest": "true"}, {"encryption": "/e.json"}, False, id="encryption stays"),
+        pytest.param(
+            {"kubeops_api_server_extra_args": {"encryption-provider-config": "/e.json"}}, {"encryption": "/e.json"},
+            False, id="encryption of one's own",
+        ),
+        pytest.param(
+            {"kubeops_kubeadm_extra": {"ClusterConfiguration": {"networking": {"podSubnet": "10.9.0.0/16"}}}},
+            {"pod_subnet": "10.9.0.0/16"}, False, id="an overlay goes before",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_cluster_was_made_with(variables: dict[str, Any], live: dict[str, str], refused: bool) -> None:
+    given = play(**variables)
+    complete(given)
+    given["facts"]["cp1"]["kubernetes"]["made_with"] = {**MADE_WITH, **live}
+    assert found(given) == ({("node.made_with", "error", "cp1")} if refused else set())
+
+
+def test_a_group_etcd_is_another_etcd_too() -> None:
+    given = play(etcd=True)
+    complete(given)
+    given["facts"]["cp1"]["kubernetes"]["made_with"] = MADE_WITH
+    assert ("node.made_with", "error", "cp1") in found(given)
+
+
 def test_another_version_is_an_upgrade() -> None:
     given = play()
     complete(given, version="1.35.6")
     assert found(given) == {("node.version", "error", host) for host in ("cp1", "cp2", "cp3")}
+
+
+@pytest.mark.parametrize(
+    ("kubelet", "expected"),
+    [
+        ("1.35.6", {("node.version", "error", "w1")}),
+        ("1.36.3", set()),
+        (None, set()),
+    ],
+)
+def test_a_workers_kubelet_tells_its_version(kubelet: str | None, expected: set[tuple[str, str, str]]) -> None:
+    given = play()
+    complete(given)
+    given["facts"]["w1"]["binaries"] = {"kubelet": {"path": "/usr/bin/kubelet", "version": kubelet}}
+    assert found(given) == expected
+
+
+def test_a_kubelet_on_a_bare_worker_is_no_members_yet() -> None:
+    given = play()
+    given["facts"]["w1"]["binaries"] = {"kubelet": {"path": "/usr/bin/kubelet", "version": "1.35.6"}}
+    assert found(given) == set()
 
 
 def test_little_space_on_a_live_node_is_a_warning() -> None:
@@ -417,3 +486,45 @@ def test_an_etcd_host_that_is_out_of_reach_is_fatal_before_there_is_a_cluster() 
     del given["facts"]["e1"]
     given["unreachable"] = ("e1",)
     assert found(given) == {("hosts.unreachable", "error", "e1")}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "variables", "expected"),
+    [
+        (lambda given: None, {}, set()),
+        (listens("lb1", 8443, "nginx"), {}, {("node.port_taken", "error", "lb1")}),
+        (listens("lb1", 8443, "haproxy"), {}, set()),
+        (listens("lb2", 8405, "nginx"), {}, {("node.port_taken", "error", "lb2")}),
+        (listens("lb2", 8405, "nginx"), {"load_balancer_monitor_port": 9405}, set()),
+        (listens("lb2", 8405, "nginx"), {"kubeops_load_balancer": "external"}, set()),
+        (listens("lb1", 10250, "nginx"), {}, set()),
+        (listens("cp1", 8443, "nginx"), {}, set()),
+        (set_on("lb1", "time.synchronized", False), {}, {("node.clock", "warning", "lb1")}),
+        (set_on("lb2", "hostname", "lb1"), {}, {("nodes.hostname", "error", host) for host in BALANCERS}),
+        (set_on("lb1", "cpu_count", 1), {}, set()),
+        (
+            set_on("lb1", "addresses", [{"address": "192.0.2.99", "prefix": 24, "mac": "x"}]), {},
+            {("node.address", "error", "lb1")},
+        ),
+    ],
+)  # fmt: skip
+def test_load_balancers_on_hosts_of_their_own(
+    spoil: Callable[[dict[str, Any]], None], variables: dict[str, Any], expected: set[tuple[str, str, str]]
+) -> None:
+    given = play(balancers=True, **variables)
+    spoil(given)
+    assert found(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("down", "live", "level"),
+    [(["lb1"], False, "warning"), (["lb1", "lb2"], False, "error"), (["lb1", "lb2"], True, "warning")],
+)
+def test_some_load_balancer_is_needed_before_there_is_a_cluster(down: list[str], live: bool, level: str) -> None:
+    given = play(balancers=True)
+    if live:
+        complete(given)
+    for host in down:
+        del given["facts"][host]
+    given["unreachable"] = tuple(down)
+    assert found(given) == {("hosts.unreachable", level, host) for host in down}

@@ -75,6 +75,23 @@ def test_ports_of_the_load_balancers(balancers: list[str], expected: dict[str, l
     assert ports(Inventory(groups, given.variables), "w1") == expected
 
 
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"kubeops_vip": "192.0.2.100"}, 8405),
+        ({"kubeops_vip": "192.0.2.100", "load_balancer_monitor_port": 9405}, 9405),
+        ({}, None),
+        ({"kubeops_vip": "192.0.2.100", "kubeops_load_balancer": "external"}, None),
+    ],
+)
+def test_load_balancers_ask_each_other(variables: dict[str, Any], expected: int | None) -> None:
+    given = inventory(**variables)
+    groups = {**given.groups, "load_balancers": ["lb1", "lb2"]}
+    hosts = {**given.variables, "lb2": {**given.variables["lb1"], "ansible_host": "192.0.2.32"}}
+    assert ports(Inventory(groups, hosts), "lb1").get("lb2") == ([expected] if expected else None)
+    assert expected not in ports(Inventory(groups, hosts), "cp1").get("lb2", [])
+
+
 def test_external_etcd_is_a_source_of_control_planes() -> None:
     given = inventory(kubeops_external_etcd={"endpoints": ["https://192.0.2.41:2379"]}, kubeops_api_port=7443)
     assert ports(given, "cp1") == {"cp2": [7443, 10250], "w1": [10250]}

@@ -87,6 +87,36 @@ def test_external_etcd_and_no_dns_are_not_asked_for() -> None:
     assert rules(expected, replace(HEALTHY, members=None, dns=Condition(False))) == []
 
 
+NO_NETWORK = Condition(
+    False,
+    "KubeletNotReady: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady "
+    "message:Network plugin returns error: cni plugin not initialized",
+)
+RUNTIME_DOWN = Condition(False, "KubeletNotReady: [container runtime is down, container runtime network not ready]")
+
+
+@pytest.mark.parametrize(
+    ("pod_network", "node", "dns_ready", "found", "awaits"),
+    [
+        pytest.param(True, NO_NETWORK, OK, [("node_not_ready", "error")], False, id="a network was asked for"),
+        pytest.param(
+            False, NO_NETWORK, Condition(False), [("node_not_ready", "warning"), ("dns_not_ready", "warning")], True,
+            id="nobody brought it yet",
+        ),
+        pytest.param(False, RUNTIME_DOWN, OK, [("node_not_ready", "error")], False, id="something else is wrong"),
+        pytest.param(False, OK, Condition(False), [("dns_not_ready", "error")], False, id="it is there, DNS is not"),
+        pytest.param(False, OK, OK, [], False, id="all is well"),
+    ],
+)  # fmt: skip
+def test_a_pod_network_that_others_bring(
+    pod_network: bool, node: Condition, dns_ready: Condition, found: list[tuple[str, str]], awaits: bool
+) -> None:
+    expected = replace(EXPECTED, pod_network=pod_network)
+    observed = replace(HEALTHY, nodes={**HEALTHY.nodes, "w1": SeenNode(node, "v1.36.3")}, dns=dns_ready)
+    assert rules(expected, observed) == found
+    assert judge.awaits_network(expected, observed) is awaits
+
+
 @pytest.mark.parametrize(
     ("seen", "required", "names"),
     [
