@@ -30,6 +30,7 @@ FIXES = {
 }
 # A kubelet that joins writes its own kubeconfig, some time after it began.
 BOOTSTRAP_SECONDS = 600.0
+RENEW = "renew it"
 
 _PERCENT = re.compile(r"^(?P<part>\d+(?:\.\d+)?)%$")
 
@@ -116,11 +117,11 @@ def expiry(certificate: Certificate, standard: Standard) -> Iterator[Reason]:
         ahead = duration.describe(certificate.not_before - now)
         yield Reason("not_yet_valid", BROKEN, f"it is valid in {ahead} only", "set the clock, or issue it anew")
     if left <= timedelta(0):
-        yield Reason("expired", EXPIRED, f"it expired {duration.describe(-left)} ago", "renew it")
+        yield Reason("expired", EXPIRED, f"it expired {duration.describe(-left)} ago", RENEW)
     elif left <= standard.critical.of(certificate.lifetime):
-        yield Reason("expires_soon", CRITICAL, f"it expires in {duration.describe(left)}", "renew it")
+        yield Reason("expires_soon", CRITICAL, f"it expires in {duration.describe(left)}", RENEW)
     elif left <= standard.warning.of(certificate.lifetime):
-        yield Reason("expires_soon", WARNING, f"it expires in {duration.describe(left)}", "renew it")
+        yield Reason("expires_soon", WARNING, f"it expires in {duration.describe(left)}", RENEW)
 
 
 def silence(served: Served | None) -> Iterator[Reason]:
@@ -138,11 +139,24 @@ def _reasons(found: Found, standard: Standard) -> Iterator[Reason]:
     yield from _key(found)
     yield from _credentials(found)
     if found.leaf is not None:
-        yield from expiry(found.leaf, standard)
+        yield from _ending(found.entry, found.leaf, standard)
         yield from _rest(found, found.leaf, standard)
         yield from unlike(found.entry, found.leaf)
         yield from _chain(found, found.leaf, standard)
         yield from _serving(found, found.leaf, standard)
+
+
+def _ending(entry: Entry, leaf: Certificate, standard: Standard) -> Iterator[Reason]:
+    """As expiry, with the way out that an entry of the kubelet has: nobody but it renews those."""
+    for reason in expiry(leaf, standard):
+        fix = _of_kubelet(entry) if entry.managed_by == KUBELET and reason.fix == RENEW else reason.fix
+        yield replace(reason, fix=fix)
+
+
+def _of_kubelet(entry: Entry) -> str:
+    if entry.use == SERVER:
+        return f"run the playbook {'approve_kubelet_certificates' if entry.authority else 'renew_certificates'}"
+    return "see why the kubelet does not rotate it (journalctl -u kubelet), or run the playbook recover_certificates"
 
 
 def _rest(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reason]:

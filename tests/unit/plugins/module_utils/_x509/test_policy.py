@@ -140,6 +140,24 @@ def test_expiry_by_time_left(days: int, level: str | None) -> None:
     assert levels == ([level] if level else [])
 
 
+@pytest.mark.parametrize(
+    ("entry", "fix"),
+    [
+        (Entry("kubelet-server", "/k", use=SERVER, managed_by="kubelet"), "playbook renew_certificates"),
+        (
+            Entry("kubelet-server", "/k", use=SERVER, managed_by="kubelet", authority="ca"),
+            "playbook approve_kubelet_certificates",
+        ),
+        (Entry("kubelet-client", "/k", use="client", managed_by="kubelet"), "playbook recover_certificates"),
+        (Entry("apiserver", "/k", use=SERVER, managed_by="kubeadm"), "renew it"),
+    ],
+    ids=["signed by itself", "signed by the cluster", "a client", "kubeadm's"],
+)
+def test_what_ends_names_the_way_out(entry: Entry, fix: str) -> None:
+    reasons = policy.judge(replace(SOUND, entry=entry), standard(now=NOW + timedelta(days=340)))
+    assert [reason.fix.endswith(fix) for reason in reasons if reason.id == "expires_soon"] == [True]
+
+
 def test_a_short_life_is_judged_by_its_part() -> None:
     minutes = pair(days=1 / 24)[1]
     assert not list(policy.expiry(minutes, standard()))
