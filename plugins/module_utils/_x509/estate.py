@@ -437,7 +437,6 @@ def _etcd(layout: Layout, settings: EtcdSettings) -> list[Entry]:
                 key_path=f"{health}.key",
                 use=CLIENT,
                 readers=(),
-                required=False,
             )
         )
     return entries

@@ -71,6 +71,12 @@ def test_external_etcd_needs_no_manifest_here(tmp_path: Path) -> None:
     assert observe.layout(top).missing == ()
 
 
+def test_the_client_of_kubeadms_etcd_may_not_be_missing(tmp_path: Path) -> None:
+    entries = estate.estate(observe.layout(control_plane(tmp_path)))
+    (found,) = observe.observe([entry for entry in entries if entry.name == "etcd-healthcheck-client"])
+    assert found.problems[0][0] == "missing"
+
+
 @pytest.mark.parametrize(
     ("groups", "found", "missing"),
     [

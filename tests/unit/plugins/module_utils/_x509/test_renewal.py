@@ -192,6 +192,8 @@ def test_an_unknown_name_is_refused() -> None:
 def test_an_admin_conf_that_was_put_away_is_not_made_anew() -> None:
     admin = replace(ESTATE[0], certificate=None, entry=Entry("admin.conf", "/admin.conf", required=False))
     assert renewal.plan((admin,), STARTED, renewal.Wish("all"), NOW) == Plan()
+    asked = renewal.plan((admin,), STARTED, renewal.Wish(names=("admin.conf",)), NOW)
+    assert [refused.rule for refused in asked.refusals] == ["certificate_missing"]
 
 
 def test_an_admin_conf_that_logs_in_by_other_means_is_not_ours() -> None:
