@@ -14,6 +14,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 from .._kubeadm.static_pod import StaticPod
 
@@ -144,7 +145,7 @@ class Layout:
         missing: components of this control plane whose manifest is not there; what kubeadm would
             write into it stands in its place.
         etcd_lacking: this host shall run etcd, and nothing here runs it.
-        endpoint_hosts: hosts by which this node's own kubeconfigs reach the API.
+        endpoint_hosts, endpoint_ports: hosts and ports by which this node's own kubeconfigs reach the API.
     """
 
     kubernetes: str = "/etc/kubernetes"
@@ -156,6 +157,7 @@ class Layout:
     missing: tuple[str, ...] = ()
     etcd_lacking: bool = False
     endpoint_hosts: tuple[str, ...] = ()
+    endpoint_ports: tuple[int, ...] = ()
 
     @property
     def pki(self) -> str:
@@ -273,6 +275,20 @@ def api_server_names(layout: Layout, extra_names: Sequence[str] = ()) -> tuple[s
         *extra_names,
     ]
     return tuple(dict.fromkeys(name for name in names if name))
+
+
+def is_own_api(layout: Layout, server: str, extra_names: Sequence[str] = ()) -> bool:
+    """Tell whether a kubeconfig's server is this cluster's API, which shows a certificate of the cluster's CA."""
+    pod = layout.api_server or StaticPod()
+    if pod.argument("tls-sni-cert-key"):
+        return False  # by some of its names it shows another
+    try:
+        url = urlsplit(server)
+        host, port = url.hostname or "", url.port or 443
+    except ValueError:
+        return False
+    ports = (*layout.endpoint_ports, *(endpoint.port for endpoint in _api_endpoint(pod) if layout.api_server))
+    return host in api_server_names(layout, extra_names) and port in ports
 
 
 def endpoints(urls: str) -> tuple[Endpoint, ...]:

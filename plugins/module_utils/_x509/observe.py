@@ -18,7 +18,7 @@ from .._kubeadm import static_pod
 from .._kubeadm.static_pod import StaticPod
 from . import estate, etcd_unit, kubeconfig, load
 from .estate import KEY, KEY_PAIR, KUBECONFIG, MANIFEST, Endpoint, Entry, EtcdSettings, Kubelet, Layout
-from .model import Certificate, File, Key, Unreadable, User
+from .model import Certificate, ClusterAccess, File, Key, Unreadable, User
 from .read import read
 
 KUBERNETES = "/etc/kubernetes"
@@ -46,6 +46,7 @@ class Found:
         certificates: the leaf first; empty with a problem.
         key: the private key's public part, None where there is none.
         authority: what a kubeconfig trusts.
+        server: the API that a kubeconfig names.
         other: how a kubeconfig without any client certificate authenticates (token, exec, ...); empty where not at all.
         problems: (id, text) of everything that could not be read.
     """
@@ -57,6 +58,7 @@ class Found:
     key_file: File | None = None
     public: Key | None = None
     authority: tuple[Certificate, ...] = ()
+    server: str = ""
     other: str = ""
     problems: tuple[tuple[str, str], ...] = ()
 
@@ -77,6 +79,7 @@ def layout(kubernetes: str = KUBERNETES, groups: Collection[str] = ()) -> Layout
     expected = _expected(kubernetes, pods, bool(unit)) if shall_be or any(pods.values()) else ()
     settings = EtcdSettings({name: values[-1] for name, values in etcd.arguments.items()}) if etcd else unit
     missing = tuple(name for name in expected if {**pods, "etcd": settings}[name] is None)
+    own = _own_servers(kubernetes)
     default = estate.kubeadm_api_server(kubernetes, local_etcd="etcd" in expected)
     return Layout(
         kubernetes=kubernetes,
@@ -87,7 +90,8 @@ def layout(kubernetes: str = KUBERNETES, groups: Collection[str] = ()) -> Layout
         kubelet=_kubelet(kubernetes) if _has_kubelet(kubernetes, groups) else None,
         missing=missing,
         etcd_lacking=ETCD in groups and settings is None,
-        endpoint_hosts=_endpoint_hosts(kubernetes),
+        endpoint_hosts=tuple(dict.fromkeys(host for host, _port in own)),
+        endpoint_ports=tuple(dict.fromkeys(port for _host, port in own)),
     )
 
 
@@ -167,16 +171,14 @@ def _kubeconfig(entry: Entry, file: File) -> list[Found]:
     if not users:
         # A way that keeps its secret in this file goes first.
         ways = sorted((user.other for user in config.users.values()), key=kubeconfig.SECRET_WAYS.__contains__)
-        return [Found(entry, file, other=ways[-1] if ways else "")]
-    found = []
+        found = Found(entry, file, other=ways[-1] if ways else "")
+        return [_add_access(found, file, config.cluster_of(next(iter(config.users), "")))]
+    several = []
     for position, user in enumerate(users):
         named = entry if position == 0 else replace(entry, name=f"{entry.name}#{user.name}")
-        access = config.cluster_of(user.name)
         one = _user(replace(named, key_required=True), file, user)
-        if access is not None and (access.authority or access.authority_file):
-            one = _add_authority(one, access.authority or read(_beside(file, access.authority_file)).data)
-        found.append(one)
-    return found
+        several.append(_add_access(one, file, config.cluster_of(user.name)))
+    return several
 
 
 def _user(entry: Entry, file: File, user: User) -> Found:
@@ -196,6 +198,15 @@ def _user(entry: Entry, file: File, user: User) -> Found:
     return _with_key(
         replace(found, entry=replace(entry, key_path=_beside(file, user.key_file) if user.key_file else ""))
     )
+
+
+def _add_access(found: Found, file: File, access: ClusterAccess | None) -> Found:
+    if access is None:
+        return found
+    found = replace(found, server=access.server)
+    if access.authority or access.authority_file:
+        return _add_authority(found, access.authority or read(_beside(file, access.authority_file)).data)
+    return found
 
 
 def _add_authority(found: Found, data: bytes) -> Found:
@@ -273,18 +284,17 @@ def node_name() -> str:
     return name[len(NODE_USER) :] if name.startswith(NODE_USER) else ""
 
 
-def _endpoint_hosts(kubernetes: str) -> tuple[str, ...]:
-    """Hosts of the API in this node's own kubeconfigs."""
+def _own_servers(kubernetes: str) -> list[tuple[str, int]]:
+    """Hosts and ports of the API in this node's own kubeconfigs."""
     names = ("admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf")
-    hosts = [host for name in names for host in _servers(f"{kubernetes}/{name}")]
-    return tuple(dict.fromkeys(host for host in hosts if host))
+    return [server for name in names for server in _servers(f"{kubernetes}/{name}") if server[0]]
 
 
-def _servers(path: str) -> list[str]:
+def _servers(path: str) -> list[tuple[str, int]]:
     """None of a kubeconfig that cannot be read: that is reported where the file itself is judged."""
     try:
-        config = kubeconfig.parse(read(path).data)
-        return [urlsplit(cluster.server).hostname or "" for cluster in config.clusters.values()]
+        urls = [urlsplit(cluster.server) for cluster in kubeconfig.parse(read(path).data).clusters.values()]
+        return [(url.hostname or "", url.port or 443) for url in urls]
     except (Unreadable, ValueError):
         return []
 

@@ -144,6 +144,7 @@ def _reasons(found: Found, standard: Standard) -> Iterator[Reason]:
         yield from unlike(found.entry, found.leaf)
         yield from _chain(found, found.leaf, standard)
         yield from _serving(found, found.leaf, standard)
+    yield from _trust(found, standard)
 
 
 def _ending(entry: Entry, leaf: Certificate, standard: Standard) -> Iterator[Reason]:
@@ -291,8 +292,21 @@ def _chain(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reas
         elif all(leaf.not_after > signer.not_after for signer in signers):
             text = f"it ends after the CA {name}, which ends {signers[0].not_after:%Y-%m-%d %H:%M} UTC"
             yield Reason("outlives_ca", WARNING, text, "rotate the CA")
-    trusted = {authority.fingerprint for authority in authorities}
-    if authorities and found.authority and not trusted.intersection(ca.fingerprint for ca in found.authority):
+
+
+def _trust(found: Found, standard: Standard) -> Iterator[Reason]:
+    """What a kubeconfig trusts. Of a bundle one CA that lasts is enough."""
+    if not found.authority:
+        return
+    last = max(found.authority, key=lambda ca: ca.not_after)
+    for reason in expiry(last, standard):
+        text = f"the CA that it trusts, {last.subject}: {reason.message}"
+        yield replace(
+            reason, message=text, fix="write the kubeconfig anew; where the cluster's CA itself ends, rotate it"
+        )
+    name = found.entry.authority
+    trusted = {authority.fingerprint for authority in standard.authorities.get(name, ())}
+    if trusted and not trusted.intersection(ca.fingerprint for ca in found.authority):
         yield Reason("trusts_wrong_ca", BROKEN, f"it trusts another CA than {name}", "write the kubeconfig anew")
 
 

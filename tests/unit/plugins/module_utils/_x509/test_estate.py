@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,30 @@ def test_a_kubeconfig_without_a_certificate_is_still_an_entry(tmp_path: Path, us
     path.write_text(f"clusters: []\nusers:\n- name: a\n  user:\n    {user}\n")
     (found,) = observe.observe([estate.Entry("scheduler.conf", str(path), form=estate.KUBECONFIG, use=estate.CLIENT)])
     assert (found.certificates, found.other, found.problems) == ((), other, ())
+
+
+@pytest.mark.parametrize(
+    ("server", "own"),
+    [
+        ("https://api.example:8443", True),
+        ("https://192.0.2.1:6443", True),
+        ("https://api.example:9443", False),
+        ("https://api.other:6443", False),
+        ("https://127.0.0.1:6443", False),
+        ("https://api.example:port", False),
+        ("", False),
+    ],
+    ids=["the endpoint", "this node", "another port", "another cluster", "a tunnel", "no port", "none"],
+)
+def test_which_api_is_this_clusters(tmp_path: Path, server: str, own: bool) -> None:
+    top = control_plane(tmp_path)
+    (tmp_path / "admin.conf").write_text(
+        "clusters:\n- name: a\n  cluster:\n    server: https://api.example:8443\nusers: []\n"
+    )
+    layout = observe.layout(top)
+    assert estate.is_own_api(layout, server) is own
+    pod = StaticPod(arguments={"tls-sni-cert-key": ["/a.crt,/a.key"], "advertise-address": ["192.0.2.1"]})
+    assert not estate.is_own_api(replace(layout, api_server=pod), server)
 
 
 def test_a_worker_has_no_control_plane(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ ENDPOINT = Endpoint("192.0.2.1", 6443, "kube-apiserver")
 PATH = "/etc/kubernetes/pki/apiserver.crt"
 
 
-def authority(days: int = 3650) -> tuple[bytes, bytes]:
+def authority(days: float = 3650) -> tuple[bytes, bytes]:
     key = issue.make_key(KIND)
     return key, issue.make_ca(key, "kubernetes", NOW, timedelta(days=days))
 
@@ -129,6 +129,26 @@ def test_a_kubeconfig_without_a_client_certificate(
 ) -> None:
     entry = Entry("scheduler.conf", "/c", form="kubeconfig", use="client", authority="ca", required=required)
     assert ids(Found(entry, File("/c", "/c", mode=mode), other=other)) == reasons
+
+
+@pytest.mark.parametrize(
+    ("trusted", "authority", "reasons"),
+    [
+        (CA, "ca", []),
+        (load.certificates(authority(1)[1]), "", [("expired", "expired")]),
+        (load.certificates(authority(2.2)[1]), "", [("expires_soon", "warning")]),
+        (load.certificates(authority(1)[1]) + CA, "ca", []),
+        (load.certificates(authority()[1]), "ca", [("trusts_wrong_ca", "broken")]),
+        (load.certificates(authority()[1]), "", []),
+    ],
+    ids=["sound", "an ended CA", "a CA that ends", "an ended CA in a bundle", "another cluster's", "any may be"],
+)
+def test_a_kubeconfig_is_judged_by_the_ca_that_it_trusts(
+    trusted: tuple[Certificate, ...], authority: str, reasons: list[tuple[str, str]]
+) -> None:
+    entry = Entry("config", "/c", form="kubeconfig", authority=authority, owners=None)
+    found = Found(entry, File("/c", "/c", mode=0o600), other="exec", authority=trusted)
+    assert ids(found, standard(now=NOW + timedelta(days=2))) == reasons
 
 
 @pytest.mark.parametrize(
