@@ -54,8 +54,9 @@ def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def authorities(found: Iterable[observe.Found]) -> dict[str, Sequence[Certificate]]:
-    """Every CA of the estate by the name of its entry."""
-    return {one.entry.name: one.certificates for one in found if one.entry.use == CA and one.certificates}
+    """Every CA of the estate by the name of its entry: of several files the first."""
+    known = [one for one in found if one.entry.use == CA and one.certificates]
+    return {one.entry.name: one.certificates for one in reversed(known)}
 
 
 def _of_cluster(found: observe.Found, layout: Layout, names: Sequence[str]) -> observe.Found:

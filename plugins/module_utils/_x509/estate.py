@@ -43,6 +43,7 @@ CONTROLLER_MANAGER = "kube-controller-manager"
 SCHEDULER = "kube-scheduler"
 
 CLUSTER_CA = "ca"
+CLIENT_CA = "client-ca"  # what the API server takes clients from, where that is a file of its own
 ETCD_CA = "etcd-ca"
 ETCD_PEER_CA = "etcd-peer-ca"
 FRONT_PROXY_CA = "front-proxy-ca"
@@ -182,6 +183,15 @@ def estate(layout: Layout, extra_names: Sequence[str] = ()) -> tuple[Entry, ...]
     return _once([entry for entry in entries if entry.path])
 
 
+def authorities(entries: Sequence[Entry]) -> dict[str, Entry]:
+    """Return each CA by its name: of several files the one with a key beside it, else the first."""
+    found: dict[str, Entry] = {}
+    for each in sorted(entries, key=lambda entry: not entry.key_path):
+        if each.use == CA:
+            found.setdefault(each.name, each)
+    return found
+
+
 def owned_kubeconfig(path: str) -> Entry:
     """A kubeconfig elsewhere on a control plane that is renewed with kubeadm's, where it is there."""
     return Entry(
@@ -314,8 +324,15 @@ def _api_server(layout: Layout, pod: StaticPod, extra_names: Sequence[str]) -> l
         replace(
             authority,
             name=CLUSTER_CA,
-            path=pod.argument("client-ca-file", f"{pki}/ca.crt"),
+            path=_signing_ca(layout, pod, manager),
             key_path=manager.argument("cluster-signing-key-file", f"{pki}/ca.key"),
+        ),
+        replace(
+            authority,
+            name=CLIENT_CA,
+            path=pod.argument("client-ca-file", f"{pki}/ca.crt"),
+            managed_by=OPERATOR,
+            readers=(API_SERVER,),
         ),
         replace(
             authority,
@@ -356,6 +373,14 @@ def _api_server(layout: Layout, pod: StaticPod, extra_names: Sequence[str]) -> l
             readers=(API_SERVER, CONTROLLER_MANAGER),
         ),
     ]
+
+
+def _signing_ca(layout: Layout, pod: StaticPod, manager: StaticPod) -> str:
+    """The CA whose key is here, apart from those of clients; without a key kubeadm tells the manager of no CA."""
+    own = f"{layout.pki}/ca.crt"
+    path = manager.argument("cluster-signing-cert-file", own) or pod.argument("client-ca-file", own)
+    # In a rotation the manager signs with the first certificate of the bundle beside it.
+    return re.sub(r"/ca-signing\.crt$", "/ca.crt", path)
 
 
 def _etcd_client(layout: Layout, pod: StaticPod) -> list[Entry]:

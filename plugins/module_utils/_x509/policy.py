@@ -14,7 +14,7 @@ from typing import Any
 
 from .._core.errors import KubeopsError
 from . import duration
-from .estate import CA, CLIENT, KEY, KEY_PAIR, KUBECONFIG, KUBELET, PEER, SERVER, Endpoint, Entry
+from .estate import CA, CLIENT, CLIENT_CA, CLUSTER_CA, KEY, KEY_PAIR, KUBECONFIG, KUBELET, PEER, SERVER, Endpoint, Entry
 from .kubeconfig import SECRET_WAYS
 from .load import anchors
 from .model import CLIENT_AUTH, SERVER_AUTH, Certificate, File
@@ -283,7 +283,7 @@ def _covers(leaf: Certificate, name: str) -> bool:
 
 def _chain(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reason]:
     name = found.entry.authority
-    authorities = standard.authorities.get(name, ())
+    authorities = _signers(found.entry, standard)
     if authorities:
         signers = anchors(found.certificates, authorities)
         if not signers:
@@ -292,6 +292,14 @@ def _chain(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reas
         elif all(leaf.not_after > signer.not_after for signer in signers):
             text = f"it ends after the CA {name}, which ends {signers[0].not_after:%Y-%m-%d %H:%M} UTC"
             yield Reason("outlives_ca", WARNING, text, "rotate the CA")
+
+
+def _signers(entry: Entry, standard: Standard) -> Sequence[Certificate]:
+    """What may have signed it: the API server takes clients of further CAs too."""
+    known = standard.authorities.get(entry.authority, ())
+    if not known or entry.authority != CLUSTER_CA or entry.use in (SERVER, PEER):
+        return known
+    return (*known, *standard.authorities.get(CLIENT_CA, ()))
 
 
 def _trust(found: Found, standard: Standard) -> Iterator[Reason]:

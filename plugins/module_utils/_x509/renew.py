@@ -46,7 +46,7 @@ def observe(runner: Runner, kubeconfigs: Sequence[str] = ()) -> Observed:
     layout = layouts.layout()
     _require_whole(layout)
     entries = [entry for entry in estate.estate(layout) if entry.managed_by == estate.KUBEADM]
-    authorities = {entry.name: entry for entry in entries if entry.use == estate.CA}
+    authorities = estate.authorities(entries)
     known = {os.path.realpath(entry.path) for entry in entries}
     more = [path for path in dict.fromkeys(map(os.path.realpath, kubeconfigs)) if path not in known]
     entries += [estate.owned_kubeconfig(path) for path in more]

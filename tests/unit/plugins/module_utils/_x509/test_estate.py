@@ -190,6 +190,39 @@ def test_a_kubeconfig_without_a_certificate_is_still_an_entry(tmp_path: Path, us
 
 
 @pytest.mark.parametrize(
+    ("manager", "path", "key"),
+    [
+        ({}, "{pki}/ca.crt", "{pki}/ca.key"),
+        (
+            {"cluster-signing-cert-file": ["{pki}/ca.crt"], "cluster-signing-key-file": ["{pki}/ca.key"]},
+            "{pki}/ca.crt",
+            "{pki}/ca.key",
+        ),
+        ({"cluster-signing-cert-file": ["{pki}/ca-signing.crt"]}, "{pki}/ca.crt", "{pki}/ca.key"),
+        ({"cluster-signing-cert-file": [""], "cluster-signing-key-file": [""]}, "/clients.crt", ""),
+        (
+            {"cluster-signing-cert-file": ["/s/ca.crt"], "cluster-signing-key-file": ["/s/ca.key"]},
+            "/s/ca.crt",
+            "/s/ca.key",
+        ),
+    ],
+    ids=["kubeadm's own", "as kubeadm writes it", "in a rotation", "its key is kept elsewhere", "another place"],
+)
+def test_the_ca_that_signs_is_not_those_of_clients(manager: dict[str, list[str]], path: str, key: str) -> None:
+    pki = "/etc/kubernetes/pki"
+    flags = {name: [value.format(pki=pki) for value in values] for name, values in manager.items()}
+    layout = estate.Layout(
+        api_server=StaticPod(arguments={"client-ca-file": ["/clients.crt"]}),
+        controller_manager=StaticPod(arguments=flags),
+        kubelet=estate.Kubelet(client_ca="/clients.crt"),
+    )
+    entries = estate.estate(layout)
+    signing = estate.authorities(entries)["ca"]
+    assert (signing.path, signing.key_path) == (path.format(pki=pki), key.format(pki=pki))
+    assert not [entry.key_path for entry in entries if entry.path == "/clients.crt" and entry.key_path]
+
+
+@pytest.mark.parametrize(
     ("server", "own"),
     [
         ("https://api.example:8443", True),

@@ -211,6 +211,16 @@ def test_the_wrong_ca_under_the_same_name() -> None:
     assert ids(SOUND, replace(standard(), authorities={"ca": other})) == [("wrong_ca", "broken")]
 
 
+@pytest.mark.parametrize(("use", "reasons"), [("client", []), (SERVER, [("wrong_ca", "broken")])])
+def test_a_client_may_be_of_any_ca_that_the_api_server_takes_clients_from(
+    use: str, reasons: list[tuple[str, str]]
+) -> None:
+    leaf = replace(CERTIFICATE, usages=("server auth", "client auth"))
+    found = replace(SOUND, entry=replace(ENTRY, use=use), certificates=(leaf,))
+    other = load.certificates(authority()[1])
+    assert ids(found, replace(standard(), authorities={"ca": other, "client-ca": CA})) == reasons
+
+
 @pytest.mark.parametrize(
     ("parts", "reasons"),
     [
