@@ -6,9 +6,11 @@ from __future__ import annotations
 import jinja2
 import pytest
 import yaml
+from jinja2.nativetypes import NativeEnvironment
 
 from tools import paths
 
+ETCD = paths.ROOT / "roles" / "etcd"
 BACKUP = paths.ROOT / "roles" / "etcd_backup"
 
 
@@ -30,3 +32,43 @@ def test_snapshots_are_looked_for_where_backups_are_kept(role: str, given: dict[
     defaults = yaml.safe_load((paths.ROOT / "roles" / role / "defaults" / "main.yml").read_text())
     template = jinja2.Environment(autoescape=False).from_string(defaults[f"{role}_snapshot_directory"])
     assert template.render(given) == directory
+
+
+def rendered(name: str, **variables: object) -> object:
+    """An internal variable of the role etcd."""
+    environment = NativeEnvironment()
+    environment.filters["flatten"] = lambda lists: [each for one in lists for each in one]
+    variables = {"etcd_name": "e1", **variables}
+    return environment.from_string(yaml.safe_load((ETCD / "vars" / "main.yml").read_text())[name]).render(variables)
+
+
+@pytest.mark.parametrize(
+    ("matches", "unserved"),
+    [((True, True), []), ((True, False), ["two"]), ((None, True), ["one"])],
+    ids=["both", "one serves another", "one serves none"],
+)
+def test_what_a_member_does_not_serve_as_it_is_on_disk(matches: tuple[bool | None, ...], unserved: list[str]) -> None:
+    names = zip(("one", "two"), ("etcd-server", "etcd-peer"), matches)
+    rows = [{"name": name, "served": [{"endpoint": at, "matches": same}]} for at, name, same in names]
+    rows += [{"name": "kubelet-server", "served": [{"endpoint": "kubelet", "matches": False}]}]
+    assert rendered("__etcd_unserved", __etcd_checked={"certificates": rows}) == unserved
+
+
+@pytest.mark.parametrize(
+    ("members", "healthy"),
+    [
+        ([{"name": "e1", "healthy": True}, {"name": "e2", "healthy": False}], True),
+        ([{"name": "e1", "healthy": False}, {"name": "e2", "healthy": True}], False),
+        ([{"name": "e2", "healthy": True}], False),
+    ],
+    ids=["it is", "it is not", "it is none"],
+)
+def test_whether_a_member_is_well(members: list[dict[str, object]], healthy: bool) -> None:
+    assert rendered("__etcd_healthy", __etcd_listed={"members": members}) is healthy
+
+
+@pytest.mark.parametrize("name", ["renew_certificates", "recover_certificates"])
+def test_certificates_of_members_are_proved(name: str) -> None:
+    plays = yaml.safe_load((paths.ROOT / "playbooks" / f"{name}.yml").read_text())
+    imports = [task.get("ansible.builtin.import_role", {}) for play in plays for task in play.get("tasks", [])]
+    assert {"name": "kubeops.cluster.etcd", "tasks_from": "renew"} in imports
