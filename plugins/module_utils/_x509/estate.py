@@ -162,7 +162,15 @@ class Layout:
 
     @property
     def pki(self) -> str:
-        return f"{self.kubernetes}/pki"
+        """kubeadm's certificatesDir, by the one file of it that nobody has a reason to replace."""
+        pod = self.api_server or StaticPod()
+        directory, __, name = pod.argument("requestheader-client-ca-file").rpartition("/")
+        return directory if name == "front-proxy-ca.crt" else f"{self.kubernetes}/pki"
+
+    @property
+    def kubeadm_etcd(self) -> bool:
+        """Whether the member here is kubeadm's; files of that name are no sign where none is here."""
+        return self.etcd is not None and self.etcd.flag("cert-file").startswith(f"{self.pki}/etcd/")
 
 
 def estate(layout: Layout, extra_names: Sequence[str] = ()) -> tuple[Entry, ...]:
@@ -217,9 +225,9 @@ def kubeadm_api_server(kubernetes: str, *, local_etcd: bool) -> StaticPod:
     return StaticPod(arguments=etcd if local_etcd else {})
 
 
-def kubeadm_etcd(kubernetes: str) -> EtcdSettings:
+def kubeadm_etcd(pki: str) -> EtcdSettings:
     """What kubeadm would tell a member; which address it serves the host alone does not know."""
-    pki = f"{kubernetes}/pki/etcd"
+    pki = f"{pki}/etcd"
     local = "https://127.0.0.1"
     return EtcdSettings(
         {
@@ -385,7 +393,7 @@ def _signing_ca(layout: Layout, pod: StaticPod, manager: StaticPod) -> str:
 
 def _etcd_client(layout: Layout, pod: StaticPod) -> list[Entry]:
     """What the API server shows to etcd: kubeadm's own pair, or what the operator brought for an external etcd."""
-    stacked = pod.argument("etcd-cafile").startswith(f"{layout.pki}/etcd/")
+    stacked = layout.kubeadm_etcd and pod.argument("etcd-cafile").startswith(f"{layout.pki}/etcd/")
     base = Entry("", "", managed_by=KUBEADM if stacked else OPERATOR, readers=(API_SERVER,))
     authority = replace(
         base,
@@ -440,9 +448,8 @@ def _etcd(layout: Layout, settings: EtcdSettings) -> list[Entry]:
     """A member of etcd, whether kubeadm or systemd runs it."""
     pki = f"{layout.pki}/etcd"
     flag = settings.flag
-    by_kubeadm = flag("cert-file").startswith(f"{pki}/")
     owners = (settings.owner,) if settings.owner else ()
-    base = Entry("", "", managed_by=KUBEADM if by_kubeadm else ETCD, readers=("etcd",), owners=owners)
+    base = Entry("", "", managed_by=KUBEADM if layout.kubeadm_etcd else ETCD, readers=("etcd",), owners=owners)
     authority = replace(base, use=CA, key_required=False)
     member = replace(base, use=PEER, authority=ETCD_CA)
     ca, peer_ca = flag("trusted-ca-file"), flag("peer-trusted-ca-file")
@@ -469,7 +476,7 @@ def _etcd(layout: Layout, settings: EtcdSettings) -> list[Entry]:
         ),
     ]
     health = f"{pki}/healthcheck-client"
-    if by_kubeadm:
+    if layout.kubeadm_etcd:
         entries.append(
             replace(
                 member,

@@ -81,18 +81,19 @@ def layout(kubernetes: str = KUBERNETES, groups: Collection[str] = ()) -> Layout
     missing = tuple(name for name in expected if {**pods, "etcd": settings}[name] is None)
     own = _own_servers(kubernetes)
     default = estate.kubeadm_api_server(kubernetes, local_etcd="etcd" in expected)
-    return Layout(
+    found = Layout(
         kubernetes=kubernetes,
         api_server=pods[estate.API_SERVER] or (default if expected else None),
         controller_manager=pods[estate.CONTROLLER_MANAGER],
         scheduler=pods[estate.SCHEDULER],
-        etcd=estate.kubeadm_etcd(kubernetes) if "etcd" in missing else settings,
+        etcd=settings,
         kubelet=_kubelet(kubernetes) if _has_kubelet(kubernetes, groups) else None,
         missing=missing,
         etcd_lacking=ETCD in groups and settings is None,
         endpoint_hosts=tuple(dict.fromkeys(host for host, _port in own)),
         endpoint_ports=tuple(dict.fromkeys(port for _host, port in own)),
     )
+    return replace(found, etcd=estate.kubeadm_etcd(found.pki)) if "etcd" in missing else found
 
 
 def missing_manifests(layout: Layout) -> list[Found]:

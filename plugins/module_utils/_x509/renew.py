@@ -71,6 +71,14 @@ def _require_whole(layout: estate.Layout) -> None:
             fix="put the manifests back first",
             rule="manifest_missing",
         )
+    if layout.pki != paths.PKI:
+        raise Refusal(
+            "this control plane keeps its certificates in another directory than the rest of this collection knows",
+            seen=f"certificatesDir {layout.pki}, by the manifest of {estate.API_SERVER}",
+            fix=f"renew them with kubeadm certs renew, or move them to {paths.PKI} in kubeadm's configuration and the "
+            "manifests; check_certificates looks at them where they are",
+            rule="certificates_dir_unknown",
+        )
 
 
 def renew(found: Sequence[Found], planned: Plan, valid_for: timedelta) -> None:

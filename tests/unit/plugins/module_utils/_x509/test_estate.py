@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import Refusal
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.static_pod import StaticPod
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import estate, observe
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import estate, observe, renew
 
 ARGUMENTS = {
     "kube-apiserver": (
@@ -70,6 +71,42 @@ def test_external_etcd_needs_no_manifest_here(tmp_path: Path) -> None:
     manifest = tmp_path / "manifests" / "kube-apiserver.yaml"
     manifest.write_text(manifest.read_text().replace("127.0.0.1", "192.0.2.9"))
     assert observe.layout(top).missing == ()
+
+
+def moved(top: Path) -> str:
+    """A control plane whose certificatesDir is another one."""
+    control_plane(top)
+    for manifest in (top / "manifests").iterdir():
+        manifest.write_text(manifest.read_text().replace(f"{top}/pki", "/etc/kubernetes/ssl"))
+    return "    - --requestheader-client-ca-file=/etc/kubernetes/ssl/front-proxy-ca.crt\n"
+
+
+@pytest.mark.parametrize("gone", ["", "etcd"])
+def test_another_directory_of_certificates_is_kubeadms_too(tmp_path: Path, gone: str) -> None:
+    flag = moved(tmp_path)
+    with (tmp_path / "manifests" / "kube-apiserver.yaml").open("a") as manifest:
+        manifest.write(flag)
+    (tmp_path / "manifests" / f"{gone}.yaml").unlink(missing_ok=True)
+    layout = observe.layout(str(tmp_path))
+    entries = {entry.name: entry for entry in estate.estate(layout) if entry.managed_by == estate.KUBEADM}
+    pki = "/etc/kubernetes/ssl"
+    assert layout.pki == pki
+    assert entries["front-proxy-ca"].key_path == f"{pki}/front-proxy-ca.key"
+    assert entries["etcd-server"].path == f"{pki}/etcd/server.crt"
+    assert entries["etcd-ca"].key_path == f"{pki}/etcd/ca.key"
+    assert entries["etcd-healthcheck-client"].path == f"{pki}/etcd/healthcheck-client.crt"
+    with pytest.raises(Refusal, match="/etc/kubernetes/ssl") as refused:
+        renew._require_whole(replace(layout, missing=()))
+    assert refused.value.rule == "certificates_dir_unknown"
+
+
+def test_the_files_of_an_external_etcd_are_the_operators_wherever_they_lie(tmp_path: Path) -> None:
+    top = control_plane(tmp_path, "etcd")
+    manifest = tmp_path / "manifests" / "kube-apiserver.yaml"
+    manifest.write_text(manifest.read_text().replace("127.0.0.1", "192.0.2.9"))
+    entries = {entry.name: entry for entry in estate.estate(observe.layout(top))}
+    assert {entries[name].managed_by for name in ("etcd-ca", "apiserver-etcd-client")} == {estate.OPERATOR}
+    assert entries["etcd-ca"].key_path == ""
 
 
 def test_the_client_of_kubeadms_etcd_may_not_be_missing(tmp_path: Path) -> None:
