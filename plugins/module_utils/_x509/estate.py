@@ -48,6 +48,16 @@ ETCD_CA = "etcd-ca"
 ETCD_PEER_CA = "etcd-peer-ca"
 FRONT_PROXY_CA = "front-proxy-ca"
 
+# What each component reads only when it starts, by the names of entries. API servers and kubelets follow their client
+# CAs, and API servers and etcd their own certificates, by themselves.
+READ_ONCE: Mapping[str, tuple[str, ...]] = {
+    "etcd": (ETCD_CA, ETCD_PEER_CA),
+    API_SERVER: (ETCD_CA, "sa"),
+    CONTROLLER_MANAGER: (CLUSTER_CA, "controller-manager.conf", "sa"),
+    SCHEDULER: ("scheduler.conf",),
+    KUBELET: ("kubelet.conf", "kubelet-client"),
+}
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -67,6 +77,7 @@ class Entry:
 
     Attributes:
         name: kubeadm's name (apiserver, etcd-server, admin.conf), else one of the same kind.
+        others: further files of the kind, where a component takes several.
         key_path: the private key; empty where it is in ``path`` itself or nowhere.
         authority: name of the entry whose CA has to have signed it; empty where any may have.
         readers: components that read it.
@@ -82,6 +93,7 @@ class Entry:
     name: str
     path: str
     form: str = CERTIFICATE
+    others: tuple[str, ...] = ()
     key_path: str = ""
     use: str = ""
     authority: str = ""
@@ -188,7 +200,16 @@ def estate(layout: Layout, extra_names: Sequence[str] = ()) -> tuple[Entry, ...]
         entries += _etcd(layout, layout.etcd)
     if layout.kubelet is not None:
         entries += _kubelet(layout, layout.kubelet)
-    return _once([entry for entry in entries if entry.path])
+    kubelet_ca = layout.api_server.argument("kubelet-certificate-authority") if layout.api_server else ""
+    return tuple(_with_read_once(entry, kubelet_ca) for entry in _once([entry for entry in entries if entry.path]))
+
+
+def _with_read_once(entry: Entry, kubelet_ca: str) -> Entry:
+    """kubelet_ca: by which the API server verifies kubelets; it reads that only when it starts too."""
+    once = [reader for reader in entry.readers if entry.name in READ_ONCE.get(reader, ())]
+    if kubelet_ca == entry.path and API_SERVER not in once:
+        once.append(API_SERVER)
+    return replace(entry, read_once=tuple(once))
 
 
 def authorities(entries: Sequence[Entry]) -> dict[str, Entry]:
@@ -328,6 +349,7 @@ def _api_server(layout: Layout, pod: StaticPod, extra_names: Sequence[str]) -> l
     base = Entry("", "", managed_by=KUBEADM, readers=(API_SERVER,))
     authority = replace(base, use=CA, readers=(API_SERVER, CONTROLLER_MANAGER), key_required=False)
     client = replace(base, use=CLIENT)
+    public = pod.arguments.get("service-account-key-file") or [f"{pki}/sa.pub"]
     return [
         replace(
             authority,
@@ -375,7 +397,8 @@ def _api_server(layout: Layout, pod: StaticPod, extra_names: Sequence[str]) -> l
         replace(
             base,
             name="sa",
-            path=pod.argument("service-account-key-file", f"{pki}/sa.pub"),
+            path=public[0],
+            others=tuple(public[1:]),
             key_path=pod.argument("service-account-signing-key-file", f"{pki}/sa.key"),
             form=KEY_PAIR,
             readers=(API_SERVER, CONTROLLER_MANAGER),
@@ -430,7 +453,6 @@ def _kubeconfigs(layout: Layout) -> list[Entry]:
             name="controller-manager.conf",
             path=manager.argument("kubeconfig", f"{directory}/controller-manager.conf"),
             readers=(CONTROLLER_MANAGER,),
-            read_once=(CONTROLLER_MANAGER,),
             wanted_user="system:kube-controller-manager",
         ),
         replace(
@@ -438,7 +460,6 @@ def _kubeconfigs(layout: Layout) -> list[Entry]:
             name="scheduler.conf",
             path=scheduler.argument("kubeconfig", f"{directory}/scheduler.conf"),
             readers=(SCHEDULER,),
-            read_once=(SCHEDULER,),
             wanted_user="system:kube-scheduler",
         ),
     ]
@@ -498,7 +519,6 @@ def _kubelet(layout: Layout, kubelet: Kubelet) -> list[Entry]:
         authority=CLUSTER_CA,
         wanted_user=f"system:node:{kubelet.node_name}" if kubelet.node_name else "",
     )
-    once = replace(client, read_once=(KUBELET,))
     return [
         replace(
             base,
@@ -508,8 +528,8 @@ def _kubelet(layout: Layout, kubelet: Kubelet) -> list[Entry]:
             managed_by=KUBEADM,
             key_required=False,
         ),
-        replace(once, name="kubelet.conf", path=f"{layout.kubernetes}/kubelet.conf", form=KUBECONFIG),
-        replace(once, name="kubelet-client", path=f"{kubelet.cert_dir}/kubelet-client-current.pem"),
+        replace(client, name="kubelet.conf", path=f"{layout.kubernetes}/kubelet.conf", form=KUBECONFIG),
+        replace(client, name="kubelet-client", path=f"{kubelet.cert_dir}/kubelet-client-current.pem"),
         _kubelet_server(kubelet, base),
     ]
 

@@ -45,6 +45,7 @@ class Found:
         file, key_file: as they were found; key_file is None where the key is in the file itself or not asked for.
         certificates: the leaf first; empty with a problem.
         key: the private key's public part, None where there is none.
+        public: public keys that are there without a certificate.
         authority: what a kubeconfig trusts.
         server: the API that a kubeconfig names.
         other: how a kubeconfig without any client certificate authenticates (token, exec, ...); empty where not at all.
@@ -56,7 +57,7 @@ class Found:
     certificates: tuple[Certificate, ...] = ()
     key: Key | None = None
     key_file: File | None = None
-    public: Key | None = None
+    public: tuple[Key, ...] = ()
     authority: tuple[Certificate, ...] = ()
     server: str = ""
     other: str = ""
@@ -138,10 +139,20 @@ def _observe(entry: Entry) -> list[Found]:
         if entry.form == KEY:
             return [Found(entry, file)]
         if entry.form == KEY_PAIR:
-            return [_with_key(Found(entry, file, public=load.public_key(file.data)))]
+            return [_with_key(_public_keys(Found(entry, file)))]
         return [_with_key(Found(entry, file, certificates=load.certificates(file.data)))]
     except Unreadable as error:
         return [Found(entry, file, problems=((error.problem, _why(error)),))]
+
+
+def _public_keys(found: Found) -> Found:
+    """Those of all files that a component takes; one of them is enough for the key that signs."""
+    for file in (found.file, *map(read, found.entry.others)):
+        if file.problem:
+            found = replace(found, problems=(*found.problems, (file.problem, f"{file.path}: {file.seen}")))
+        else:
+            found = replace(found, public=(*found.public, *load.public_keys(file.data)))
+    return found
 
 
 def _with_key(found: Found) -> Found:

@@ -14,7 +14,21 @@ from typing import Any
 
 from .._core.errors import KubeopsError
 from . import duration
-from .estate import CA, CLIENT, CLIENT_CA, CLUSTER_CA, KEY, KEY_PAIR, KUBECONFIG, KUBELET, PEER, SERVER, Endpoint, Entry
+from .estate import (
+    API_SERVER,
+    CA,
+    CLIENT,
+    CLIENT_CA,
+    CLUSTER_CA,
+    KEY,
+    KEY_PAIR,
+    KUBECONFIG,
+    KUBELET,
+    PEER,
+    SERVER,
+    Endpoint,
+    Entry,
+)
 from .kubeconfig import SECRET_WAYS
 from .load import anchors
 from .model import CLIENT_AUTH, SERVER_AUTH, Certificate, File
@@ -212,9 +226,8 @@ def _mode(file: File, rule: str, level: str, text: str, fix: str) -> Reason:
 
 
 def _key(found: Found) -> Iterator[Reason]:
-    other = found.public.public_key if found.entry.form == KEY_PAIR and found.public else None
-    other = other or (found.leaf.public_key if found.leaf else None)
-    if found.key is not None and other is not None and found.key.public_key != other:
+    others = {public.public_key for public in found.public} or {leaf.public_key for leaf in found.certificates[:1]}
+    if found.key is not None and others and found.key.public_key not in others:
         where = found.entry.key_path or found.entry.path
         fix = "put the matching pair back from a backup, or issue it anew"
         yield Reason("key_mismatch", BROKEN, f"the private key in {where} belongs to another certificate", fix)
@@ -230,14 +243,21 @@ def missed(found: Found, component: str, began: float) -> bool:
         # Behind a link is what the kubelet fetched itself and has in use.
         linked = found.file.real_path != found.file.path
         return not linked and found.file.modified > began + BOOTSTRAP_SECONDS
-    return found.file.modified > began
+    return _written(found, component) > began
+
+
+def _written(found: Found, component: str) -> float:
+    """Of the service accounts' keys the API server takes all, the controller manager the one that signs."""
+    if found.entry.form != KEY_PAIR or found.key_file is None:
+        return found.file.modified
+    return max(found.key_file.modified, found.file.modified if component == API_SERVER else 0.0)
 
 
 def _restart(found: Found, standard: Standard) -> Iterator[Reason]:
     for component in found.entry.read_once:
         began = standard.started.get(component)
         if began is not None and not found.file.problem and missed(found, component, began):
-            written = datetime.fromtimestamp(found.file.modified, timezone.utc)
+            written = datetime.fromtimestamp(_written(found, component), timezone.utc)
             text = (
                 f"{component} began before this file was written ({written:%Y-%m-%d %H:%M:%S} UTC), so it uses the old"
             )

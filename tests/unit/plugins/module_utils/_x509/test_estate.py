@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import Refusal
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.static_pod import StaticPod
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import estate, observe, renew
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import estate, issue, observe, renew
+from cryptography.hazmat.primitives import serialization
 
 ARGUMENTS = {
     "kube-apiserver": (
@@ -98,6 +99,46 @@ def test_another_directory_of_certificates_is_kubeadms_too(tmp_path: Path, gone:
     with pytest.raises(Refusal, match="/etc/kubernetes/ssl") as refused:
         renew._require_whole(replace(layout, missing=()))
     assert refused.value.rule == "certificates_dir_unknown"
+
+
+@pytest.mark.parametrize(
+    ("flags", "read_once"),
+    [
+        ({}, {"sa": ["kube-apiserver", "kube-controller-manager"], "ca": ["kube-controller-manager"]}),
+        (
+            {"kubelet-certificate-authority": ["/etc/kubernetes/pki/ca.crt"]},
+            {"ca": ["kube-controller-manager", "kube-apiserver"], "etcd-ca": ["kube-apiserver", "etcd"]},
+        ),
+    ],
+    ids=["kubeadm's own", "kubelets are verified"],
+)
+def test_what_is_read_only_at_the_start(flags: dict[str, list[str]], read_once: dict[str, list[str]]) -> None:
+    pki = "/etc/kubernetes/pki"
+    pod = StaticPod(arguments={**estate.kubeadm_api_server("/etc/kubernetes", local_etcd=True).arguments, **flags})
+    entries = estate.estate(estate.Layout(api_server=pod, etcd=estate.kubeadm_etcd(pki), kubelet=estate.Kubelet()))
+    found = {entry.name: list(entry.read_once) for entry in entries}
+    assert {name: found[name] for name in read_once} == read_once
+    assert (found["controller-manager.conf"], found["kubelet.conf"]) == (["kube-controller-manager"], ["kubelet"])
+    assert (found["apiserver"], found["etcd-server"], found["front-proxy-ca"]) == ([], [], [])
+
+
+def test_service_accounts_keys_of_several_files(tmp_path: Path) -> None:
+    key = issue.make_key("ecdsa-p256")
+    names = ("old.pub", "new.pub", "both.pub")
+    for name, count in zip(names, (1, 1, 2)):
+        (tmp_path / name).write_bytes(public_pem(key) * count)
+    pod = StaticPod(arguments={"service-account-key-file": [str(tmp_path / name) for name in names]})
+    (entry,) = [each for each in estate.estate(estate.Layout(api_server=pod)) if each.name == "sa"]
+    (found,) = observe.observe([replace(entry, key_path="")])
+    assert (len(found.public), found.problems) == (4, ())
+    (tmp_path / "new.pub").unlink()
+    (found,) = observe.observe([replace(entry, key_path="")])
+    assert [problem for problem, _text in found.problems] == ["missing"]
+
+
+def public_pem(key: bytes) -> bytes:
+    public = serialization.load_pem_private_key(key, None).public_key()
+    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def test_the_files_of_an_external_etcd_are_the_operators_wherever_they_lie(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def pair(leaf: issue.Leaf = LEAF, days: float = 365) -> tuple[bytes, Certificate
     return key, load.certificates(pem)[0]
 
 
+STARTED = {"kube-apiserver": 100.0, "kube-controller-manager": 100.0}
 KEY, CERTIFICATE = pair()
 OTHER_KEY, OTHER = pair()
 ENTRY = Entry(
@@ -204,6 +205,42 @@ def test_a_component_that_began_before_its_file(component: str, modified: float,
     found = replace(SOUND, file=file, entry=replace(ENTRY, read_once=(component,)))
     reasons = ids(found, replace(standard(), started={component: 100.0}))
     assert reasons == ([("not_restarted", "critical")] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("public", "private", "said"),
+    [
+        (50.0, 50.0, []),
+        (150.0, 50.0, ["kube-apiserver"]),
+        (50.0, 150.0, ["kube-apiserver", "kube-controller-manager"]),
+    ],
+    ids=["older", "a key was added", "another key signs"],
+)
+def test_service_accounts_keys_that_were_replaced(public: float, private: float, said: list[str]) -> None:
+    entry = Entry("sa", "/sa.pub", form="key_pair", key_path="/sa.key", read_once=tuple(sorted(STARTED)))
+    key_file = File("/sa.key", "/sa.key", mode=0o600, modified=private)
+    found = Found(entry, File("/sa.pub", "/sa.pub", mode=0o644, modified=public), key_file=key_file)
+    reasons = policy.judge(found, replace(standard(), started=STARTED))
+    assert [reason.fix for reason in reasons] == [f"restart {component}" for component in said]
+
+
+@pytest.mark.parametrize(
+    ("public", "reasons"),
+    [
+        ((OTHER_KEY, KEY), []),
+        ((KEY,), []),
+        ((OTHER_KEY,), [("key_mismatch", "broken")]),
+        ((), []),
+    ],
+    ids=["in a rotation", "its own", "another", "nothing to compare"],
+)
+def test_the_key_that_signs_belongs_to_any_of_the_public_keys(
+    public: tuple[bytes, ...], reasons: list[tuple[str, str]]
+) -> None:
+    entry = Entry("sa", "/sa.pub", form="key_pair", key_path="/sa.key")
+    keys = tuple(load.private_key(key) for key in public)
+    file = File("/sa.pub", "/sa.pub", mode=0o600)
+    assert ids(Found(entry, file, key=load.private_key(KEY), public=keys)) == reasons
 
 
 def test_the_wrong_ca_under_the_same_name() -> None:
