@@ -33,7 +33,7 @@ from .served import Served, all_served
 def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Return certificates, verdict, counts and clock_offset; options are those of cert_check."""
     warning, critical = (policy.threshold(options[name], name) for name in ("warning", "critical"))
-    layout = observe.layout(groups=options["groups"])
+    layout = observe.layout(groups=options["groups"], node_addresses=options["node_addresses"])
     entries = estate(layout, options["api_server_names"])
     further, unseen = extra.entries(options["paths"], entries)
     found = observe.observe(entries) + observe.missing_manifests(layout)

@@ -130,6 +130,7 @@ class Kubelet:
 
     Attributes:
         node_name: the name it authenticates with.
+        node_addresses: the addresses that its node has by the inventory.
         address, port: where it listens.
         cert_dir: where it keeps its own certificates.
         cert_file, key_file: its serving pair where the operator gave one (tlsCertFile).
@@ -139,6 +140,7 @@ class Kubelet:
     """
 
     node_name: str = ""
+    node_addresses: tuple[str, ...] = ()
     address: str = ""
     port: int = 10250
     cert_dir: str = "/var/lib/kubelet/pki"
@@ -545,7 +547,13 @@ def _kubelet_server(kubelet: Kubelet, base: Entry) -> Entry:
     if kubelet.cert_file:
         return replace(serving, path=kubelet.cert_file, key_path=kubelet.key_file, managed_by=OPERATOR)
     if kubelet.serving_requested:
-        return replace(serving, path=f"{kubelet.cert_dir}/kubelet-server-current.pem", authority=CLUSTER_CA)
+        # Who verifies it, as the API server may, connects to an address.
+        return replace(
+            serving,
+            path=f"{kubelet.cert_dir}/kubelet-server-current.pem",
+            authority=CLUSTER_CA,
+            wanted_names=(*serving.wanted_names, *filter(_is_address, kubelet.node_addresses)),
+        )
     # Signed by a CA that the kubelet made up for itself and keeps in the same file.
     path = f"{kubelet.cert_dir}/kubelet"
     return replace(serving, path=f"{path}.crt", key_path=f"{path}.key", required=False)
@@ -583,6 +591,13 @@ def _key_beside(certificate: str) -> str:
 def _reachable(host: str) -> str:
     """The address to connect to for one to listen on."""
     return host if _specific(host) else "::1" if ":" in host else "127.0.0.1"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
 
 
 def _specific(host: str) -> bool:

@@ -68,11 +68,12 @@ class Found:
         return self.certificates[0] if self.certificates else None
 
 
-def layout(kubernetes: str = KUBERNETES, groups: Collection[str] = ()) -> Layout:
+def layout(kubernetes: str = KUBERNETES, groups: Collection[str] = (), node_addresses: Collection[str] = ()) -> Layout:
     """What the node runs, by the static pods, the kubelet's files and the unit of an etcd of its own.
 
     Where a control plane lacks a manifest, its certificates are looked for where kubeadm puts them.
     groups: what the host is by the inventory, some of GROUPS: that is then looked for, whatever the host shows.
+    node_addresses: what its node has by the inventory.
     """
     pods = {name: _pod(f"{kubernetes}/manifests/{name}.yaml") for name in COMPONENTS}
     etcd, unit = _pod(f"{kubernetes}/manifests/etcd.yaml"), etcd_unit.find()
@@ -88,7 +89,7 @@ def layout(kubernetes: str = KUBERNETES, groups: Collection[str] = ()) -> Layout
         controller_manager=pods[estate.CONTROLLER_MANAGER],
         scheduler=pods[estate.SCHEDULER],
         etcd=settings,
-        kubelet=_kubelet(kubernetes) if _has_kubelet(kubernetes, groups) else None,
+        kubelet=replace(_kubelet(), node_addresses=tuple(node_addresses)) if _has_kubelet(kubernetes, groups) else None,
         missing=missing,
         etcd_lacking=ETCD in groups and settings is None,
         endpoint_hosts=tuple(dict.fromkeys(host for host, _port in own)),
@@ -247,7 +248,7 @@ def _has_kubelet(kubernetes: str, groups: Collection[str]) -> bool:
     return bool({CONTROL_PLANE, WORKERS}.intersection(groups)) or any(os.path.lexists(path) for path in known)
 
 
-def _kubelet(kubernetes: str) -> Kubelet:
+def _kubelet() -> Kubelet:
     text = read(KUBELET_CONFIG).data.decode("utf-8", "replace")
     try:
         config = simple_yaml.parse(text)

@@ -228,6 +228,18 @@ def test_the_name_that_a_kubelet_is_told(text: str, name: str) -> None:
     assert observe.hostname_override(text) == name
 
 
+@pytest.mark.parametrize(
+    ("requested", "names"),
+    [(True, ("w1", "192.0.2.7", "2001:db8::7")), (False, ("w1",))],
+    ids=["the cluster", "itself"],
+)
+def test_a_kubelet_is_reached_by_the_addresses_of_its_node(requested: bool, names: tuple[str, ...]) -> None:
+    addresses = ("192.0.2.7", "2001:db8::7", "w1.example.com")
+    kubelet = estate.Kubelet("w1", addresses, serving_requested=requested)
+    entries = {entry.name: entry for entry in estate.estate(estate.Layout(kubelet=kubelet))}
+    assert entries["kubelet-server"].wanted_names == names
+
+
 def test_the_kubelets_name_is_not_taken_from_its_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observe.socket, "gethostname", lambda: "Node-7")
     kubelet = observe.layout("/none", ("workers",)).kubelet

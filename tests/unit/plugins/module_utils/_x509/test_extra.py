@@ -56,7 +56,14 @@ def test_where_a_key_lies(certificate: str, key: str) -> None:
 
 def reasons(*paths: str) -> dict[str, list[str]]:
     """Reasons of every file below these paths, by its name."""
-    options = {"warning": "30d,10%", "critical": "7d,3%", "groups": [], "endpoints": [], "api_server_names": []}
+    options = {
+        "warning": "30d,10%",
+        "critical": "7d,3%",
+        "groups": [],
+        "endpoints": [],
+        "api_server_names": [],
+        "node_addresses": [],
+    }
     more = {"paths": list(paths), "served": False, "timeout": 1.0, "reference_time": 0.0, "max_clock_offset": 60.0}
     rows = check.check({**options, **more}, NOW)["certificates"]
     return {Path(row["path"]).name: [reason["id"] for reason in row["reasons"]] for row in rows}
