@@ -284,6 +284,23 @@ def test_a_kubeconfig_of_another_cluster_is_not_renewed(certificate: bytes, ca: 
     assert steps(planned) == ([("renew", OWNED.name)] if certificate else [])
 
 
+@pytest.mark.parametrize(
+    ("certificate", "entry", "warned"),
+    [
+        (b"", OWNED, True),
+        (None, OWNED, False),
+        (ESTATE[0].certificate, OWNED, False),
+        (b"", Entry("admin.conf", "/admin.conf", required=False), False),
+    ],
+    ids=["JSON or a file", "not there", "as kubeadm writes it", "kubeadm's own"],
+)
+def test_an_owned_kubeconfig_that_cannot_be_renewed_is_warned_of(
+    certificate: bytes | None, entry: Entry, warned: bool
+) -> None:
+    planned = renewal.plan((replace(ESTATE[0], entry=entry, certificate=certificate),), {}, renewal.Wish(), NOW)
+    assert [OWNED.path in warning for warning in planned.warnings] == ([True] if warned else [])
+
+
 def test_an_owned_kubeconfig_that_is_not_there_is_passed_over() -> None:
     owned = renewal.Found(OWNED, ca_cert=CA, ca_key=CA_KEY)
     planned = renewal.plan((owned,), STARTED, renewal.Wish("all"), NOW)
