@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils.control_plane import ControlPlanes
@@ -26,6 +27,8 @@ class ActionModule(ActionBase):
         """Return the module's result and which control plane signed."""
         super().run(tmp, task_vars)
         self._variables = task_vars or {}
+        if boolean(self._task.args.get("serving_only", False)):
+            return _public(self._here())
         holders = ControlPlanes(self, self._variables)
         host, authority = holders.run(SIGN_MODULE, AUTHORITY, try_next=("ca_missing", "ca_key_mismatch"))
         if authority.get("failed"):

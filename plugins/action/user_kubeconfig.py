@@ -44,6 +44,7 @@ class ActionModule(ActionBase):
         options = self._options
         person = model.Person(options["user"], tuple(options["groups"]))
         model.require_ordinary(person, options["allow_system"])
+        model.require_own(str(dest), _text_of(dest), person)
         seen = self._ask()
         if seen.get("failed"):
             return seen
@@ -56,8 +57,9 @@ class ActionModule(ActionBase):
     def _with_certificate(self, dest: Path, seen: dict[str, Any], person: model.Person) -> dict[str, Any]:
         cluster = self._cluster(seen)
         span = model.lifetime(self._options["lifetime"])
-        text = dest.read_text(encoding="utf-8") if dest.is_file() else ""
-        reason = model.why_due(text, person, cluster, span, clock.now())
+        text = _text_of(dest)
+        reason = model.why_due(text, person, cluster, self._options["namespace"], span, clock.now())
+        reason = reason or _opened(dest)
         if not reason:
             return self._result(seen, [], text)
         steps = [{"action": "issue", "target": str(dest), "reason": reason}]
@@ -126,3 +128,19 @@ class ActionModule(ActionBase):
             "control_plane": seen["control_plane"],
             **({"warnings": [warning]} if warning else {}),
         }
+
+
+def _text_of(dest: Path) -> str:
+    """Empty where nothing is there."""
+    try:
+        return dest.read_bytes().decode("utf-8", "replace") if dest.exists() else ""
+    except OSError as error:
+        raise KubeopsError(
+            "dest cannot be read", seen=str(error), fix="name a file of the user who runs this"
+        ) from error
+
+
+def _opened(dest: Path) -> str:
+    """A key that others could read is none any more."""
+    mode = dest.stat().st_mode & 0o777
+    return "" if mode == secret_file.MODE else f"its mode is {mode:04o}"

@@ -62,6 +62,13 @@ options:
     type: list
     elements: str
     default: []
+  node_addresses:
+    description:
+      - Addresses of the node. A serving certificate that the cluster signed for its kubelet has to have them; names of
+        hosts among them are passed over.
+    type: list
+    elements: str
+    default: []
   served:
     description: Whether to ask the ports which certificates they serve.
     type: bool
@@ -156,6 +163,7 @@ def main() -> None:
         "paths": {"type": "list", "elements": "str", "default": []},
         "endpoints": {"type": "list", "elements": "str", "default": []},
         "api_server_names": {"type": "list", "elements": "str", "default": []},
+        "node_addresses": {"type": "list", "elements": "str", "default": []},
         "served": {"type": "bool", "default": True},
         "timeout": {"type": "float", "default": 3.0},
         "reference_time": {"type": "float", "default": 0.0},

@@ -16,7 +16,8 @@ description:
   - Leaves a kubelet alone whose client certificate is good. Where it ended, is missing, or belongs to another CA or
     key, the node gets a new one, C(kubelet.conf) names the file that the kubelet rotates, and the kubelet restarts.
   - Refuses where the cluster's CA signed the certificate for another node than O(node_name), which would be a new Node.
-  - A serving certificate that the kubelet had signed itself and that ended is taken away, so that it makes a new one.
+  - A serving certificate that the kubelet had signed itself and that ends soon is taken away, so that it makes a new
+    one.
   - An action. The key is made on the node and stays there; a control plane that holds the CA's key signs the request.
     No API server is needed, except for O(wait_ready).
   - What is replaced is kept below C(/var/lib/kubeops/backups).
@@ -40,6 +41,14 @@ options:
         (V(5%)), or both with a comma, of which the smaller counts.
     type: str
     default: 1d,5%
+  serving_renew_before:
+    description: The same for a serving certificate that the kubelet had signed itself.
+    type: str
+    default: 30d,10%
+  serving_only:
+    description: Whether to look at that serving certificate alone. No control plane is asked then.
+    type: bool
+    default: false
   valid_for:
     description: How long the new certificate is valid. It ends with the CA at the latest.
     type: str
@@ -104,6 +113,8 @@ def main() -> None:
             "node_name": {"type": "str", "required": True},
             "server": {"type": "str", "default": ""},
             "renew_before": {"type": "str", "default": "1d,5%"},
+            "serving_renew_before": {"type": "str", "default": "30d,10%"},
+            "serving_only": {"type": "bool", "default": False},
             "valid_for": {"type": "str", "default": "365d"},
             "wait_ready": {"type": "bool", "default": True},
             "timeout": {"type": "float", "default": 120.0},
@@ -119,9 +130,11 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     """Observe and plan; then ask for a certificate, or act."""
     params = module.params
     duration.parse(params["valid_for"], "valid_for")
-    before = policy.threshold(params["renew_before"], "renew_before")
-    wanted = identity.Wanted(params["node_name"], params["ca_certificate"].encode(), before, params["server"])
-    planned = identity.plan(repair.observe(), wanted, clock.now())
+    wanted = _wanted(params)
+    if params["serving_only"]:
+        planned = identity.plan_serving(repair.observe(), wanted.serving_renew_before, clock.now())
+    else:
+        planned = identity.plan(repair.observe(), wanted, clock.now())
     safety.refuse(planned.refusals)
     if module.check_mode or not planned.changed:
         return {**planned.as_result(), "request": ""}
@@ -131,6 +144,11 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     if params["wait_ready"]:
         repair.wait_until_ready(params["timeout"])
     return {**planned.as_result(), "request": ""}
+
+
+def _wanted(params: dict[str, Any]) -> identity.Wanted:
+    before, serving = (policy.threshold(params[name], name) for name in ("renew_before", "serving_renew_before"))
+    return identity.Wanted(params["node_name"], params["ca_certificate"].encode(), before, params["server"], serving)
 
 
 def _needs_signature(planned: Plan) -> bool:

@@ -18,8 +18,9 @@ description:
   - With O(oidc), the kubeconfig holds no credentials; C(kubectl) fetches a token from the identity provider.
   - The kubeconfig is written on the controller with mode 0600. Neither key nor certificate appears in a log or
     a result.
-  - One that serves is left alone. It is made anew when a third of its life is left, and when user, groups, server or CA
-    changed.
+  - One that serves is left alone. It is made anew when a third of its life is left, when groups, server, CA, context or
+    namespace changed, when it lasts longer than O(lifetime), and when others than its owner can read it.
+  - A file that holds anything but this user's one kubeconfig is neither replaced nor removed.
   - A client certificate cannot be revoked, since Kubernetes reads no revocation list. Give a short O(lifetime).
     V(absent) removes the bindings made here and the file; what other bindings give to the user or the groups remains
     until the certificate ends.

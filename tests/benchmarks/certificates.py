@@ -116,7 +116,14 @@ def write(issue: Any, directory: Path, size: int, now: datetime) -> None:
 
 def options(directory: str) -> dict[str, Any]:
     words = {"warning": "30d,10%", "critical": "7d,3%"}
-    empty: dict[str, Any] = {"groups": [], "endpoints": [], "api_server_names": [], "served": False, "timeout": 3.0}
+    empty: dict[str, Any] = {
+        "groups": [],
+        "endpoints": [],
+        "api_server_names": [],
+        "node_addresses": [],
+        "served": False,
+        "timeout": 3.0,
+    }
     return {**words, **empty, "paths": [directory], "reference_time": 0.0, "max_clock_offset": 60.0}
 
 

@@ -19,6 +19,8 @@ RESERVED = "system:"
 MASTERS = "system:masters"
 # The API takes no shorter wish.
 SHORTEST = timedelta(minutes=10)
+# Clocks of the controller and of the cluster are apart by less.
+SKEW = timedelta(minutes=10)
 BINDING = "kubeops:user:"
 
 
@@ -74,7 +76,7 @@ def lifetime(text: str) -> timedelta:
 
 def document(cluster: Cluster, user: str, credentials: Mapping[str, Any], namespace: str) -> dict[str, Any]:
     """Return a kubeconfig with one user. https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/"""
-    name = f"{user}@{cluster.name}"
+    name = _name(user, cluster)
     context = {"cluster": cluster.name, "user": name, **({"namespace": namespace} if namespace else {})}
     authority = base64.b64encode(cluster.ca.encode()).decode("ascii")
     return {
@@ -87,6 +89,10 @@ def document(cluster: Cluster, user: str, credentials: Mapping[str, Any], namesp
         "contexts": [{"name": name, "context": context}],
         "current-context": name,
     }
+
+
+def _name(user: str, cluster: Cluster) -> str:
+    return f"{user}@{cluster.name}"
 
 
 def certificate_user(certificate: str, key: str) -> dict[str, str]:
@@ -112,7 +118,38 @@ def oidc_user(issuer: str, client_id: str, scopes: Sequence[str], command: str) 
     }
 
 
-def why_due(text: str, person: Person, cluster: Cluster, span: timedelta, now: datetime) -> str:
+def require_own(path: str, text: str, person: Person) -> None:
+    """Raise Refusal where a file holds anything but this person's one user: it would be lost."""
+    seen = _not_own(text, person)
+    if seen:
+        raise Refusal(
+            "dest is a file that holds another thing than this user's kubeconfig",
+            seen=f"{path}: {seen}",
+            fix="name another dest, or move the file away",
+            rule="kubeconfig_not_own",
+        )
+
+
+def _not_own(text: str, person: Person) -> str:
+    if not text.strip():
+        return ""
+    try:
+        config = kubeconfig.parse(text.encode())
+    except Unreadable as error:
+        return error.what
+    parts = {"users": config.users, "clusters": config.clusters, "contexts": config.contexts}
+    several = [f"{len(found)} {name}" for name, found in parts.items() if len(found) != 1]
+    if several:
+        return f"it has {' and '.join(several)}"
+    user = next(iter(config.users.values()))
+    try:
+        name = load.certificates(user.certificate)[0].common_name
+    except Unreadable:
+        name = user.name.rpartition("@")[0]  # as document writes it
+    return "" if name == person.user else f"it is {name or user.name}'s"
+
+
+def why_due(text: str, person: Person, cluster: Cluster, namespace: str, span: timedelta, now: datetime) -> str:
     """Return why a kubeconfig with a certificate has to be made anew, empty where it serves.
 
     It is renewed once a third of its life is left, so that a run a day keeps it alive.
@@ -131,9 +168,16 @@ def why_due(text: str, person: Person, cluster: Cluster, span: timedelta, now: d
         return "it is for another user or other groups"
     if access is None or (access.server, access.authority.decode()) != (cluster.server, cluster.ca):
         return "it names another server or trusts another CA"
+    name = _name(person.user, cluster)
+    if (config.current_context, config.contexts) != (name, {name: (cluster.name, name)}):
+        return "it has another context"
+    if config.namespaces[name] != namespace:
+        return f"its namespace is {config.namespaces[name] or 'none'}"
     if not any(load.signed_by(certificate, authority) for authority in trusted):
         return "another CA signed its certificate"
     left = certificate.not_after - now
+    if left > span + SKEW:
+        return f"it lasts {duration.describe(left)}, longer than was asked for"
     if left <= min(certificate.lifetime, span) / 3:
         return f"it ends in {duration.describe(left)}" if left > timedelta(0) else "it has ended"
     return ""

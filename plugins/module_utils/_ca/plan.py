@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 
 from .._core.plan import Plan, Refused, Step
 from .._kubeadm import paths
+from .._x509 import estate
 from .._x509.model import Certificate
 from . import model
 from .model import DROPPED, FINISHED, KUBELET_LEAVES, MADE, MOVED, SIGNED, TRUSTED, Authority, Node
@@ -26,14 +27,17 @@ REMOVE = "remove"
 RESTART = "restart"
 
 CONTROLLER_MANAGER_MANIFEST = f"{paths.MANIFESTS}/kube-controller-manager.yaml"
-# What each component reads only when it starts. API servers and kubelets follow their client CAs, and API
-# servers and etcd their own certificates, by themselves.
+# Files that a rotation writes, by their names in the estate.
+_FILES = {
+    estate.ETCD_CA: paths.ETCD_CA,
+    estate.CLUSTER_CA: paths.CA_CERT,
+    "controller-manager.conf": f"{paths.KUBERNETES}/controller-manager.conf",
+    "scheduler.conf": f"{paths.KUBERNETES}/scheduler.conf",
+    "kubelet.conf": paths.KUBELET_CONF,
+    "kubelet-client": paths.KUBELET_CLIENT,
+}
 READ_ONCE: Mapping[str, tuple[str, ...]] = {
-    "etcd": (f"{paths.PKI}/etcd/ca.crt",),
-    "kube-apiserver": (f"{paths.PKI}/etcd/ca.crt",),
-    "kube-controller-manager": (paths.CA_CERT, f"{paths.KUBERNETES}/controller-manager.conf"),
-    "kube-scheduler": (f"{paths.KUBERNETES}/scheduler.conf",),
-    "kubelet": (paths.KUBELET_CONF, paths.KUBELET_CLIENT),
+    component: tuple(_FILES[name] for name in names if name in _FILES) for component, names in estate.READ_ONCE.items()
 }
 API_SERVER = "kube-apiserver"
 _SINGLE = re.compile(r"(--(?:client-ca-file|cluster-signing-cert-file)=)(\S+)")

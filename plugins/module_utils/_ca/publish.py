@@ -51,6 +51,8 @@ STUCK = (
     "resume it, or set its partition to 0, for the time of the rotation; or set the variable to system or none and "
     "replace its pods yourself before the stage signed"
 )
+# As the cluster itself once named the secret of a service account's token, which holds the CAs too.
+_TOKEN_SECRET = re.compile(r"-token(-[a-z0-9]{5})?$")
 _DATA = re.compile(r"^(\s+certificate-authority-data:\s*).*$", re.MULTILINE)
 
 
@@ -213,8 +215,21 @@ def published_at(config_map: Mapping[str, Any], incoming: frozenset[str]) -> str
 
 
 def holds_token(spec: Mapping[str, Any]) -> bool:
-    """Tell whether pods of this spec get a token, and the CAs with it."""
-    return spec.get("automountServiceAccountToken") is not False
+    """Tell whether pods of this spec get a token or the CAs, by themselves or by a volume of their own."""
+    if spec.get("automountServiceAccountToken") is not False:
+        return True
+    return any(_holds_cas(source) for volume in spec.get("volumes") or [] for source in _sources(volume))
+
+
+def _sources(volume: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [volume, *((volume.get("projected") or {}).get("sources") or [])]
+
+
+def _holds_cas(source: Mapping[str, Any]) -> bool:
+    """Of a secret only the name is known here."""
+    config_map, secret = source.get("configMap") or {}, source.get("secret") or {}
+    is_token = _TOKEN_SECRET.search(str(secret.get("secretName") or secret.get("name") or ""))
+    return "serviceAccountToken" in source or config_map.get("name") == ROOT_CA or is_token is not None
 
 
 def held(item: Mapping[str, Any]) -> str:

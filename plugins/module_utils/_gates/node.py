@@ -41,6 +41,7 @@ CERTIFICATES = {
     "endpoints": [],
     "groups": [],
     "api_server_names": [],
+    "node_addresses": [],
     "served": False,
     "timeout": 3.0,
     "reference_time": 0.0,

@@ -26,6 +26,8 @@ WRITE = "write"
 REMOVE = "remove"
 RESTART = "restart"
 SELF_SIGNED = f"{paths.KUBELET}/pki/kubelet.crt"
+# What check_certificates warns of.
+SERVING_RENEW_BEFORE = policy.Threshold(timedelta(days=30), 0.1)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Wanted:
         node_name: name of its Node.
         ca_cert: PEM of the cluster's CA.
         renew_before: as cert_check takes it, a time or a part of the lifetime.
+        serving_renew_before: the same for the serving certificate that the kubelet made itself.
         server: URL of the API for a kubelet.conf that has to be made.
     """
 
@@ -62,6 +65,7 @@ class Wanted:
     ca_cert: bytes
     renew_before: policy.Threshold
     server: str = ""
+    serving_renew_before: policy.Threshold = SERVING_RENEW_BEFORE
 
     @property
     def leaf(self) -> issue.Leaf:
@@ -87,14 +91,17 @@ def plan(observed: Observed, wanted: Wanted, now: datetime) -> Plan:
         return Plan(refusals=(_serverless(why_write),))
     if why_write:
         steps.append(Step(WRITE, paths.KUBELET_CONF, why_write, {"text": document(server, wanted.ca_cert)}))
-    ended = _ended(observed.self_signed, now)
-    if ended:
-        text = f"its certificate {ended}, and the kubelet makes another only where there is none"
-        steps.append(Step(REMOVE, SELF_SIGNED, text))
+    steps += _serving(observed, wanted.serving_renew_before, now)
     why_restart = _why_restart(observed, steps)
     if why_restart:
         steps.append(Step(RESTART, "kubelet", why_restart))
     return Plan(tuple(steps))
+
+
+def plan_serving(observed: Observed, before: policy.Threshold, now: datetime) -> Plan:
+    """Return the steps for the serving certificate that the kubelet made itself, and for nothing else."""
+    steps = _serving(observed, before, now)
+    return Plan((*steps, Step(RESTART, "kubelet", _why_restart(observed, steps))) if steps else ())
 
 
 def document(server: str, ca_cert: bytes) -> str:
@@ -188,14 +195,25 @@ def _server(config: Kubeconfig | None) -> str:
     return next((cluster.server for cluster in config.clusters.values()), "") if config else ""
 
 
-def _ended(certificate: bytes | None, now: datetime) -> str:
+def _serving(observed: Observed, before: policy.Threshold, now: datetime) -> list[Step]:
+    ending = _ending(observed.self_signed, before, now)
+    if not ending:
+        return []
+    text = f"its certificate {ending}, and the kubelet makes another only where there is none"
+    return [Step(REMOVE, SELF_SIGNED, text)]
+
+
+def _ending(certificate: bytes | None, before: policy.Threshold, now: datetime) -> str:
     if certificate is None:
         return ""
     try:
-        left = issue.validity(certificate)[1] - now
+        begin, end = issue.validity(certificate)
     except KubeopsError:
         return "cannot be read"
-    return f"ended {duration.describe(-left)} ago" if left <= timedelta(0) else ""
+    left = end - now
+    if left <= timedelta(0):
+        return f"ended {duration.describe(-left)} ago"
+    return f"ends in {duration.describe(left)}" if left <= before.of(end - begin) else ""
 
 
 def _serverless(reason: str) -> Refused:

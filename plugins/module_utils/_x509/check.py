@@ -7,13 +7,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from .._core import processes
 from .._core.errors import KubeopsError
 from . import extra, observe, policy
-from .estate import CA, CLOCK, Endpoint, Entry, estate, served_without_file
+from .estate import (
+    CA,
+    CLOCK,
+    CLUSTER_CA,
+    KUBECONFIG,
+    Endpoint,
+    Entry,
+    Layout,
+    estate,
+    is_own_api,
+    served_without_file,
+)
 from .model import Certificate, File
 from .served import Served, all_served
 
@@ -21,10 +33,11 @@ from .served import Served, all_served
 def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Return certificates, verdict, counts and clock_offset; options are those of cert_check."""
     warning, critical = (policy.threshold(options[name], name) for name in ("warning", "critical"))
-    layout = observe.layout(groups=options["groups"])
+    layout = observe.layout(groups=options["groups"], node_addresses=options["node_addresses"])
     entries = estate(layout, options["api_server_names"])
     further, unseen = extra.entries(options["paths"], entries)
-    found = observe.observe([*entries, *further]) + observe.missing_manifests(layout)
+    found = observe.observe(entries) + observe.missing_manifests(layout)
+    found += [_of_cluster(one, layout, options["api_server_names"]) for one in observe.observe(further)]
     found += [_unseen(options["paths"], unseen)] if unseen else []
     made, asked = served_without_file(layout), _asked(options["endpoints"])
     ports = [*(endpoint for entry in entries for endpoint in entry.endpoints), *made, *asked]
@@ -41,8 +54,16 @@ def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def authorities(found: Iterable[observe.Found]) -> dict[str, Sequence[Certificate]]:
-    """Every CA of the estate by the name of its entry."""
-    return {one.entry.name: one.certificates for one in found if one.entry.use == CA and one.certificates}
+    """Every CA of the estate by the name of its entry: of several files the first."""
+    known = [one for one in found if one.entry.use == CA and one.certificates]
+    return {one.entry.name: one.certificates for one in reversed(known)}
+
+
+def _of_cluster(found: observe.Found, layout: Layout, names: Sequence[str]) -> observe.Found:
+    """What logs in to this cluster has to know its CA and be known by it, wherever the kubeconfig lies."""
+    if found.entry.form != KUBECONFIG or not is_own_api(layout, found.server, names):
+        return found
+    return replace(found, entry=replace(found.entry, authority=CLUSTER_CA))
 
 
 def _unseen(paths: Sequence[str], count: int) -> observe.Found:

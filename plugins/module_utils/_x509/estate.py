@@ -14,6 +14,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 from .._kubeadm.static_pod import StaticPod
 
@@ -42,9 +43,20 @@ CONTROLLER_MANAGER = "kube-controller-manager"
 SCHEDULER = "kube-scheduler"
 
 CLUSTER_CA = "ca"
+CLIENT_CA = "client-ca"  # what the API server takes clients from, where that is a file of its own
 ETCD_CA = "etcd-ca"
 ETCD_PEER_CA = "etcd-peer-ca"
 FRONT_PROXY_CA = "front-proxy-ca"
+
+# What each component reads only when it starts, by the names of entries. API servers and kubelets follow their client
+# CAs, and API servers and etcd their own certificates, by themselves.
+READ_ONCE: Mapping[str, tuple[str, ...]] = {
+    "etcd": (ETCD_CA, ETCD_PEER_CA),
+    API_SERVER: (ETCD_CA, "sa"),
+    CONTROLLER_MANAGER: (CLUSTER_CA, "controller-manager.conf", "sa"),
+    SCHEDULER: ("scheduler.conf",),
+    KUBELET: ("kubelet.conf", "kubelet-client"),
+}
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,7 @@ class Entry:
 
     Attributes:
         name: kubeadm's name (apiserver, etcd-server, admin.conf), else one of the same kind.
+        others: further files of the kind, where a component takes several.
         key_path: the private key; empty where it is in ``path`` itself or nowhere.
         authority: name of the entry whose CA has to have signed it; empty where any may have.
         readers: components that read it.
@@ -80,6 +93,7 @@ class Entry:
     name: str
     path: str
     form: str = CERTIFICATE
+    others: tuple[str, ...] = ()
     key_path: str = ""
     use: str = ""
     authority: str = ""
@@ -116,6 +130,7 @@ class Kubelet:
 
     Attributes:
         node_name: the name it authenticates with.
+        node_addresses: the addresses that its node has by the inventory.
         address, port: where it listens.
         cert_dir: where it keeps its own certificates.
         cert_file, key_file: its serving pair where the operator gave one (tlsCertFile).
@@ -125,6 +140,7 @@ class Kubelet:
     """
 
     node_name: str = ""
+    node_addresses: tuple[str, ...] = ()
     address: str = ""
     port: int = 10250
     cert_dir: str = "/var/lib/kubelet/pki"
@@ -144,7 +160,7 @@ class Layout:
         missing: components of this control plane whose manifest is not there; what kubeadm would
             write into it stands in its place.
         etcd_lacking: this host shall run etcd, and nothing here runs it.
-        endpoint_hosts: hosts by which this node's own kubeconfigs reach the API.
+        endpoint_hosts, endpoint_ports: hosts and ports by which this node's own kubeconfigs reach the API.
     """
 
     kubernetes: str = "/etc/kubernetes"
@@ -156,10 +172,19 @@ class Layout:
     missing: tuple[str, ...] = ()
     etcd_lacking: bool = False
     endpoint_hosts: tuple[str, ...] = ()
+    endpoint_ports: tuple[int, ...] = ()
 
     @property
     def pki(self) -> str:
-        return f"{self.kubernetes}/pki"
+        """kubeadm's certificatesDir, by the one file of it that nobody has a reason to replace."""
+        pod = self.api_server or StaticPod()
+        directory, __, name = pod.argument("requestheader-client-ca-file").rpartition("/")
+        return directory if name == "front-proxy-ca.crt" else f"{self.kubernetes}/pki"
+
+    @property
+    def kubeadm_etcd(self) -> bool:
+        """Whether the member here is kubeadm's; files of that name are no sign where none is here."""
+        return self.etcd is not None and self.etcd.flag("cert-file").startswith(f"{self.pki}/etcd/")
 
 
 def estate(layout: Layout, extra_names: Sequence[str] = ()) -> tuple[Entry, ...]:
@@ -177,7 +202,25 @@ def estate(layout: Layout, extra_names: Sequence[str] = ()) -> tuple[Entry, ...]
         entries += _etcd(layout, layout.etcd)
     if layout.kubelet is not None:
         entries += _kubelet(layout, layout.kubelet)
-    return _once([entry for entry in entries if entry.path])
+    kubelet_ca = layout.api_server.argument("kubelet-certificate-authority") if layout.api_server else ""
+    return tuple(_with_read_once(entry, kubelet_ca) for entry in _once([entry for entry in entries if entry.path]))
+
+
+def _with_read_once(entry: Entry, kubelet_ca: str) -> Entry:
+    """kubelet_ca: by which the API server verifies kubelets; it reads that only when it starts too."""
+    once = [reader for reader in entry.readers if entry.name in READ_ONCE.get(reader, ())]
+    if kubelet_ca == entry.path and API_SERVER not in once:
+        once.append(API_SERVER)
+    return replace(entry, read_once=tuple(once))
+
+
+def authorities(entries: Sequence[Entry]) -> dict[str, Entry]:
+    """Return each CA by its name: of several files the one with a key beside it, else the first."""
+    found: dict[str, Entry] = {}
+    for each in sorted(entries, key=lambda entry: not entry.key_path):
+        if each.use == CA:
+            found.setdefault(each.name, each)
+    return found
 
 
 def owned_kubeconfig(path: str) -> Entry:
@@ -205,9 +248,9 @@ def kubeadm_api_server(kubernetes: str, *, local_etcd: bool) -> StaticPod:
     return StaticPod(arguments=etcd if local_etcd else {})
 
 
-def kubeadm_etcd(kubernetes: str) -> EtcdSettings:
+def kubeadm_etcd(pki: str) -> EtcdSettings:
     """What kubeadm would tell a member; which address it serves the host alone does not know."""
-    pki = f"{kubernetes}/pki/etcd"
+    pki = f"{pki}/etcd"
     local = "https://127.0.0.1"
     return EtcdSettings(
         {
@@ -275,6 +318,20 @@ def api_server_names(layout: Layout, extra_names: Sequence[str] = ()) -> tuple[s
     return tuple(dict.fromkeys(name for name in names if name))
 
 
+def is_own_api(layout: Layout, server: str, extra_names: Sequence[str] = ()) -> bool:
+    """Tell whether a kubeconfig's server is this cluster's API, which shows a certificate of the cluster's CA."""
+    pod = layout.api_server or StaticPod()
+    if pod.argument("tls-sni-cert-key"):
+        return False  # by some of its names it shows another
+    try:
+        url = urlsplit(server)
+        host, port = url.hostname or "", url.port or 443
+    except ValueError:
+        return False
+    ports = (*layout.endpoint_ports, *(endpoint.port for endpoint in _api_endpoint(pod) if layout.api_server))
+    return host in api_server_names(layout, extra_names) and port in ports
+
+
 def endpoints(urls: str) -> tuple[Endpoint, ...]:
     """Return where a comma list of etcd's URLs listens with TLS."""
     return tuple(Endpoint(_reachable(host), port, "etcd") for host, port in _listening(urls))
@@ -294,12 +351,20 @@ def _api_server(layout: Layout, pod: StaticPod, extra_names: Sequence[str]) -> l
     base = Entry("", "", managed_by=KUBEADM, readers=(API_SERVER,))
     authority = replace(base, use=CA, readers=(API_SERVER, CONTROLLER_MANAGER), key_required=False)
     client = replace(base, use=CLIENT)
+    public = pod.arguments.get("service-account-key-file") or [f"{pki}/sa.pub"]
     return [
         replace(
             authority,
             name=CLUSTER_CA,
-            path=pod.argument("client-ca-file", f"{pki}/ca.crt"),
+            path=_signing_ca(layout, pod, manager),
             key_path=manager.argument("cluster-signing-key-file", f"{pki}/ca.key"),
+        ),
+        replace(
+            authority,
+            name=CLIENT_CA,
+            path=pod.argument("client-ca-file", f"{pki}/ca.crt"),
+            managed_by=OPERATOR,
+            readers=(API_SERVER,),
         ),
         replace(
             authority,
@@ -334,7 +399,8 @@ def _api_server(layout: Layout, pod: StaticPod, extra_names: Sequence[str]) -> l
         replace(
             base,
             name="sa",
-            path=pod.argument("service-account-key-file", f"{pki}/sa.pub"),
+            path=public[0],
+            others=tuple(public[1:]),
             key_path=pod.argument("service-account-signing-key-file", f"{pki}/sa.key"),
             form=KEY_PAIR,
             readers=(API_SERVER, CONTROLLER_MANAGER),
@@ -342,9 +408,17 @@ def _api_server(layout: Layout, pod: StaticPod, extra_names: Sequence[str]) -> l
     ]
 
 
+def _signing_ca(layout: Layout, pod: StaticPod, manager: StaticPod) -> str:
+    """The CA whose key is here, apart from those of clients; without a key kubeadm tells the manager of no CA."""
+    own = f"{layout.pki}/ca.crt"
+    path = manager.argument("cluster-signing-cert-file", own) or pod.argument("client-ca-file", own)
+    # In a rotation the manager signs with the first certificate of the bundle beside it.
+    return re.sub(r"/ca-signing\.crt$", "/ca.crt", path)
+
+
 def _etcd_client(layout: Layout, pod: StaticPod) -> list[Entry]:
     """What the API server shows to etcd: kubeadm's own pair, or what the operator brought for an external etcd."""
-    stacked = pod.argument("etcd-cafile").startswith(f"{layout.pki}/etcd/")
+    stacked = layout.kubeadm_etcd and pod.argument("etcd-cafile").startswith(f"{layout.pki}/etcd/")
     base = Entry("", "", managed_by=KUBEADM if stacked else OPERATOR, readers=(API_SERVER,))
     authority = replace(
         base,
@@ -381,7 +455,6 @@ def _kubeconfigs(layout: Layout) -> list[Entry]:
             name="controller-manager.conf",
             path=manager.argument("kubeconfig", f"{directory}/controller-manager.conf"),
             readers=(CONTROLLER_MANAGER,),
-            read_once=(CONTROLLER_MANAGER,),
             wanted_user="system:kube-controller-manager",
         ),
         replace(
@@ -389,7 +462,6 @@ def _kubeconfigs(layout: Layout) -> list[Entry]:
             name="scheduler.conf",
             path=scheduler.argument("kubeconfig", f"{directory}/scheduler.conf"),
             readers=(SCHEDULER,),
-            read_once=(SCHEDULER,),
             wanted_user="system:kube-scheduler",
         ),
     ]
@@ -399,9 +471,8 @@ def _etcd(layout: Layout, settings: EtcdSettings) -> list[Entry]:
     """A member of etcd, whether kubeadm or systemd runs it."""
     pki = f"{layout.pki}/etcd"
     flag = settings.flag
-    by_kubeadm = flag("cert-file").startswith(f"{pki}/")
     owners = (settings.owner,) if settings.owner else ()
-    base = Entry("", "", managed_by=KUBEADM if by_kubeadm else ETCD, readers=("etcd",), owners=owners)
+    base = Entry("", "", managed_by=KUBEADM if layout.kubeadm_etcd else ETCD, readers=("etcd",), owners=owners)
     authority = replace(base, use=CA, key_required=False)
     member = replace(base, use=PEER, authority=ETCD_CA)
     ca, peer_ca = flag("trusted-ca-file"), flag("peer-trusted-ca-file")
@@ -428,7 +499,7 @@ def _etcd(layout: Layout, settings: EtcdSettings) -> list[Entry]:
         ),
     ]
     health = f"{pki}/healthcheck-client"
-    if by_kubeadm:
+    if layout.kubeadm_etcd:
         entries.append(
             replace(
                 member,
@@ -437,7 +508,6 @@ def _etcd(layout: Layout, settings: EtcdSettings) -> list[Entry]:
                 key_path=f"{health}.key",
                 use=CLIENT,
                 readers=(),
-                required=False,
             )
         )
     return entries
@@ -451,7 +521,6 @@ def _kubelet(layout: Layout, kubelet: Kubelet) -> list[Entry]:
         authority=CLUSTER_CA,
         wanted_user=f"system:node:{kubelet.node_name}" if kubelet.node_name else "",
     )
-    once = replace(client, read_once=(KUBELET,))
     return [
         replace(
             base,
@@ -461,8 +530,8 @@ def _kubelet(layout: Layout, kubelet: Kubelet) -> list[Entry]:
             managed_by=KUBEADM,
             key_required=False,
         ),
-        replace(once, name="kubelet.conf", path=f"{layout.kubernetes}/kubelet.conf", form=KUBECONFIG),
-        replace(once, name="kubelet-client", path=f"{kubelet.cert_dir}/kubelet-client-current.pem"),
+        replace(client, name="kubelet.conf", path=f"{layout.kubernetes}/kubelet.conf", form=KUBECONFIG),
+        replace(client, name="kubelet-client", path=f"{kubelet.cert_dir}/kubelet-client-current.pem"),
         _kubelet_server(kubelet, base),
     ]
 
@@ -478,7 +547,13 @@ def _kubelet_server(kubelet: Kubelet, base: Entry) -> Entry:
     if kubelet.cert_file:
         return replace(serving, path=kubelet.cert_file, key_path=kubelet.key_file, managed_by=OPERATOR)
     if kubelet.serving_requested:
-        return replace(serving, path=f"{kubelet.cert_dir}/kubelet-server-current.pem", authority=CLUSTER_CA)
+        # Who verifies it, as the API server may, connects to an address.
+        return replace(
+            serving,
+            path=f"{kubelet.cert_dir}/kubelet-server-current.pem",
+            authority=CLUSTER_CA,
+            wanted_names=(*serving.wanted_names, *filter(_is_address, kubelet.node_addresses)),
+        )
     # Signed by a CA that the kubelet made up for itself and keeps in the same file.
     path = f"{kubelet.cert_dir}/kubelet"
     return replace(serving, path=f"{path}.crt", key_path=f"{path}.key", required=False)
@@ -516,6 +591,13 @@ def _key_beside(certificate: str) -> str:
 def _reachable(host: str) -> str:
     """The address to connect to for one to listen on."""
     return host if _specific(host) else "::1" if ":" in host else "127.0.0.1"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
 
 
 def _specific(host: str) -> bool:

@@ -31,13 +31,12 @@ def parse(data: bytes) -> Kubeconfig:
         raise Unreadable("malformed", "it is no kubeconfig", str(error)[:200]) from None
     if not isinstance(document, dict) or not isinstance(document.get("users", document.get("clusters")), list):
         raise Unreadable("malformed", "it is no kubeconfig", "it lists neither users nor clusters")
+    contexts = _named(document, "contexts", "context")
     return Kubeconfig(
         clusters={name: _cluster(name, body) for name, body in _named(document, "clusters", "cluster")},
         users={name: _user(name, body) for name, body in _named(document, "users", "user")},
-        contexts={
-            name: (_text(body, "cluster"), _text(body, "user"))
-            for name, body in _named(document, "contexts", "context")
-        },
+        contexts={name: (_text(body, "cluster"), _text(body, "user")) for name, body in contexts},
+        namespaces={name: _text(body, "namespace") for name, body in contexts},
         current_context=_text(document, "current-context"),
     )
 

@@ -75,14 +75,13 @@ def private_key(data: bytes) -> Key:
     return _guarded(_private_key, der, "private key")
 
 
-def public_key(data: bytes) -> Key:
-    """Return the public key of a PEM file."""
-    for label, der in _pem(data):
-        if label == PUBLIC_KEY:
-            return _guarded(_public_key, der, "public key")
-        if label == RSA_PUBLIC_KEY:
-            return _guarded(_public_key, _pem_again(label, der), "public key")
-    raise _nothing(data, "key")
+def public_keys(data: bytes) -> tuple[Key, ...]:
+    """Return every public key of a PEM file, which in a rotation holds several."""
+    blocks = [(label, der) for label, der in _pem(data) if label in (PUBLIC_KEY, RSA_PUBLIC_KEY)]
+    if not blocks:
+        raise _nothing(data, "key")
+    ders = (der if label == PUBLIC_KEY else _pem_again(label, der) for label, der in blocks)
+    return tuple(_guarded(_public_key, der, "public key") for der in ders)
 
 
 def request(data: bytes) -> Request:

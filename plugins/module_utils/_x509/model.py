@@ -164,11 +164,12 @@ class ClusterAccess:
 
 @dataclass(frozen=True)
 class Kubeconfig:
-    """A kubeconfig. ``contexts`` maps a context to its (cluster, user)."""
+    """A kubeconfig. ``contexts`` maps a context to its (cluster, user), ``namespaces`` one to its namespace."""
 
     clusters: Mapping[str, ClusterAccess] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
     contexts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    namespaces: Mapping[str, str] = field(default_factory=dict)
     current_context: str = ""
 
     def cluster_of(self, user: str) -> ClusterAccess | None:

@@ -18,7 +18,7 @@ from .._kubeadm import static_pod
 from .._kubeadm.static_pod import StaticPod
 from . import estate, etcd_unit, kubeconfig, load
 from .estate import KEY, KEY_PAIR, KUBECONFIG, MANIFEST, Endpoint, Entry, EtcdSettings, Kubelet, Layout
-from .model import Certificate, File, Key, Unreadable, User
+from .model import Certificate, ClusterAccess, File, Key, Unreadable, User
 from .read import read
 
 KUBERNETES = "/etc/kubernetes"
@@ -45,7 +45,9 @@ class Found:
         file, key_file: as they were found; key_file is None where the key is in the file itself or not asked for.
         certificates: the leaf first; empty with a problem.
         key: the private key's public part, None where there is none.
+        public: public keys that are there without a certificate.
         authority: what a kubeconfig trusts.
+        server: the API that a kubeconfig names.
         other: how a kubeconfig without any client certificate authenticates (token, exec, ...); empty where not at all.
         problems: (id, text) of everything that could not be read.
     """
@@ -55,8 +57,9 @@ class Found:
     certificates: tuple[Certificate, ...] = ()
     key: Key | None = None
     key_file: File | None = None
-    public: Key | None = None
+    public: tuple[Key, ...] = ()
     authority: tuple[Certificate, ...] = ()
+    server: str = ""
     other: str = ""
     problems: tuple[tuple[str, str], ...] = ()
 
@@ -65,11 +68,12 @@ class Found:
         return self.certificates[0] if self.certificates else None
 
 
-def layout(kubernetes: str = KUBERNETES, groups: Collection[str] = ()) -> Layout:
+def layout(kubernetes: str = KUBERNETES, groups: Collection[str] = (), node_addresses: Collection[str] = ()) -> Layout:
     """What the node runs, by the static pods, the kubelet's files and the unit of an etcd of its own.
 
     Where a control plane lacks a manifest, its certificates are looked for where kubeadm puts them.
     groups: what the host is by the inventory, some of GROUPS: that is then looked for, whatever the host shows.
+    node_addresses: what its node has by the inventory.
     """
     pods = {name: _pod(f"{kubernetes}/manifests/{name}.yaml") for name in COMPONENTS}
     etcd, unit = _pod(f"{kubernetes}/manifests/etcd.yaml"), etcd_unit.find()
@@ -77,18 +81,21 @@ def layout(kubernetes: str = KUBERNETES, groups: Collection[str] = ()) -> Layout
     expected = _expected(kubernetes, pods, bool(unit)) if shall_be or any(pods.values()) else ()
     settings = EtcdSettings({name: values[-1] for name, values in etcd.arguments.items()}) if etcd else unit
     missing = tuple(name for name in expected if {**pods, "etcd": settings}[name] is None)
+    own = _own_servers(kubernetes)
     default = estate.kubeadm_api_server(kubernetes, local_etcd="etcd" in expected)
-    return Layout(
+    found = Layout(
         kubernetes=kubernetes,
         api_server=pods[estate.API_SERVER] or (default if expected else None),
         controller_manager=pods[estate.CONTROLLER_MANAGER],
         scheduler=pods[estate.SCHEDULER],
-        etcd=estate.kubeadm_etcd(kubernetes) if "etcd" in missing else settings,
-        kubelet=_kubelet(kubernetes) if _has_kubelet(kubernetes, groups) else None,
+        etcd=settings,
+        kubelet=replace(_kubelet(), node_addresses=tuple(node_addresses)) if _has_kubelet(kubernetes, groups) else None,
         missing=missing,
         etcd_lacking=ETCD in groups and settings is None,
-        endpoint_hosts=_endpoint_hosts(kubernetes),
+        endpoint_hosts=tuple(dict.fromkeys(host for host, _port in own)),
+        endpoint_ports=tuple(dict.fromkeys(port for _host, port in own)),
     )
+    return replace(found, etcd=estate.kubeadm_etcd(found.pki)) if "etcd" in missing else found
 
 
 def missing_manifests(layout: Layout) -> list[Found]:
@@ -133,10 +140,20 @@ def _observe(entry: Entry) -> list[Found]:
         if entry.form == KEY:
             return [Found(entry, file)]
         if entry.form == KEY_PAIR:
-            return [_with_key(Found(entry, file, public=load.public_key(file.data)))]
+            return [_with_key(_public_keys(Found(entry, file)))]
         return [_with_key(Found(entry, file, certificates=load.certificates(file.data)))]
     except Unreadable as error:
         return [Found(entry, file, problems=((error.problem, _why(error)),))]
+
+
+def _public_keys(found: Found) -> Found:
+    """Those of all files that a component takes; one of them is enough for the key that signs."""
+    for file in (found.file, *map(read, found.entry.others)):
+        if file.problem:
+            found = replace(found, problems=(*found.problems, (file.problem, f"{file.path}: {file.seen}")))
+        else:
+            found = replace(found, public=(*found.public, *load.public_keys(file.data)))
+    return found
 
 
 def _with_key(found: Found) -> Found:
@@ -167,16 +184,14 @@ def _kubeconfig(entry: Entry, file: File) -> list[Found]:
     if not users:
         # A way that keeps its secret in this file goes first.
         ways = sorted((user.other for user in config.users.values()), key=kubeconfig.SECRET_WAYS.__contains__)
-        return [Found(entry, file, other=ways[-1] if ways else "")]
-    found = []
+        found = Found(entry, file, other=ways[-1] if ways else "")
+        return [_add_access(found, file, config.cluster_of(next(iter(config.users), "")))]
+    several = []
     for position, user in enumerate(users):
         named = entry if position == 0 else replace(entry, name=f"{entry.name}#{user.name}")
-        access = config.cluster_of(user.name)
         one = _user(replace(named, key_required=True), file, user)
-        if access is not None and (access.authority or access.authority_file):
-            one = _add_authority(one, access.authority or read(_beside(file, access.authority_file)).data)
-        found.append(one)
-    return found
+        several.append(_add_access(one, file, config.cluster_of(user.name)))
+    return several
 
 
 def _user(entry: Entry, file: File, user: User) -> Found:
@@ -196,6 +211,15 @@ def _user(entry: Entry, file: File, user: User) -> Found:
     return _with_key(
         replace(found, entry=replace(entry, key_path=_beside(file, user.key_file) if user.key_file else ""))
     )
+
+
+def _add_access(found: Found, file: File, access: ClusterAccess | None) -> Found:
+    if access is None:
+        return found
+    found = replace(found, server=access.server)
+    if access.authority or access.authority_file:
+        return _add_authority(found, access.authority or read(_beside(file, access.authority_file)).data)
+    return found
 
 
 def _add_authority(found: Found, data: bytes) -> Found:
@@ -224,7 +248,7 @@ def _has_kubelet(kubernetes: str, groups: Collection[str]) -> bool:
     return bool({CONTROL_PLANE, WORKERS}.intersection(groups)) or any(os.path.lexists(path) for path in known)
 
 
-def _kubelet(kubernetes: str) -> Kubelet:
+def _kubelet() -> Kubelet:
     text = read(KUBELET_CONFIG).data.decode("utf-8", "replace")
     try:
         config = simple_yaml.parse(text)
@@ -273,18 +297,17 @@ def node_name() -> str:
     return name[len(NODE_USER) :] if name.startswith(NODE_USER) else ""
 
 
-def _endpoint_hosts(kubernetes: str) -> tuple[str, ...]:
-    """Hosts of the API in this node's own kubeconfigs."""
+def _own_servers(kubernetes: str) -> list[tuple[str, int]]:
+    """Hosts and ports of the API in this node's own kubeconfigs."""
     names = ("admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf")
-    hosts = [host for name in names for host in _servers(f"{kubernetes}/{name}")]
-    return tuple(dict.fromkeys(host for host in hosts if host))
+    return [server for name in names for server in _servers(f"{kubernetes}/{name}") if server[0]]
 
 
-def _servers(path: str) -> list[str]:
+def _servers(path: str) -> list[tuple[str, int]]:
     """None of a kubeconfig that cannot be read: that is reported where the file itself is judged."""
     try:
-        config = kubeconfig.parse(read(path).data)
-        return [urlsplit(cluster.server).hostname or "" for cluster in config.clusters.values()]
+        urls = [urlsplit(cluster.server) for cluster in kubeconfig.parse(read(path).data).clusters.values()]
+        return [(url.hostname or "", url.port or 443) for url in urls]
     except (Unreadable, ValueError):
         return []
 

@@ -14,7 +14,21 @@ from typing import Any
 
 from .._core.errors import KubeopsError
 from . import duration
-from .estate import CA, CLIENT, KEY, KEY_PAIR, KUBECONFIG, KUBELET, PEER, SERVER, Endpoint, Entry
+from .estate import (
+    API_SERVER,
+    CA,
+    CLIENT,
+    CLIENT_CA,
+    CLUSTER_CA,
+    KEY,
+    KEY_PAIR,
+    KUBECONFIG,
+    KUBELET,
+    PEER,
+    SERVER,
+    Endpoint,
+    Entry,
+)
 from .kubeconfig import SECRET_WAYS
 from .load import anchors
 from .model import CLIENT_AUTH, SERVER_AUTH, Certificate, File
@@ -30,6 +44,7 @@ FIXES = {
 }
 # A kubelet that joins writes its own kubeconfig, some time after it began.
 BOOTSTRAP_SECONDS = 600.0
+RENEW = "renew it"
 
 _PERCENT = re.compile(r"^(?P<part>\d+(?:\.\d+)?)%$")
 
@@ -116,11 +131,11 @@ def expiry(certificate: Certificate, standard: Standard) -> Iterator[Reason]:
         ahead = duration.describe(certificate.not_before - now)
         yield Reason("not_yet_valid", BROKEN, f"it is valid in {ahead} only", "set the clock, or issue it anew")
     if left <= timedelta(0):
-        yield Reason("expired", EXPIRED, f"it expired {duration.describe(-left)} ago", "renew it")
+        yield Reason("expired", EXPIRED, f"it expired {duration.describe(-left)} ago", RENEW)
     elif left <= standard.critical.of(certificate.lifetime):
-        yield Reason("expires_soon", CRITICAL, f"it expires in {duration.describe(left)}", "renew it")
+        yield Reason("expires_soon", CRITICAL, f"it expires in {duration.describe(left)}", RENEW)
     elif left <= standard.warning.of(certificate.lifetime):
-        yield Reason("expires_soon", WARNING, f"it expires in {duration.describe(left)}", "renew it")
+        yield Reason("expires_soon", WARNING, f"it expires in {duration.describe(left)}", RENEW)
 
 
 def silence(served: Served | None) -> Iterator[Reason]:
@@ -138,11 +153,25 @@ def _reasons(found: Found, standard: Standard) -> Iterator[Reason]:
     yield from _key(found)
     yield from _credentials(found)
     if found.leaf is not None:
-        yield from expiry(found.leaf, standard)
+        yield from _ending(found.entry, found.leaf, standard)
         yield from _rest(found, found.leaf, standard)
         yield from unlike(found.entry, found.leaf)
         yield from _chain(found, found.leaf, standard)
         yield from _serving(found, found.leaf, standard)
+    yield from _trust(found, standard)
+
+
+def _ending(entry: Entry, leaf: Certificate, standard: Standard) -> Iterator[Reason]:
+    """As expiry, with the way out that an entry of the kubelet has: nobody but it renews those."""
+    for reason in expiry(leaf, standard):
+        fix = _of_kubelet(entry) if entry.managed_by == KUBELET and reason.fix == RENEW else reason.fix
+        yield replace(reason, fix=fix)
+
+
+def _of_kubelet(entry: Entry) -> str:
+    if entry.use == SERVER:
+        return f"run the playbook {'approve_kubelet_certificates' if entry.authority else 'renew_certificates'}"
+    return "see why the kubelet does not rotate it (journalctl -u kubelet), or run the playbook recover_certificates"
 
 
 def _rest(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reason]:
@@ -197,9 +226,8 @@ def _mode(file: File, rule: str, level: str, text: str, fix: str) -> Reason:
 
 
 def _key(found: Found) -> Iterator[Reason]:
-    other = found.public.public_key if found.entry.form == KEY_PAIR and found.public else None
-    other = other or (found.leaf.public_key if found.leaf else None)
-    if found.key is not None and other is not None and found.key.public_key != other:
+    others = {public.public_key for public in found.public} or {leaf.public_key for leaf in found.certificates[:1]}
+    if found.key is not None and others and found.key.public_key not in others:
         where = found.entry.key_path or found.entry.path
         fix = "put the matching pair back from a backup, or issue it anew"
         yield Reason("key_mismatch", BROKEN, f"the private key in {where} belongs to another certificate", fix)
@@ -215,14 +243,21 @@ def missed(found: Found, component: str, began: float) -> bool:
         # Behind a link is what the kubelet fetched itself and has in use.
         linked = found.file.real_path != found.file.path
         return not linked and found.file.modified > began + BOOTSTRAP_SECONDS
-    return found.file.modified > began
+    return _written(found, component) > began
+
+
+def _written(found: Found, component: str) -> float:
+    """Of the service accounts' keys the API server takes all, the controller manager the one that signs."""
+    if found.entry.form != KEY_PAIR or found.key_file is None:
+        return found.file.modified
+    return max(found.key_file.modified, found.file.modified if component == API_SERVER else 0.0)
 
 
 def _restart(found: Found, standard: Standard) -> Iterator[Reason]:
     for component in found.entry.read_once:
         began = standard.started.get(component)
         if began is not None and not found.file.problem and missed(found, component, began):
-            written = datetime.fromtimestamp(found.file.modified, timezone.utc)
+            written = datetime.fromtimestamp(_written(found, component), timezone.utc)
             text = (
                 f"{component} began before this file was written ({written:%Y-%m-%d %H:%M:%S} UTC), so it uses the old"
             )
@@ -268,7 +303,7 @@ def _covers(leaf: Certificate, name: str) -> bool:
 
 def _chain(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reason]:
     name = found.entry.authority
-    authorities = standard.authorities.get(name, ())
+    authorities = _signers(found.entry, standard)
     if authorities:
         signers = anchors(found.certificates, authorities)
         if not signers:
@@ -277,8 +312,29 @@ def _chain(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reas
         elif all(leaf.not_after > signer.not_after for signer in signers):
             text = f"it ends after the CA {name}, which ends {signers[0].not_after:%Y-%m-%d %H:%M} UTC"
             yield Reason("outlives_ca", WARNING, text, "rotate the CA")
-    trusted = {authority.fingerprint for authority in authorities}
-    if authorities and found.authority and not trusted.intersection(ca.fingerprint for ca in found.authority):
+
+
+def _signers(entry: Entry, standard: Standard) -> Sequence[Certificate]:
+    """What may have signed it: the API server takes clients of further CAs too."""
+    known = standard.authorities.get(entry.authority, ())
+    if not known or entry.authority != CLUSTER_CA or entry.use in (SERVER, PEER):
+        return known
+    return (*known, *standard.authorities.get(CLIENT_CA, ()))
+
+
+def _trust(found: Found, standard: Standard) -> Iterator[Reason]:
+    """What a kubeconfig trusts. Of a bundle one CA that lasts is enough."""
+    if not found.authority:
+        return
+    last = max(found.authority, key=lambda ca: ca.not_after)
+    for reason in expiry(last, standard):
+        text = f"the CA that it trusts, {last.subject}: {reason.message}"
+        yield replace(
+            reason, message=text, fix="write the kubeconfig anew; where the cluster's CA itself ends, rotate it"
+        )
+    name = found.entry.authority
+    trusted = {authority.fingerprint for authority in standard.authorities.get(name, ())}
+    if trusted and not trusted.intersection(ca.fingerprint for ca in found.authority):
         yield Reason("trusts_wrong_ca", BROKEN, f"it trusts another CA than {name}", "write the kubeconfig anew")
 
 

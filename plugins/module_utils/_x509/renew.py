@@ -46,7 +46,7 @@ def observe(runner: Runner, kubeconfigs: Sequence[str] = ()) -> Observed:
     layout = layouts.layout()
     _require_whole(layout)
     entries = [entry for entry in estate.estate(layout) if entry.managed_by == estate.KUBEADM]
-    authorities = {entry.name: entry for entry in entries if entry.use == estate.CA}
+    authorities = estate.authorities(entries)
     known = {os.path.realpath(entry.path) for entry in entries}
     more = [path for path in dict.fromkeys(map(os.path.realpath, kubeconfigs)) if path not in known]
     entries += [estate.owned_kubeconfig(path) for path in more]
@@ -70,6 +70,14 @@ def _require_whole(layout: estate.Layout) -> None:
             seen=f"missing in {paths.MANIFESTS}: {', '.join(layout.missing)}",
             fix="put the manifests back first",
             rule="manifest_missing",
+        )
+    if layout.pki != paths.PKI:
+        raise Refusal(
+            "this control plane keeps its certificates in another directory than the rest of this collection knows",
+            seen=f"certificatesDir {layout.pki}, by the manifest of {estate.API_SERVER}",
+            fix=f"renew them with kubeadm certs renew, or move them to {paths.PKI} in kubeadm's configuration and the "
+            "manifests; check_certificates looks at them where they are",
+            rule="certificates_dir_unknown",
         )
 
 

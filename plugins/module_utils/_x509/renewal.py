@@ -86,9 +86,8 @@ def plan(found: Sequence[Found], components: Mapping[str, Container], wish: Wish
     refusals = [refusal for each in named for refusal in unusable(each) or _unsignable(each, now)]
     steps = [Step(RENEW, name, reason) for name, reason in reasons.items()]
     steps += restarts(found, components, reasons.keys())
-    return Plan(
-        tuple(steps), (*_too_short(wish), *unknown(found, wish), *refusals), warnings=ending_first(found, wish, now)
-    )
+    warnings = (*ending_first(found, wish, now), *passed_over(found))
+    return Plan(tuple(steps), (*_too_short(wish), *unknown(found, wish), *refusals), warnings=warnings)
 
 
 def due(found: Sequence[Found], wish: Wish, now: datetime) -> dict[str, str]:
@@ -101,7 +100,7 @@ def due(found: Sequence[Found], wish: Wish, now: datetime) -> dict[str, str]:
 def _why(found: Found, wish: Wish, now: datetime) -> str:
     if found.certificate is None:
         # admin.conf and super-admin.conf may have been put away on purpose; whoever asks the API says that it lacks.
-        return "missing" if found.entry.required else ""
+        return "missing" if found.entry.required or found.entry.name in wish.names else ""
     if not (found.certificate or found.defect or found.entry.required):
         return ""  # their user logs in by other means
     if wish.select == ALL:
@@ -142,6 +141,21 @@ def ending_first(found: Sequence[Found], wish: Wish, now: datetime) -> tuple[str
         for name, end in ends.items()
         if timedelta(0) < end - now <= wish.renew_before
     )
+
+
+def passed_over(found: Sequence[Found]) -> tuple[str, ...]:
+    """Return a warning for each kubeconfig that somebody asked for and whose certificate is not written there."""
+    return tuple(
+        f"{each.entry.path} is not renewed: it embeds no client certificate as kubeadm writes it. It is JSON, names a "
+        "file, or logs in by other means. Fix: write it as kubeadm does, or take it out of "
+        "renew_certificates_kubeconfigs."
+        for each in found
+        if _is_owned(each) and each.certificate == b"" and not each.defect
+    )
+
+
+def _is_owned(found: Found) -> bool:
+    return found.entry.name == found.entry.path
 
 
 def _end_of_ca(found: Found) -> datetime:

@@ -8,9 +8,11 @@ import re
 import jinja2
 import pytest
 import yaml
+from jinja2.nativetypes import NativeEnvironment
 
 from tools import paths
 
+ETCD = paths.ROOT / "roles" / "etcd"
 BACKUP = paths.ROOT / "roles" / "etcd_backup"
 
 
@@ -164,3 +166,43 @@ def test_a_release_of_etcd_is_compared_and_gets_its_name_whole() -> None:
     # Check mode makes no directory to unpack into.
     for name in ("get_url", "unarchive"):
         assert steps[f"ansible.builtin.{name}"]["when"] == "not ansible_check_mode"
+
+
+def rendered(name: str, **variables: object) -> object:
+    """An internal variable of the role etcd."""
+    environment = NativeEnvironment()
+    environment.filters["flatten"] = lambda lists: [each for one in lists for each in one]
+    variables = {"etcd_name": "e1", **variables}
+    return environment.from_string(yaml.safe_load((ETCD / "vars" / "main.yml").read_text())[name]).render(variables)
+
+
+@pytest.mark.parametrize(
+    ("matches", "unserved"),
+    [((True, True), []), ((True, False), ["two"]), ((None, True), ["one"])],
+    ids=["both", "one serves another", "one serves none"],
+)
+def test_what_a_member_does_not_serve_as_it_is_on_disk(matches: tuple[bool | None, ...], unserved: list[str]) -> None:
+    names = zip(("one", "two"), ("etcd-server", "etcd-peer"), matches)
+    rows = [{"name": name, "served": [{"endpoint": at, "matches": same}]} for at, name, same in names]
+    rows += [{"name": "kubelet-server", "served": [{"endpoint": "kubelet", "matches": False}]}]
+    assert rendered("__etcd_unserved", __etcd_checked={"certificates": rows}) == unserved
+
+
+@pytest.mark.parametrize(
+    ("members", "healthy"),
+    [
+        ([{"name": "e1", "healthy": True}, {"name": "e2", "healthy": False}], True),
+        ([{"name": "e1", "healthy": False}, {"name": "e2", "healthy": True}], False),
+        ([{"name": "e2", "healthy": True}], False),
+    ],
+    ids=["it is", "it is not", "it is none"],
+)
+def test_whether_a_member_is_well(members: list[dict[str, object]], healthy: bool) -> None:
+    assert rendered("__etcd_healthy", __etcd_listed={"members": members}) is healthy
+
+
+@pytest.mark.parametrize("name", ["renew_certificates", "recover_certificates"])
+def test_certificates_of_members_are_proved(name: str) -> None:
+    plays = yaml.safe_load((paths.ROOT / "playbooks" / f"{name}.yml").read_text())
+    imports = [task.get("ansible.builtin.import_role", {}) for play in plays for task in play.get("tasks", [])]
+    assert {"name": "kubeops.cluster.etcd", "tasks_from": "renew"} in imports

@@ -40,20 +40,68 @@ TEXT = yaml.safe_dump(model.document(CLUSTER, "jane", model.certificate_user(CER
 def test_a_kubeconfig_that_serves_is_left_alone(
     person: model.Person, cluster: model.Cluster, later: timedelta, expected: str
 ) -> None:
-    reason = model.why_due(TEXT, person, cluster, 8 * HOUR, NOW + later)
+    reason = model.why_due(TEXT, person, cluster, "shop", 8 * HOUR, NOW + later)
     assert expected in reason
     assert bool(reason) is bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "namespace", "span", "expected"),
+    [
+        (TEXT, "shop", 8 * HOUR, ""),
+        (TEXT, "shop", HOUR, "longer than was asked for"),
+        (TEXT, "", 8 * HOUR, "its namespace is shop"),
+        (TEXT.replace("current-context: jane@", "current-context: joe@"), "shop", 8 * HOUR, "another context"),
+        (TEXT.replace("jane@production", "jane"), "shop", 8 * HOUR, "another context"),
+    ],
+    ids=["as asked", "a shorter life", "no namespace", "another current context", "other names"],
+)
+def test_one_that_is_not_as_asked_is_made_anew(text: str, namespace: str, span: timedelta, expected: str) -> None:
+    reason = model.why_due(text, JANE, CLUSTER, namespace, span, NOW)
+    assert expected in reason
+    assert bool(reason) is bool(expected)
+
+
+OIDC = yaml.safe_dump(model.document(CLUSTER, "jane@example.com", {"exec": {"command": "kubectl"}}, ""))
+SECOND = TEXT.replace("users:\n", "users:\n- name: john@production\n  user: {}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "user", "seen"),
+    [
+        ("", "jane", ""),
+        (TEXT, "jane", ""),
+        (TEXT.replace("jane@production", "me"), "jane", ""),
+        (OIDC, "jane@example.com", ""),
+        (TEXT, "john", "it is jane's"),
+        (OIDC, "jane", "it is jane@example.com's"),
+        (SECOND, "jane", "it has 2 users"),
+        (TEXT.replace("clusters:\n", "clusters:\n- name: other\n  cluster: {}\n"), "jane", "it has 2 clusters"),
+        ("some notes\n", "jane", "it is no kubeconfig"),
+    ],
+    ids=[
+        *("nothing", "own", "own by another name", "own of a provider", "another's", "another's of a provider"),
+        *("two users", "two clusters", "no kubeconfig"),
+    ],
+)
+def test_a_file_that_holds_another_thing_is_neither_replaced_nor_removed(text: str, user: str, seen: str) -> None:
+    if not seen:
+        model.require_own("/c", text, model.Person(user))
+        return
+    with pytest.raises(Refusal) as refused:
+        model.require_own("/c", text, model.Person(user))
+    assert (refused.value.rule, seen in refused.value.seen) == ("kubeconfig_not_own", True)
 
 
 def test_one_that_another_ca_signed_is_made_anew() -> None:
     cluster = replace(CLUSTER, ca=OTHER_CA.decode())
     text = yaml.safe_dump(model.document(cluster, "jane", model.certificate_user(CERT.decode(), KEY.decode()), ""))
-    assert "another CA signed" in model.why_due(text, JANE, cluster, 8 * HOUR, NOW)
+    assert "another CA signed" in model.why_due(text, JANE, cluster, "", 8 * HOUR, NOW)
 
 
 @pytest.mark.parametrize("text", ["", "a: b", "users: []\nclusters: []", "{"])
 def test_what_is_no_kubeconfig_is_made_anew(text: str) -> None:
-    assert model.why_due(text, JANE, CLUSTER, 8 * HOUR, NOW)
+    assert model.why_due(text, JANE, CLUSTER, "", 8 * HOUR, NOW)
     assert model.not_after(text) is None
 
 

@@ -57,6 +57,29 @@ def test_what_is_not_replaced_is_named(one: dict[str, Any], named: list[str]) ->
 
 
 @pytest.mark.parametrize(
+    ("volume", "holds"),
+    [
+        ({"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}, True),
+        ({"projected": {"sources": [{"configMap": {"name": "kube-root-ca.crt"}}]}}, True),
+        ({"projected": {"sources": [{"secret": {"name": "web-token-x7k2p"}}, {"configMap": {"name": "web"}}]}}, True),
+        ({"configMap": {"name": "kube-root-ca.crt"}}, True),
+        ({"secret": {"secretName": "web-token-x7k2p"}}, True),
+        ({"secret": {"secretName": "web-token"}}, True),
+        ({"secret": {"secretName": "web-tls"}}, False),
+        ({"configMap": {"name": "web"}}, False),
+        ({"projected": {"sources": [{"downwardAPI": {}}]}}, False),
+        ({"projected": {"sources": None}}, False),
+        ({"emptyDir": {}}, False),
+    ],
+)
+def test_what_mounts_a_token_or_the_cas_itself(volume: dict[str, Any], holds: bool) -> None:
+    spec = {"automountServiceAccountToken": False, "volumes": [{"name": "other", "emptyDir": {}}, volume]}
+    assert publish.holds_token(spec) is holds
+    assert publish.holds_token({**spec, "automountServiceAccountToken": True})
+    assert not publish.holds_token({"automountServiceAccountToken": False})
+
+
+@pytest.mark.parametrize(
     ("bundle", "moment"),
     [(OLD, publish.NEVER), (OLD + NEW, PUBLISHED), (NEW, ""), ("", publish.NEVER)],
     ids=["not yet", "both", "withdrawn since", "empty"],

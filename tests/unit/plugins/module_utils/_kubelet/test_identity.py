@@ -56,19 +56,37 @@ EMBEDDED = identity.document(SERVER, CA).replace(
         (replace(GOOD, kubeconfig=EMBEDDED), [identity.WRITE, identity.RESTART]),
         (replace(GOOD, kubeconfig=identity.document(SERVER, OTHER_CA)), [identity.WRITE, identity.RESTART]),
         (replace(GOOD, self_signed=client(-1)), [identity.REMOVE, identity.RESTART]),
+        (replace(GOOD, self_signed=client(3)), [identity.REMOVE, identity.RESTART]),
         (replace(GOOD, self_signed=client()), []),
         (replace(GOOD, unfinished=True), [identity.RESTART]),
         (replace(GOOD, healthy=False), [identity.RESTART]),
     ],
     ids=[
         *("good", "ended", "about to end", "days left", "missing", "unreadable", "of another CA"),
-        *("with another key", "embedded", "trusts another CA", "serving ended", "serving good", "killed", "down"),
+        *("with another key", "embedded", "trusts another CA", "serving ended", "serving ends", "serving good"),
+        *("killed", "down"),
     ],
 )
 def test_what_is_repaired(observed: identity.Observed, actions: list[str]) -> None:
     planned = identity.plan(observed, WANTED, NOW)
     assert [step.action for step in planned.steps] == actions
     assert all(step.reason for step in planned.steps)
+
+
+@pytest.mark.parametrize(
+    ("self_signed", "actions"),
+    [
+        (None, []),
+        (client(), []),
+        (client(3), [identity.REMOVE, identity.RESTART]),
+        (b"nonsense", [identity.REMOVE, identity.RESTART]),
+    ],
+    ids=["none", "good", "ends", "unreadable"],
+)
+def test_a_serving_certificate_is_renewed_alone(self_signed: bytes | None, actions: list[str]) -> None:
+    observed = identity.Observed(client(-1), self_signed=self_signed, unfinished=True)
+    planned = identity.plan_serving(observed, policy.threshold("30d,10%", "serving_renew_before"), NOW)
+    assert [step.action for step in planned.steps] == actions
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import Refusal
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.static_pod import StaticPod
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import estate, observe
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import estate, issue, observe, renew
+from cryptography.hazmat.primitives import serialization
 
 ARGUMENTS = {
     "kube-apiserver": (
@@ -69,6 +72,88 @@ def test_external_etcd_needs_no_manifest_here(tmp_path: Path) -> None:
     manifest = tmp_path / "manifests" / "kube-apiserver.yaml"
     manifest.write_text(manifest.read_text().replace("127.0.0.1", "192.0.2.9"))
     assert observe.layout(top).missing == ()
+
+
+def moved(top: Path) -> str:
+    """A control plane whose certificatesDir is another one."""
+    control_plane(top)
+    for manifest in (top / "manifests").iterdir():
+        manifest.write_text(manifest.read_text().replace(f"{top}/pki", "/etc/kubernetes/ssl"))
+    return "    - --requestheader-client-ca-file=/etc/kubernetes/ssl/front-proxy-ca.crt\n"
+
+
+@pytest.mark.parametrize("gone", ["", "etcd"])
+def test_another_directory_of_certificates_is_kubeadms_too(tmp_path: Path, gone: str) -> None:
+    flag = moved(tmp_path)
+    with (tmp_path / "manifests" / "kube-apiserver.yaml").open("a") as manifest:
+        manifest.write(flag)
+    (tmp_path / "manifests" / f"{gone}.yaml").unlink(missing_ok=True)
+    layout = observe.layout(str(tmp_path))
+    entries = {entry.name: entry for entry in estate.estate(layout) if entry.managed_by == estate.KUBEADM}
+    pki = "/etc/kubernetes/ssl"
+    assert layout.pki == pki
+    assert entries["front-proxy-ca"].key_path == f"{pki}/front-proxy-ca.key"
+    assert entries["etcd-server"].path == f"{pki}/etcd/server.crt"
+    assert entries["etcd-ca"].key_path == f"{pki}/etcd/ca.key"
+    assert entries["etcd-healthcheck-client"].path == f"{pki}/etcd/healthcheck-client.crt"
+    with pytest.raises(Refusal, match="/etc/kubernetes/ssl") as refused:
+        renew._require_whole(replace(layout, missing=()))
+    assert refused.value.rule == "certificates_dir_unknown"
+
+
+@pytest.mark.parametrize(
+    ("flags", "read_once"),
+    [
+        ({}, {"sa": ["kube-apiserver", "kube-controller-manager"], "ca": ["kube-controller-manager"]}),
+        (
+            {"kubelet-certificate-authority": ["/etc/kubernetes/pki/ca.crt"]},
+            {"ca": ["kube-controller-manager", "kube-apiserver"], "etcd-ca": ["kube-apiserver", "etcd"]},
+        ),
+    ],
+    ids=["kubeadm's own", "kubelets are verified"],
+)
+def test_what_is_read_only_at_the_start(flags: dict[str, list[str]], read_once: dict[str, list[str]]) -> None:
+    pki = "/etc/kubernetes/pki"
+    pod = StaticPod(arguments={**estate.kubeadm_api_server("/etc/kubernetes", local_etcd=True).arguments, **flags})
+    entries = estate.estate(estate.Layout(api_server=pod, etcd=estate.kubeadm_etcd(pki), kubelet=estate.Kubelet()))
+    found = {entry.name: list(entry.read_once) for entry in entries}
+    assert {name: found[name] for name in read_once} == read_once
+    assert (found["controller-manager.conf"], found["kubelet.conf"]) == (["kube-controller-manager"], ["kubelet"])
+    assert (found["apiserver"], found["etcd-server"], found["front-proxy-ca"]) == ([], [], [])
+
+
+def test_service_accounts_keys_of_several_files(tmp_path: Path) -> None:
+    key = issue.make_key("ecdsa-p256")
+    names = ("old.pub", "new.pub", "both.pub")
+    for name, count in zip(names, (1, 1, 2)):
+        (tmp_path / name).write_bytes(public_pem(key) * count)
+    pod = StaticPod(arguments={"service-account-key-file": [str(tmp_path / name) for name in names]})
+    (entry,) = [each for each in estate.estate(estate.Layout(api_server=pod)) if each.name == "sa"]
+    (found,) = observe.observe([replace(entry, key_path="")])
+    assert (len(found.public), found.problems) == (4, ())
+    (tmp_path / "new.pub").unlink()
+    (found,) = observe.observe([replace(entry, key_path="")])
+    assert [problem for problem, _text in found.problems] == ["missing"]
+
+
+def public_pem(key: bytes) -> bytes:
+    public = serialization.load_pem_private_key(key, None).public_key()
+    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def test_the_files_of_an_external_etcd_are_the_operators_wherever_they_lie(tmp_path: Path) -> None:
+    top = control_plane(tmp_path, "etcd")
+    manifest = tmp_path / "manifests" / "kube-apiserver.yaml"
+    manifest.write_text(manifest.read_text().replace("127.0.0.1", "192.0.2.9"))
+    entries = {entry.name: entry for entry in estate.estate(observe.layout(top))}
+    assert {entries[name].managed_by for name in ("etcd-ca", "apiserver-etcd-client")} == {estate.OPERATOR}
+    assert entries["etcd-ca"].key_path == ""
+
+
+def test_the_client_of_kubeadms_etcd_may_not_be_missing(tmp_path: Path) -> None:
+    entries = estate.estate(observe.layout(control_plane(tmp_path)))
+    (found,) = observe.observe([entry for entry in entries if entry.name == "etcd-healthcheck-client"])
+    assert found.problems[0][0] == "missing"
 
 
 @pytest.mark.parametrize(
@@ -143,6 +228,18 @@ def test_the_name_that_a_kubelet_is_told(text: str, name: str) -> None:
     assert observe.hostname_override(text) == name
 
 
+@pytest.mark.parametrize(
+    ("requested", "names"),
+    [(True, ("w1", "192.0.2.7", "2001:db8::7")), (False, ("w1",))],
+    ids=["the cluster", "itself"],
+)
+def test_a_kubelet_is_reached_by_the_addresses_of_its_node(requested: bool, names: tuple[str, ...]) -> None:
+    addresses = ("192.0.2.7", "2001:db8::7", "w1.example.com")
+    kubelet = estate.Kubelet("w1", addresses, serving_requested=requested)
+    entries = {entry.name: entry for entry in estate.estate(estate.Layout(kubelet=kubelet))}
+    assert entries["kubelet-server"].wanted_names == names
+
+
 def test_the_kubelets_name_is_not_taken_from_its_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observe.socket, "gethostname", lambda: "Node-7")
     kubelet = observe.layout("/none", ("workers",)).kubelet
@@ -180,6 +277,63 @@ def test_a_kubeconfig_without_a_certificate_is_still_an_entry(tmp_path: Path, us
     path.write_text(f"clusters: []\nusers:\n- name: a\n  user:\n    {user}\n")
     (found,) = observe.observe([estate.Entry("scheduler.conf", str(path), form=estate.KUBECONFIG, use=estate.CLIENT)])
     assert (found.certificates, found.other, found.problems) == ((), other, ())
+
+
+@pytest.mark.parametrize(
+    ("manager", "path", "key"),
+    [
+        ({}, "{pki}/ca.crt", "{pki}/ca.key"),
+        (
+            {"cluster-signing-cert-file": ["{pki}/ca.crt"], "cluster-signing-key-file": ["{pki}/ca.key"]},
+            "{pki}/ca.crt",
+            "{pki}/ca.key",
+        ),
+        ({"cluster-signing-cert-file": ["{pki}/ca-signing.crt"]}, "{pki}/ca.crt", "{pki}/ca.key"),
+        ({"cluster-signing-cert-file": [""], "cluster-signing-key-file": [""]}, "/clients.crt", ""),
+        (
+            {"cluster-signing-cert-file": ["/s/ca.crt"], "cluster-signing-key-file": ["/s/ca.key"]},
+            "/s/ca.crt",
+            "/s/ca.key",
+        ),
+    ],
+    ids=["kubeadm's own", "as kubeadm writes it", "in a rotation", "its key is kept elsewhere", "another place"],
+)
+def test_the_ca_that_signs_is_not_those_of_clients(manager: dict[str, list[str]], path: str, key: str) -> None:
+    pki = "/etc/kubernetes/pki"
+    flags = {name: [value.format(pki=pki) for value in values] for name, values in manager.items()}
+    layout = estate.Layout(
+        api_server=StaticPod(arguments={"client-ca-file": ["/clients.crt"]}),
+        controller_manager=StaticPod(arguments=flags),
+        kubelet=estate.Kubelet(client_ca="/clients.crt"),
+    )
+    entries = estate.estate(layout)
+    signing = estate.authorities(entries)["ca"]
+    assert (signing.path, signing.key_path) == (path.format(pki=pki), key.format(pki=pki))
+    assert not [entry.key_path for entry in entries if entry.path == "/clients.crt" and entry.key_path]
+
+
+@pytest.mark.parametrize(
+    ("server", "own"),
+    [
+        ("https://api.example:8443", True),
+        ("https://192.0.2.1:6443", True),
+        ("https://api.example:9443", False),
+        ("https://api.other:6443", False),
+        ("https://127.0.0.1:6443", False),
+        ("https://api.example:port", False),
+        ("", False),
+    ],
+    ids=["the endpoint", "this node", "another port", "another cluster", "a tunnel", "no port", "none"],
+)
+def test_which_api_is_this_clusters(tmp_path: Path, server: str, own: bool) -> None:
+    top = control_plane(tmp_path)
+    (tmp_path / "admin.conf").write_text(
+        "clusters:\n- name: a\n  cluster:\n    server: https://api.example:8443\nusers: []\n"
+    )
+    layout = observe.layout(top)
+    assert estate.is_own_api(layout, server) is own
+    pod = StaticPod(arguments={"tls-sni-cert-key": ["/a.crt,/a.key"], "advertise-address": ["192.0.2.1"]})
+    assert not estate.is_own_api(replace(layout, api_server=pod), server)
 
 
 def test_a_worker_has_no_control_plane(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import check, estate, extra, issue
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import check, estate, extra, issue, observe
 
 NOW = datetime.now(timezone.utc)
 KEY = issue.make_key("ecdsa-p256")
@@ -55,10 +56,29 @@ def test_where_a_key_lies(certificate: str, key: str) -> None:
 
 def reasons(*paths: str) -> dict[str, list[str]]:
     """Reasons of every file below these paths, by its name."""
-    options = {"warning": "30d,10%", "critical": "7d,3%", "groups": [], "endpoints": [], "api_server_names": []}
+    options = {
+        "warning": "30d,10%",
+        "critical": "7d,3%",
+        "groups": [],
+        "endpoints": [],
+        "api_server_names": [],
+        "node_addresses": [],
+    }
     more = {"paths": list(paths), "served": False, "timeout": 1.0, "reference_time": 0.0, "max_clock_offset": 60.0}
     rows = check.check({**options, **more}, NOW)["certificates"]
     return {Path(row["path"]).name: [reason["id"] for reason in row["reasons"]] for row in rows}
+
+
+def test_a_users_kubeconfig_of_this_cluster_has_to_know_its_ca(tmp_path: Path) -> None:
+    authority = base64.b64encode(CERTIFICATE).decode()
+    text = "clusters:\n- name: a\n  cluster:\n    server: {}\n    certificate-authority-data: {}\nusers: []\n"
+    (tmp_path / "config").write_text(text.format("https://api.example:6443", authority))
+    entry = estate.Entry("config", str(tmp_path / "config"), form=estate.KUBECONFIG)
+    layout = estate.Layout(endpoint_hosts=("api.example",), endpoint_ports=(6443,))
+    (found,) = observe.observe([entry])
+    assert check._of_cluster(found, layout, ()).entry.authority == estate.CLUSTER_CA
+    assert check._of_cluster(found, estate.Layout(), ()) == found
+    assert [each.common_name for each in found.authority] == ["example"]
 
 
 def written(directory: Path, **files: tuple[bytes, int]) -> Path:

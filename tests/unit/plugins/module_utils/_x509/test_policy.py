@@ -21,7 +21,7 @@ ENDPOINT = Endpoint("192.0.2.1", 6443, "kube-apiserver")
 PATH = "/etc/kubernetes/pki/apiserver.crt"
 
 
-def authority(days: int = 3650) -> tuple[bytes, bytes]:
+def authority(days: float = 3650) -> tuple[bytes, bytes]:
     key = issue.make_key(KIND)
     return key, issue.make_ca(key, "kubernetes", NOW, timedelta(days=days))
 
@@ -36,6 +36,7 @@ def pair(leaf: issue.Leaf = LEAF, days: float = 365) -> tuple[bytes, Certificate
     return key, load.certificates(pem)[0]
 
 
+STARTED = {"kube-apiserver": 100.0, "kube-controller-manager": 100.0}
 KEY, CERTIFICATE = pair()
 OTHER_KEY, OTHER = pair()
 ENTRY = Entry(
@@ -132,12 +133,50 @@ def test_a_kubeconfig_without_a_client_certificate(
 
 
 @pytest.mark.parametrize(
+    ("trusted", "authority", "reasons"),
+    [
+        (CA, "ca", []),
+        (load.certificates(authority(1)[1]), "", [("expired", "expired")]),
+        (load.certificates(authority(2.2)[1]), "", [("expires_soon", "warning")]),
+        (load.certificates(authority(1)[1]) + CA, "ca", []),
+        (load.certificates(authority()[1]), "ca", [("trusts_wrong_ca", "broken")]),
+        (load.certificates(authority()[1]), "", []),
+    ],
+    ids=["sound", "an ended CA", "a CA that ends", "an ended CA in a bundle", "another cluster's", "any may be"],
+)
+def test_a_kubeconfig_is_judged_by_the_ca_that_it_trusts(
+    trusted: tuple[Certificate, ...], authority: str, reasons: list[tuple[str, str]]
+) -> None:
+    entry = Entry("config", "/c", form="kubeconfig", authority=authority, owners=None)
+    found = Found(entry, File("/c", "/c", mode=0o600), other="exec", authority=trusted)
+    assert ids(found, standard(now=NOW + timedelta(days=2))) == reasons
+
+
+@pytest.mark.parametrize(
     ("days", "level"),
     [(300, None), (336, "warning"), (359, "critical"), (366, "expired"), (-10, "broken")],
 )
 def test_expiry_by_time_left(days: int, level: str | None) -> None:
     levels = [reason.level for reason in policy.expiry(CERTIFICATE, standard(now=NOW + timedelta(days=days)))]
     assert levels == ([level] if level else [])
+
+
+@pytest.mark.parametrize(
+    ("entry", "fix"),
+    [
+        (Entry("kubelet-server", "/k", use=SERVER, managed_by="kubelet"), "playbook renew_certificates"),
+        (
+            Entry("kubelet-server", "/k", use=SERVER, managed_by="kubelet", authority="ca"),
+            "playbook approve_kubelet_certificates",
+        ),
+        (Entry("kubelet-client", "/k", use="client", managed_by="kubelet"), "playbook recover_certificates"),
+        (Entry("apiserver", "/k", use=SERVER, managed_by="kubeadm"), "renew it"),
+    ],
+    ids=["signed by itself", "signed by the cluster", "a client", "kubeadm's"],
+)
+def test_what_ends_names_the_way_out(entry: Entry, fix: str) -> None:
+    reasons = policy.judge(replace(SOUND, entry=entry), standard(now=NOW + timedelta(days=340)))
+    assert [reason.fix.endswith(fix) for reason in reasons if reason.id == "expires_soon"] == [True]
 
 
 def test_a_short_life_is_judged_by_its_part() -> None:
@@ -168,9 +207,55 @@ def test_a_component_that_began_before_its_file(component: str, modified: float,
     assert reasons == ([("not_restarted", "critical")] if said else [])
 
 
+@pytest.mark.parametrize(
+    ("public", "private", "said"),
+    [
+        (50.0, 50.0, []),
+        (150.0, 50.0, ["kube-apiserver"]),
+        (50.0, 150.0, ["kube-apiserver", "kube-controller-manager"]),
+    ],
+    ids=["older", "a key was added", "another key signs"],
+)
+def test_service_accounts_keys_that_were_replaced(public: float, private: float, said: list[str]) -> None:
+    entry = Entry("sa", "/sa.pub", form="key_pair", key_path="/sa.key", read_once=tuple(sorted(STARTED)))
+    key_file = File("/sa.key", "/sa.key", mode=0o600, modified=private)
+    found = Found(entry, File("/sa.pub", "/sa.pub", mode=0o644, modified=public), key_file=key_file)
+    reasons = policy.judge(found, replace(standard(), started=STARTED))
+    assert [reason.fix for reason in reasons] == [f"restart {component}" for component in said]
+
+
+@pytest.mark.parametrize(
+    ("public", "reasons"),
+    [
+        ((OTHER_KEY, KEY), []),
+        ((KEY,), []),
+        ((OTHER_KEY,), [("key_mismatch", "broken")]),
+        ((), []),
+    ],
+    ids=["in a rotation", "its own", "another", "nothing to compare"],
+)
+def test_the_key_that_signs_belongs_to_any_of_the_public_keys(
+    public: tuple[bytes, ...], reasons: list[tuple[str, str]]
+) -> None:
+    entry = Entry("sa", "/sa.pub", form="key_pair", key_path="/sa.key")
+    keys = tuple(load.private_key(key) for key in public)
+    file = File("/sa.pub", "/sa.pub", mode=0o600)
+    assert ids(Found(entry, file, key=load.private_key(KEY), public=keys)) == reasons
+
+
 def test_the_wrong_ca_under_the_same_name() -> None:
     other = load.certificates(authority()[1])
     assert ids(SOUND, replace(standard(), authorities={"ca": other})) == [("wrong_ca", "broken")]
+
+
+@pytest.mark.parametrize(("use", "reasons"), [("client", []), (SERVER, [("wrong_ca", "broken")])])
+def test_a_client_may_be_of_any_ca_that_the_api_server_takes_clients_from(
+    use: str, reasons: list[tuple[str, str]]
+) -> None:
+    leaf = replace(CERTIFICATE, usages=("server auth", "client auth"))
+    found = replace(SOUND, entry=replace(ENTRY, use=use), certificates=(leaf,))
+    other = load.certificates(authority()[1])
+    assert ids(found, replace(standard(), authorities={"ca": other, "client-ca": CA})) == reasons
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,8 @@ def test_an_unknown_name_is_refused() -> None:
 def test_an_admin_conf_that_was_put_away_is_not_made_anew() -> None:
     admin = replace(ESTATE[0], certificate=None, entry=Entry("admin.conf", "/admin.conf", required=False))
     assert renewal.plan((admin,), STARTED, renewal.Wish("all"), NOW) == Plan()
+    asked = renewal.plan((admin,), STARTED, renewal.Wish(names=("admin.conf",)), NOW)
+    assert [refused.rule for refused in asked.refusals] == ["certificate_missing"]
 
 
 def test_an_admin_conf_that_logs_in_by_other_means_is_not_ours() -> None:
@@ -280,6 +282,23 @@ def test_a_kubeconfig_of_another_cluster_is_not_renewed(certificate: bytes, ca: 
     planned = renewal.plan((owned,), STARTED, renewal.Wish(), NOW)
     assert bool(planned.refusals) is refused
     assert steps(planned) == ([("renew", OWNED.name)] if certificate else [])
+
+
+@pytest.mark.parametrize(
+    ("certificate", "entry", "warned"),
+    [
+        (b"", OWNED, True),
+        (None, OWNED, False),
+        (ESTATE[0].certificate, OWNED, False),
+        (b"", Entry("admin.conf", "/admin.conf", required=False), False),
+    ],
+    ids=["JSON or a file", "not there", "as kubeadm writes it", "kubeadm's own"],
+)
+def test_an_owned_kubeconfig_that_cannot_be_renewed_is_warned_of(
+    certificate: bytes | None, entry: Entry, warned: bool
+) -> None:
+    planned = renewal.plan((replace(ESTATE[0], entry=entry, certificate=certificate),), {}, renewal.Wish(), NOW)
+    assert [OWNED.path in warning for warning in planned.warnings] == ([True] if warned else [])
 
 
 def test_an_owned_kubeconfig_that_is_not_there_is_passed_over() -> None:

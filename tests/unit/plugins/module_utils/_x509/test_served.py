@@ -57,7 +57,14 @@ def port(tmp_path: Path) -> Iterator[int]:
     [("localhost", "ok", []), ("127.0.0.1", "broken", ["it lacks the names 127.0.0.1"])],
 )
 def test_an_endpoint_is_asked_and_judged_by_its_name(port: int, host: str, verdict: str, reasons: list[str]) -> None:
-    options = {"warning": "30d,10%", "critical": "7d,3%", "groups": [], "paths": [], "api_server_names": []}
+    options = {
+        "warning": "30d,10%",
+        "critical": "7d,3%",
+        "groups": [],
+        "paths": [],
+        "api_server_names": [],
+        "node_addresses": [],
+    }
     asked = {
         "endpoints": [f"{host}:{port}"],
         "served": True,
