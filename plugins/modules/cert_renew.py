@@ -62,8 +62,9 @@ options:
     description:
       - Longest time between two answers through the API's endpoint, in seconds, that still counts as reachable. What is
         asked comes out of etcd, and the server has to have a certificate of the cluster's CA.
+      - The default is how long one answer may take. A slow disk makes etcd's election of a leader alone take seconds.
     type: float
-    default: 2.0
+    default: 5.0
   kubeconfigs:
     description:
       - Kubeconfigs elsewhere on this node, such as C(/root/.kube/config), to renew like kubeadm's own, by their own end
@@ -141,7 +142,7 @@ def main() -> None:
             "renew_before": {"type": "str", "default": "30d"},
             "valid_for": {"type": "str", "default": "365d"},
             "api_required": {"type": "bool", "default": True},
-            "max_outage": {"type": "float", "default": 2.0},
+            "max_outage": {"type": "float", "default": 5.0},
             "kubeconfigs": {"type": "list", "elements": "path", "default": []},
             "restore": {"type": "path", "default": ""},
             "lock_timeout": argspec.LOCK_TIMEOUT,
