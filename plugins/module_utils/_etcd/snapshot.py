@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from .._core import files
+from .._core import clock, files
 from .._core.behind import Behind
 from .._core.errors import KubeopsError, Refusal
 from . import bolt, identity
@@ -29,6 +29,8 @@ LOCK = ".lock"
 TRAILER = hashlib.sha256().digest_size
 # etcd sends whole pages, whose size is a multiple of this, and the hash after them.
 SECTOR = 512
+# For how long the snapshot of a manifest may be under way: clusters that share a directory do not wait for each other.
+LONE_SECONDS = 3600
 _CHUNK = 1024 * 1024
 
 
@@ -75,9 +77,10 @@ def exclusive(directory: str) -> Iterator[None]:
 
 
 def _lone_manifests(directory: str) -> list[Path]:
-    """Manifests whose snapshot never came, or went first."""
+    """Manifests whose snapshot never came, or went first; not one that another run has just brought before its own."""
     found = Path(directory).glob(f"etcd-*{SUFFIX}*{MANIFEST_SUFFIX}")
-    return [path for path in found if not path.with_name(path.name[: -len(MANIFEST_SUFFIX)]).exists()]
+    lone = [path for path in found if not path.with_name(path.name[: -len(MANIFEST_SUFFIX)]).exists()]
+    return [path for path in lone if clock.now().timestamp() - path.lstat().st_mtime > LONE_SECONDS]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,13 @@ def test_no_snapshot_without_its_manifest(
 
 
 def test_manifests_without_their_snapshot_go(tmp_path: Path) -> None:
-    kept = [NAME, f"{NAME}.json", "notes.json", snapshot.LOCK]
-    for name in (*kept, "etcd-prod-20261121T020000Z-daily.db.json", f"{NAME}.partial"):
+    """Not one that a run of another cluster has just moved here, before its snapshot."""
+    arriving = "etcd-eu-20261121T020000Z-daily.db.json"
+    kept = [NAME, f"{NAME}.json", "notes.json", arriving, snapshot.LOCK]
+    lone = tmp_path / "etcd-prod-20261121T020000Z-daily.db.json"
+    for name in (*kept, lone.name, f"{NAME}.partial"):
         (tmp_path / name).touch()
+    for name in (*kept[:3], lone.name):
+        os.utime(tmp_path / name, (1, 1))
     with snapshot.exclusive(str(tmp_path)):
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
