@@ -60,6 +60,11 @@ class Observed:
 
 def plan(wanted: Wanted, seen: Observed) -> Plan:
     """Return the steps to the state asked for, or the refusal."""
+    if not 0 <= wanted.free_share <= 1:
+        evidence = f"free_share is {wanted.free_share:g}, and is a part of 1"
+        return _refused("free_share", evidence, "free_share", "give a number from 0 to 1, as 0.2 for 20 %")
+    if wanted.state == ABSENT and not (wanted.name or wanted.peer_urls):
+        return _refused("unnamed_member", "neither name nor peer_urls is given", "name", "name the member to remove")
     return {
         LISTED: lambda *_: Plan(),
         LEARNER: _learner,

@@ -13,10 +13,11 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from .._core import files
+from .._core import clock, files
 from .._core.behind import Behind
 from .._core.errors import KubeopsError, Refusal
 from . import bolt, identity
@@ -29,7 +30,18 @@ LOCK = ".lock"
 TRAILER = hashlib.sha256().digest_size
 # etcd sends whole pages, whose size is a multiple of this, and the hash after them.
 SECTOR = 512
+# For how long the snapshot of a manifest may be under way: clusters that share a directory do not wait for each other.
+LONE_SECONDS = 3600
 _CHUNK = 1024 * 1024
+# What others read in a manifest.
+_SHAPE: dict[str, type] = {
+    "cluster_name": str, "revision": int, "raft_index": int, "size": int, "sha256": str, "taken_at": str,
+    "keys": dict, "stored": dict, "proof": dict, "member": dict,
+}  # fmt: skip
+_FIELDS: dict[str, dict[str, type]] = {
+    "keys": {"count": int, "hash": int, "compact_revision": int},
+    "stored": {"size": int, "sha256": str},
+}
 
 
 @dataclass(frozen=True)
@@ -75,9 +87,10 @@ def exclusive(directory: str) -> Iterator[None]:
 
 
 def _lone_manifests(directory: str) -> list[Path]:
-    """Manifests whose snapshot never came, or went first."""
+    """Manifests whose snapshot never came, or went first; not one that another run has just brought before its own."""
     found = Path(directory).glob(f"etcd-*{SUFFIX}*{MANIFEST_SUFFIX}")
-    return [path for path in found if not path.with_name(path.name[: -len(MANIFEST_SUFFIX)]).exists()]
+    lone = [path for path in found if not path.with_name(path.name[: -len(MANIFEST_SUFFIX)]).exists()]
+    return [path for path in lone if clock.now().timestamp() - path.lstat().st_mtime > LONE_SECONDS]
 
 
 @dataclass(frozen=True)
@@ -231,16 +244,41 @@ def bad(path: str, check: str, seen: str) -> KubeopsError:
 
 def read_manifest(path: str) -> dict[str, Any] | None:
     """Return the manifest beside a snapshot, None where there is none; raises KubeopsError when it is unreadable."""
-    text = files.read_text(path + MANIFEST_SUFFIX)
-    if text is None:
-        return None
+    content = files.read_bytes(path + MANIFEST_SUFFIX)
+    return None if content is None else parse_manifest(path, content)
+
+
+def parse_manifest(path: str, content: bytes) -> dict[str, Any]:
+    """Return what the manifest of a snapshot says (pure); raises KubeopsError where no run has written it like that."""
     try:
-        manifest = json.loads(text)
-    except ValueError as error:
+        manifest = json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise bad(path, "manifest", f"its manifest is no JSON: {error}") from error
     if not isinstance(manifest, dict):
         raise bad(path, "manifest", "its manifest is no JSON object")
+    wrong = [f"{name} is {json.dumps(manifest[name])[:80]}" for name in _SHAPE if not _has_shape(name, manifest)]
+    if wrong:
+        raise bad(path, "manifest", f"its manifest is damaged: {', '.join(wrong)}")
     return manifest
+
+
+def _has_shape(name: str, manifest: Mapping[str, Any]) -> bool:
+    """Whether what a manifest says is of the right kind, or is not said."""
+    value = manifest.get(name)
+    if name not in manifest or (name == "proof" and value is None):
+        return True
+    if name == "taken_at" and value:
+        return _is_moment(value)
+    fields = _FIELDS.get(name, {}) if value else {}
+    known = isinstance(value, _SHAPE[name])
+    return known and all(isinstance(manifest[name].get(each), kind) for each, kind in fields.items())
+
+
+def _is_moment(value: object) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def publish(partial: str, path: str, manifest: Mapping[str, Any]) -> None:

@@ -78,6 +78,10 @@ class Bucket:
         names = [key[start:] for page in self._pages() for key in map(html.unescape, _KEY.findall(page))]
         return [name for name in names if "/" not in name]
 
+    def read(self, name: str) -> bytes:
+        """Return what a small object holds."""
+        return self._send("GET", self._key(name)).body
+
     def remove(self, name: str) -> None:
         """Delete an object; gone already is fine."""
         self._send("DELETE", self._key(name))

@@ -78,6 +78,13 @@ class Account:
         listing = self._batch([f"ls -1 {_quoted(self.directory)}"])
         return [line.rpartition("/")[2] for line in listing]
 
+    def read(self, name: str) -> bytes:
+        """Return what a small file holds."""
+        with tempfile.TemporaryDirectory(prefix="kubeops-read-") as private:
+            copy = Path(private, "file")
+            self._batch([f"get {_quoted(f'{self.directory}/{name}')} {_quoted(str(copy))}"])
+            return copy.read_bytes()
+
     def remove(self, name: str) -> None:
         """Delete a file; gone already is fine, and a refusal shows in the names."""
         self._batch([f"-rm {_quoted(f'{self.directory}/{name}')}"])

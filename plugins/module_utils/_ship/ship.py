@@ -35,6 +35,9 @@ class Target(Protocol):
     def names(self) -> list[str]:
         """Names of the files there."""
 
+    def read(self, name: str) -> bytes:
+        """Content of a small file there. Raises KubeopsError."""
+
     def remove(self, name: str) -> None:
         """Delete a file there."""
 
@@ -92,7 +95,9 @@ def _ship_to(path: str, place: Place) -> dict[str, Any]:
     started, target = clock.monotonic(), place.target
     for file in (path + snapshot.MANIFEST_SUFFIX, path):
         target.put(file, Path(file).name)
-    surplus = _surplus(keep.named(target.names()), path, place.rules)
+    present = keep.named(target.names())
+    surplus = _surplus(present, path, place.rules)
+    _expect_successor(target, present, path, [entry for entry, __ in surplus])
     for entry, __ in surplus:
         target.remove(entry.path)
         target.remove(entry.path + snapshot.MANIFEST_SUFFIX)
@@ -108,6 +113,36 @@ def _ship_to(path: str, place: Place) -> dict[str, Any]:
         "pruned": [{"path": entry.path, "reason": reason} for entry, reason in surplus],
         "seconds": round(clock.monotonic() - started, 1),
     }
+
+
+def _expect_successor(
+    target: Target, present: Sequence[retention.Entry], path: str, going: Sequence[retention.Entry]
+) -> None:
+    """Raise KubeopsError unless what goes, and the last before this snapshot, have no more in them than it has.
+
+    An etcd that was started on an empty disk begins at revision 1, and the sender may know nothing of what was before.
+    """
+    if not going:
+        return
+    (own,) = keep.named([Path(path).name])
+    before = [each for each in retention.of_cluster(present, own.cluster_name) if each.taken_at < own.taken_at]
+    reached = _revision(path, Path(path + snapshot.MANIFEST_SUFFIX).read_bytes())
+    for entry in dict.fromkeys((*going, *before[-1:])):
+        try:
+            revision = _revision(entry.path, target.read(entry.path + snapshot.MANIFEST_SUFFIX))
+            seen = f"{entry.path} there is of revision {revision}, this one of {reached}" if revision > reached else ""
+        except KubeopsError as error:
+            seen = f"the manifest of {entry.path} there cannot be read: {error}"
+        if seen:
+            raise KubeopsError(
+                f"{target.label} has the snapshot, and nothing older is removed there, for it may be all that is left",
+                seen=seen,
+                fix="see whether etcd began anew; where that is as it shall be, remove the older ones there by hand",
+            )
+
+
+def _revision(path: str, manifest: bytes) -> int:
+    return int(snapshot.parse_manifest(path, manifest).get("revision", 0))
 
 
 def _surplus(

@@ -177,6 +177,10 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(404 if found is None else 200, length=len(found or b""))
 
     def do_GET(self) -> None:
+        if self.key():
+            found = self.store.objects.get(self.key())
+            self.answer(404 if found is None else 200, found or b"NoSuchKey")
+            return
         query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
         after = query.get("continuation-token", [""])[0]
         keys = sorted(key for key in self.store.objects if key.startswith(query["prefix"][0]) and key > after)

@@ -206,3 +206,30 @@ def test_certificates_of_members_are_proved(name: str) -> None:
     plays = yaml.safe_load((paths.ROOT / "playbooks" / f"{name}.yml").read_text())
     imports = [task.get("ansible.builtin.import_role", {}) for play in plays for task in play.get("tasks", [])]
     assert {"name": "kubeops.cluster.etcd", "tasks_from": "renew"} in imports
+
+
+@pytest.mark.parametrize(
+    ("running", "ignored", "unsaved"),
+    [
+        ({"cp1": {"manifest": {}}}, [], {}),
+        ({"cp1": {"manifest": {}}, "cp2": {"msg": "no room"}}, [], {"cp2": "no room"}),
+        ({"cp1": {"manifest": {}}, "cp2": {"msg": "no room"}}, ["cp2"], {}),
+    ],
+)
+def test_a_member_that_answers_is_stopped_only_once_it_is_saved(
+    running: dict[str, object], ignored: list[str], unsaved: dict[str, str]
+) -> None:
+    role = paths.ROOT / "roles" / "etcd_rescue"
+    environment = jinja2.Environment(autoescape=False)
+    environment.filters["difference"] = lambda first, second: [each for each in first if each not in second]
+    variables = {
+        "hostvars": {host: {"__etcd_rescue_running": result} for host, result in running.items()},
+        "__etcd_rescue_answering": list(running),
+        "etcd_rescue_ignore": ignored,
+    }
+    text = yaml.safe_load((role / "vars" / "main.yml").read_text())
+    assert environment.from_string(text["__etcd_rescue_unsaved"]).render(variables).strip() == str(unsaved)
+    assert "not in __etcd_rescue_answering" in text["__etcd_rescue_salvageable"]
+    names = [task["name"] for task in yaml.safe_load((role / "tasks" / "save.yml").read_text())]
+    stops = [number for number, name in enumerate(names) if name.startswith("Stop ")]
+    assert names.index("Refuse to stop a member that answers and of which there is no snapshot") < min(stops)

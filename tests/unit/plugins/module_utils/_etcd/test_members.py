@@ -65,6 +65,9 @@ REFUSALS: dict[str, tuple[dict[str, Any], Observed, str, str]] = {
     "remove a healthy one beside a dead one": (
         {"state": "absent", "name": "m1"}, cluster(down=(3,)), "quorum", "1 of the remaining 2"),
     "remove the last": ({"state": "absent", "name": "m1"}, cluster(1), "quorum", "only voting member"),
+    "remove nobody": ({"state": "absent"}, cluster(), "unnamed_member", "neither name nor peer_urls"),
+    "a share in percent": ({"state": "defragmented", "free_share": 20.0}, cluster(), "free_share", "free_share is 20"),
+    "a share below nothing": ({"state": "defragmented", "free_share": -0.2}, cluster(), "free_share", "is -0.2"),
     "promote a stranger": ({"state": "voter", "name": "x"}, cluster(), "unknown_member", "m1, m2, m3"),
     "a dead leader": ({"state": "leader", "name": "m3"}, cluster(down=(3,)), "leader", "not healthy"),
     "a leader without a vote": ({"state": "leader", "name": "9"}, cluster(learner=1), "leader", "no vote"),

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import snapshot
 
 NAME = "etcd-prod-20261121T010000Z-daily.db.zst"
@@ -40,8 +42,50 @@ def test_no_snapshot_without_its_manifest(
 
 
 def test_manifests_without_their_snapshot_go(tmp_path: Path) -> None:
-    kept = [NAME, f"{NAME}.json", "notes.json", snapshot.LOCK]
-    for name in (*kept, "etcd-prod-20261121T020000Z-daily.db.json", f"{NAME}.partial"):
+    """Not one that a run of another cluster has just moved here, before its snapshot."""
+    arriving = "etcd-eu-20261121T020000Z-daily.db.json"
+    kept = [NAME, f"{NAME}.json", "notes.json", arriving, snapshot.LOCK]
+    lone = tmp_path / "etcd-prod-20261121T020000Z-daily.db.json"
+    for name in (*kept, lone.name, f"{NAME}.partial"):
         (tmp_path / name).touch()
+    for name in (*kept[:3], lone.name):
+        os.utime(tmp_path / name, (1, 1))
     with snapshot.exclusive(str(tmp_path)):
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+MANIFEST = {
+    "format": 1, "cluster_name": "prod", "revision": 7, "raft_index": 9, "size": 4128, "sha256": "ab",
+    "taken_at": "2026-11-20T01:00:00+00:00", "keys": {"count": 5, "hash": 77, "compact_revision": 3}, "proof": None,
+    "stored": {"compression": "none", "encryption": "none", "size": 4128, "sha256": "cd"}, "member": {"name": "m1"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("without", [[], ["keys", "proof"], ["stored"], list(MANIFEST)])
+def test_a_manifest_reads_back(without: list[str]) -> None:
+    told = {name: value for name, value in MANIFEST.items() if name not in without}
+    assert snapshot.parse_manifest("s.db", json.dumps(told).encode()) == told
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"size": 4128', '"size": 4e999', "size is Infinity"),
+        ('"revision": 7', '"revision": "7"', "revision is"),
+        ('"taken_at": "2026', '"taken_at": "x026', "taken_at is"),
+        ("+00:00", "", "taken_at is"),
+        ('"revision": 7', '"revision": null', "revision is null"),
+        ('"count"', '"cound"', "keys is"),
+        ('"hash": 77', '"hash": 7e7', "keys is"),
+        ('"sha256": "cd"', '"sha256": 1', "stored is"),
+        ('"proof": null', '"proof": 1111', "proof is 1111"),
+        ('"format"', "'format\"", "is no JSON"),
+        ("prod", "pr\udcffd", "is no JSON"),
+    ],
+)
+def test_a_manifest_that_was_changed_is_told_of(old: str, new: str, words: str) -> None:
+    text = json.dumps(MANIFEST).replace(old, new)
+    assert text != json.dumps(MANIFEST)
+    with pytest.raises(KubeopsError) as raised:
+        snapshot.parse_manifest("s.db", text.encode("utf-8", "surrogateescape"))
+    assert words in raised.value.seen

@@ -15,9 +15,10 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._ship import ship
 
 @dataclass
 class Shelf:
-    """A place that has names only."""
+    """A place that has names, and manifests that say a revision."""
 
     deletes: bool = True
+    revisions: dict[str, int] = field(default_factory=dict)
     held: list[str] = field(default_factory=list)
     label: str = "shelf"
 
@@ -30,6 +31,11 @@ class Shelf:
 
     def names(self) -> list[str]:
         return list(self.held)
+
+    def read(self, name: str) -> bytes:
+        if name not in self.revisions:
+            raise KubeopsError(f"there is no {name}")
+        return json.dumps({"revision": self.revisions[name]}).encode()
 
     def remove(self, name: str) -> None:
         if self.deletes and name in self.held:
@@ -54,7 +60,8 @@ def snapshots(directory: Path, revisions: list[int]) -> list[str]:
 )
 def test_what_may_be_all_that_is_left_stays(tmp_path: Path, revisions: list[int], kept: list[int]) -> None:
     made = snapshots(tmp_path, revisions)
-    shelf = Shelf(held=[Path(path).name for path in made[:-1]])
+    held = [Path(path).name for path in made[:-1]]
+    shelf = Shelf(held=held, revisions={f"{name}.json": revision for name, revision in zip(held, revisions)})
     (shipped,) = ship.ship(made[-1], [ship.Place(shelf, {"daily": Rule(count=2)})])
     stayed = [Path(path).name for path, revision in zip(made, revisions) if revision in kept]
     assert [name for name in shelf.held if name.endswith(".db")] == stayed
@@ -63,7 +70,39 @@ def test_what_may_be_all_that_is_left_stays(tmp_path: Path, revisions: list[int]
 
 def test_a_place_that_deletes_nothing_is_told_of(tmp_path: Path) -> None:
     made = snapshots(tmp_path, [1, 2])
-    shelf = Shelf(deletes=False, held=[Path(made[0]).name])
+    shelf = Shelf(deletes=False, held=[Path(made[0]).name], revisions={f"{Path(made[0]).name}.json": 1})
     with pytest.raises(KubeopsError, match="does not remove what is over its retention"):
         ship.ship(made[1], [ship.Place(shelf, {"daily": Rule(count=1)})])
     assert Path(made[1]).name in shelf.held
+
+
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        ([1, 2, 3], ""),
+        ([1, 2, 4], ""),
+        ([1, 2, 9], "is of revision 9, this one of 4"),
+        # The last there began anew, too.
+        ([9, 2, 3], "is of revision 9, this one of 4"),
+        ([1, 2, None], "cannot be read"),
+        ([None, 2, 3], "cannot be read"),
+        ([1, None, 3], ""),
+    ],
+)
+def test_a_sender_that_knows_of_nothing_before_removes_no_more_than_its_snapshot_replaces(
+    tmp_path: Path, there: list[int | None], words: str
+) -> None:
+    made = snapshots(tmp_path, [0, 0, 0, 4])
+    for path in made[:-1]:
+        Path(path).unlink()
+    held = [Path(path).name for path in made[:-1]]
+    revisions = {f"{name}.json": revision for name, revision in zip(held, there) if revision is not None}
+    shelf = Shelf(held=list(held), revisions=revisions)
+    place = ship.Place(shelf, {"daily": Rule(count=3)})
+    if not words:
+        ship.ship(made[-1], [place])
+        assert held[0] not in shelf.held and held[1] in shelf.held
+        return
+    with pytest.raises(KubeopsError, match=words):
+        ship.ship(made[-1], [place])
+    assert set(held) < set(shelf.held) and Path(made[-1]).name in shelf.held
