@@ -12,7 +12,7 @@ import yaml
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import static_pod
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, kubeconfig, load, observe
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.certificates import parsers
@@ -52,6 +52,7 @@ def test_whatever_is_read_is_the_model_or_refused(name: str, data: st.DataObject
 
 
 @FEW
+@example(which=[0], noise=["", "", "", "", "0"])
 @given(which=st.lists(st.sampled_from(range(len(CAS))), min_size=1, max_size=4), noise=st.lists(NOISE, min_size=5))
 def test_a_bundle_keeps_its_certificates_in_their_order(which: list[int], noise: list[str]) -> None:
     blocks = [CAS[number] + b"\n" + text.encode() + b"\n" for number, text in zip(which, noise)]
