@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
             module_name=MODULE, module_args={**arguments, "signed": signed}, task_vars=variables
         )
         result.pop("invocation", None)
-        written, changed = _write(directory, result.pop("requests", {}))
+        written, changed = _write(directory, result.pop("requests", {}), dry=self._task.check_mode)
         return {**result, "changed": result.get("changed", False) or changed, "written": written}
 
 
@@ -37,13 +37,14 @@ def _signed(directory: Path) -> dict[str, str]:
     return {path.stem: path.read_text(encoding="utf-8", errors="replace") for path in sorted(directory.glob("*.crt"))}
 
 
-def _write(directory: Path, requests: dict[str, str]) -> tuple[list[str], bool]:
-    """Paths of the requests, and whether one of them was new."""
+def _write(directory: Path, requests: dict[str, str], *, dry: bool) -> tuple[list[str], bool]:
+    """Paths of the requests, and whether one of them was new; dry only looks."""
     changed = False
     for name, csr in requests.items():
         path = directory / f"{name}.csr"
         if not path.is_file() or path.read_text(encoding="utf-8") != csr:
-            directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-            path.write_text(csr, encoding="utf-8")
             changed = True
+            if not dry:
+                directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+                path.write_text(csr, encoding="utf-8")
     return [str(directory / f"{name}.csr") for name in requests], changed

@@ -46,7 +46,8 @@ options:
         beside it (C(tls.key) of C(tls.crt), C(member-key.pem) of C(member.pem), C(privkey.pem) of C(fullchain.pem));
         of a key without a certificate only the mode counts.
       - A directory is searched for C(.crt), C(.cer), C(.pem), C(.key), C(.conf), C(.kubeconfig) and C(.kube/config)
-        without following links. Anything else that a directory or a glob leads to is passed over.
+        without following links. Anything else that a directory or a glob leads to is passed over. A glob that matches
+        nothing is a finding, as a file that is missing.
     type: list
     elements: str
     default: []

@@ -162,7 +162,8 @@ def _request(module: AnsibleModule, runner: Runner) -> dict[str, Any]:
     safety.refuse(planned.refusals)
     due = [each for each in found if each.entry.name in {step.target for step in planned.steps}]
     fresh = {each.entry.name for each in due if external.waiting(each) is None}
-    requests = {} if module.check_mode else {each.entry.name: external.request(each).decode("ascii") for each in due}
+    handed = [each for each in due if not (module.check_mode and each.entry.name in fresh)]
+    requests = {each.entry.name: external.request(each).decode("ascii") for each in handed}
     steps = Plan(tuple(step for step in planned.steps if step.target in fresh), warnings=planned.warnings)
     return {**steps.as_result(), "requests": requests, "backup": "", "served": []}
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mutated certificates, keys, requests, kubeconfigs and settings of etcd against their parsers.
+"""Mutated certificates, keys, requests, answers, kubeconfigs, manifests and settings against their parsers.
 
     python -m tests.fuzz [--inputs 1000000] [--seed 0]
 
-The outcome of every input has to be the model or Unreadable. Anything else is a crash, more than a
+The outcome of every input has to be the model or a refusal. Anything else is a crash, more than a
 second of processor time is a hang; both end the run with exit code 1 and the input as hexadecimal digits.
 """
 

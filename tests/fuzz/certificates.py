@@ -12,7 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import etcd_unit, issue, kubeconfig, load
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import static_pod
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import etcd_unit, issue, kubeconfig, load, observe
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509.model import Unreadable
 
 HANG_SECONDS = 1.0
@@ -36,6 +38,26 @@ client-transport-security:
   client-cert-auth: true
 peer-transport-security:
   cert-file: /pki/peer.crt
+"""
+MANIFEST = b"""apiVersion: v1
+kind: Pod
+spec:
+  containers:
+  - command:
+    - kube-apiserver
+    - --client-ca-file=/etc/kubernetes/pki/ca.crt
+    - "--service-account-key-file=/etc/kubernetes/pki/sa.pub"
+    image: registry.k8s.io/kube-apiserver:v1.36.3
+    name: kube-apiserver
+"""
+KUBELET = b"""apiVersion: kubelet.config.k8s.io/v1beta1
+authentication:
+  x509:
+    clientCAFile: /etc/kubernetes/pki/ca.crt
+clusterDomain: cluster.local
+kind: KubeletConfiguration
+port: 10250
+serverTLSBootstrap: true
 """
 
 
@@ -89,13 +111,27 @@ def parsers() -> list[Parser]:
         Parser("CSR", load.request, (request, _der(request))),
         Parser("kubeconfig", kubeconfig.parse, (_kubeconfig(authority, pems[1], keys[1]),)),
         Parser("etcd unit", lambda data: _unit(data, data), (UNIT,)),
+        Parser("answer", lambda data: _answer(data, authority, keys[1]), (*pems, pems[0] + authority)),
+        Parser("answered request", issue.leaf_of_csr, (request,)),
+        Parser("static pod", lambda data: static_pod.parse(_text(data)), (MANIFEST,)),
+        Parser("kubelet", lambda data: observe.kubelet(_text(data)), (KUBELET,)),
         Parser("etcd settings", lambda data: _unit(UNIT_WITH_FILE, data), (SETTINGS,)),
     ]
 
 
 def _unit(unit: bytes, file: bytes) -> object:
     """What of a unit is read where every file that it names holds this."""
-    return etcd_unit.parse(unit.decode("utf-8", "replace"), lambda _path: file.decode("utf-8", "replace"))
+    return etcd_unit.parse(_text(unit), lambda _path: _text(file))
+
+
+def _answer(data: bytes, authority: bytes, key: bytes) -> object:
+    """Everything that is asked of a certificate that a CA's holder, or the cluster, gave back."""
+    issued = issue.is_issued_by(data, authority), issue.same_key(key, data)
+    return issue.leaf_of(data), issue.validity(data), issue.key_type(data), issued
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
 
 
 def run(inputs: int, seed: int = 0) -> Report:
@@ -141,6 +177,8 @@ def _one(parser: Parser, data: bytes, report: Report) -> None:
         outcome = "read"
     except Unreadable as error:
         outcome = error.problem
+    except KubeopsError:
+        outcome = "refused"
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise

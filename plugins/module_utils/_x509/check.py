@@ -37,7 +37,7 @@ def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     entries = estate(layout, options["api_server_names"])
     further, unseen = extra.entries(options["paths"], entries)
     found = observe.observe(entries) + observe.missing_manifests(layout)
-    found += [_of_cluster(one, layout, options["api_server_names"]) for one in observe.observe(further)]
+    found += [_of_cluster(_unmatched(one), layout, options["api_server_names"]) for one in observe.observe(further)]
     found += [_unseen(options["paths"], unseen)] if unseen else []
     made, asked = served_without_file(layout), _asked(options["endpoints"])
     ports = [*(endpoint for entry in entries for endpoint in entry.endpoints), *made, *asked]
@@ -57,6 +57,12 @@ def authorities(found: Iterable[observe.Found]) -> dict[str, Sequence[Certificat
     """Every CA of the estate by the name of its entry: of several files the first."""
     known = [one for one in found if one.entry.use == CA and one.certificates]
     return {one.entry.name: one.certificates for one in reversed(known)}
+
+
+def _unmatched(found: observe.Found) -> observe.Found:
+    if found.file.problem != "missing" or not extra.is_pattern(found.entry.path):
+        return found
+    return replace(found, problems=(("no_match", "nothing matches this pattern"),))
 
 
 def _of_cluster(found: observe.Found, layout: Layout, names: Sequence[str]) -> observe.Found:

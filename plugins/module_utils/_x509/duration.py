@@ -11,6 +11,8 @@ from datetime import timedelta
 from .._core.errors import KubeopsError
 
 _DURATION = re.compile(r"^(?P<number>\d+(?:\.\d+)?)(?P<unit>[dhms])$")
+# Dates end with the year 9999.
+LONGEST = timedelta(days=36525)
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
@@ -21,7 +23,12 @@ def parse(text: str, option: str) -> timedelta:
         raise KubeopsError(
             f"{option} is no duration", seen=repr(text), fix="write a number and d, h, m or s, for instance 365d"
         )
-    return timedelta(seconds=float(match["number"]) * _SECONDS[match["unit"]])
+    seconds = float(match["number"]) * _SECONDS[match["unit"]]
+    if seconds > LONGEST.total_seconds():
+        raise KubeopsError(
+            f"{option} is longer than anything lasts", seen=text[:40], fix=f"write at most {LONGEST.days}d, a century"
+        )
+    return timedelta(seconds=seconds)
 
 
 def describe(span: timedelta) -> str:

@@ -42,6 +42,11 @@ def entries(patterns: Sequence[str], known: Sequence[Entry]) -> tuple[list[Entry
     return [entry for entry in found if entry.path not in keys], max(0, len(wanted) - MAX_FILES)
 
 
+def is_pattern(path: str) -> bool:
+    """Tell whether a glob was meant, rather than a file whose name looks like one."""
+    return glob.has_magic(path) and not os.path.lexists(path)
+
+
 def form_of(path: str, data: bytes) -> str:
     """What a file is: a form of estate.Entry; empty where it is none of those."""
     labels = _LABEL.findall(data)
@@ -91,6 +96,8 @@ def _expand(pattern: str) -> list[tuple[str, bool]]:
     if Path(pattern).is_dir():
         found = [os.path.join(top, name) for top, __, names in os.walk(pattern) for name in names]  # noqa: PTH118
         return [(path, True) for path in found if path.endswith(SUFFIXES)]
-    if glob.has_magic(pattern):
-        return [(path, True) for path in glob.glob(pattern)]  # noqa: PTH207 - the pattern may be absolute
+    if is_pattern(pattern):
+        found = glob.glob(pattern)  # noqa: PTH207 - the pattern may be absolute
+        # One that matches nothing is missed as a path would be.
+        return [(path, True) for path in found] or [(pattern, False)]
     return [(pattern, False)]

@@ -11,7 +11,7 @@ Needs the Python library cryptography, 36 or newer.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Union
@@ -321,21 +321,32 @@ def _authority_key(authority: x509.Certificate) -> x509.AuthorityKeyIdentifier:
 
 def _certificate(pem: bytes, what: str) -> x509.Certificate:
     require_cryptography()
-    try:
-        return x509.load_pem_x509_certificate(pem)
-    except ValueError as error:
-        raise KubeopsError(f"{what} is no certificate in PEM", seen=str(error)) from error
+    parsed: x509.Certificate = _whole(x509.load_pem_x509_certificate, pem, f"{what} is no certificate in PEM")
+    return parsed
 
 
 def _request(pem: bytes) -> x509.CertificateSigningRequest:
     require_cryptography()
-    try:
-        request = x509.load_pem_x509_csr(pem)
-    except ValueError as error:
-        raise KubeopsError("the request is no certificate signing request in PEM", seen=str(error)) from error
+    what = "the request is no certificate signing request in PEM"
+    request: x509.CertificateSigningRequest = _whole(x509.load_pem_x509_csr, pem, what)
     if not request.is_signature_valid:
         raise Refusal("the request is not signed by its own key", fix="make it anew", rule="csr_signature")
     return request
+
+
+def _whole(read: Callable[[bytes], Any], pem: bytes, what: str) -> Any:
+    """Parse all of it now: the library reads names, keys and extensions only once they are asked for."""
+    try:
+        parsed = read(pem)
+        for part in ("subject", "issuer", "extensions", "signature_hash_algorithm", "is_signature_valid"):
+            getattr(parsed, part, None)  # a request has no issuer, a certificate does not verify itself
+        parsed.public_key()
+        return parsed
+    except BaseException as error:
+        # A panic in its Rust code arrives as PanicException, which is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise KubeopsError(what, seen=f"{type(error).__name__}: {error}"[:200]) from error
 
 
 def _private_key(pem: bytes) -> PrivateKey:

@@ -138,7 +138,7 @@ def _body(body: bytes, label: bytes) -> bytes:
 
 
 def _blocks_or_der(data: bytes, *labels: str) -> list[bytes]:
-    if data[:1] == _SEQUENCE:
+    if data[:1] == _SEQUENCE and _BEGIN not in data:  # text before a PEM block may begin with 0 too
         return [data]
     return [der for label, der in _pem(data) if label in labels]
 

@@ -250,18 +250,22 @@ def _has_kubelet(kubernetes: str, groups: Collection[str]) -> bool:
 
 def _kubelet() -> Kubelet:
     text = read(KUBELET_CONFIG).data.decode("utf-8", "replace")
+    return replace(kubelet(text), node_name=kubelet_name())
+
+
+def kubelet(text: str) -> Kubelet:
+    """What a kubelet's configuration says of its certificates; its defaults where that cannot be read."""
     try:
         config = simple_yaml.parse(text)
-    except simple_yaml.NotRead:
+    except (ValueError, RecursionError):
         config = {}
     values = config if isinstance(config, dict) else {}
     port = str(values.get("port") or "10250")
     authentication = values.get("authentication")
     x509 = authentication.get("x509") if isinstance(authentication, dict) else None
     return Kubelet(
-        node_name=kubelet_name(),
         address=str(values.get("address") or ""),
-        port=int(port) if port.isdecimal() else 10250,
+        port=int(port) if port.isdecimal() and len(port) < 6 else 10250,
         cert_file=str(values.get("tlsCertFile") or ""),
         key_file=str(values.get("tlsPrivateKeyFile") or ""),
         serving_requested=str(values.get("serverTLSBootstrap") or "").lower() == "true",

@@ -119,6 +119,12 @@ def test_a_file_named_by_itself_is_judged_whatever_it_is(tmp_path: Path) -> None
     assert reasons(named) == {"haproxy.conf": ["malformed"]} == reasons(str(tmp_path), named)
     assert reasons(f"{tmp_path}/*") == {}
     assert reasons(f"{tmp_path}/none.crt") == {"none.crt": ["missing"]}
+    assert reasons(f"{tmp_path}/*.crt") == {"*.crt": ["no_match"]}
+
+
+def test_a_name_that_looks_like_a_pattern(tmp_path: Path) -> None:
+    (tmp_path / "a[1].crt").write_bytes(CERTIFICATE)
+    assert reasons(f"{tmp_path}/a[1].crt") == {"a[1].crt": []}
 
 
 def test_what_the_node_has_already_is_left_out(tmp_path: Path) -> None:
