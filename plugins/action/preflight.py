@@ -27,7 +27,13 @@ from ..module_utils._node.model import Observed, Thresholds
 from ..module_utils._reachability.targets import targets
 
 PHASES = ("inventory", "nodes")
-OTHER_VARIABLES = ("ansible_host", "cni_manifest", "load_balancer_monitor_port")
+OTHER_VARIABLES = (
+    "ansible_host",
+    "cni_manifest",
+    "cni_manifest_sha256",
+    "container_runtime_repository",
+    "load_balancer_monitor_port",
+)
 BUNDLE_ENVIRONMENT = "KUBEOPS_BUNDLE"
 
 display = Display()

@@ -126,6 +126,11 @@ def test_ports_with_etcd_on_hosts_of_its_own(host: str, expected: dict[str, list
             {"kubeops_registry_mirrors": {"registry.k8s.io": ["https://mirror.example/k8s", "https://other.example"]}},
             ["https://pkgs.k8s.io", "https://mirror.example"],
         ),
+        (
+            {"container_runtime_repository": {"url": "https://download.docker.com/linux/debian", "key": "x"}},
+            ["https://pkgs.k8s.io", "https://download.docker.com", "registry.k8s.io"],
+        ),
+        ({"container_runtime_repository": {}}, ["https://pkgs.k8s.io", "registry.k8s.io"]),
         ({"kubeops_https_proxy": "http://user:secret@proxy:3128"}, ["http://proxy:3128"]),
         ({"kubeops_package_source": "bundle"}, []),
     ],
