@@ -24,6 +24,7 @@ from tools import lint, paths, processes
 REPORTS = paths.BUILD / "reports"
 MINUTES = 75  # for everything: a net under a slow machine, not the time it should take
 INTERRUPT_GRACE = 60  # seconds that a suite gets to remove its machines after its time is over
+FULL = "KUBEOPS_E2E_FULL"  # set for what takes too long for every run
 SETUP_LIMIT = 300  # seconds for the lab's packages
 
 
@@ -104,6 +105,38 @@ def run_pytest(suite: Suite, limit: float) -> Result:
     return result
 
 
+def scenarios() -> list[str]:
+    """Molecule's scenarios by name."""
+    return sorted(path.parent.name for path in (paths.ROOT / "molecule").glob("*/molecule.yml"))
+
+
+def no_molecule() -> str:
+    """Why no scenario is run; empty where they are."""
+    if not os.environ.get(FULL):
+        return f"takes too long for every run; {FULL}=1 runs it, and so does make molecule"
+    if os.geteuid() != 0:
+        return "the lab's nodes need root"
+    if not shutil.which("systemd-nspawn"):
+        return "systemd-nspawn is not installed (python3 -m tests.lab setup)"
+    return ""
+
+
+def run_molecule(suite: Suite, limit: float) -> Result:
+    """Every scenario counts as one test."""
+    reason, deadline, result = no_molecule(), time.monotonic() + limit, Result()
+    for scenario in scenarios():
+        if reason:
+            result.skipped[reason] += 1
+            continue
+        command = [str(suite.venv / "bin" / "molecule"), "test", "-s", scenario]
+        process = processes.start(command, paths.ROOT, os.environ)
+        if processes.wait(process, max(0.0, deadline - time.monotonic()), INTERRUPT_GRACE) == 0:
+            result.passed += 1
+        else:
+            result.failed += 1
+    return result
+
+
 SUITES = (
     Suite("lint", run_lint, limit=lint.TOTAL_LIMIT),
     Suite("unit-newest", run_pytest, "tests/unit", limit=300),
@@ -111,6 +144,7 @@ SUITES = (
     Suite("integration", run_pytest, "tests/integration", uses_lab=True),
     Suite("integration-lab", run_pytest, "tests/integration_lab", uses_lab=True),
     Suite("e2e", run_pytest, "tests/e2e", limit=float("inf"), uses_lab=True),
+    Suite("molecule", run_molecule, limit=float("inf"), uses_lab=True),
 )
 
 

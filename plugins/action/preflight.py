@@ -28,7 +28,12 @@ from ..module_utils._reachability.targets import targets
 
 PHASES = ("inventory", "nodes")
 OTHER_VARIABLES = (
-    *("ansible_host", "cni_manifest", "etcd_source", "etcd_download_url"),
+    "ansible_host",
+    "cni_manifest",
+    "cni_manifest_sha256",
+    "container_runtime_repository",
+    "etcd_source",
+    "etcd_download_url",
     "load_balancer_monitor_port",
 )
 BUNDLE_ENVIRONMENT = "KUBEOPS_BUNDLE"

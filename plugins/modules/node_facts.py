@@ -50,6 +50,11 @@ options:
       - runtime
       - services
       - kubernetes
+  disks:
+    description: Further paths to look at in C(disk).
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - kubeops.cluster.kubeadm.lock
   - kubeops.cluster.attributes.reads
@@ -231,13 +236,14 @@ from ..module_utils._node.probe import SECTIONS, probe_node
 def observe(module: AnsibleModule) -> dict[str, Any]:
     """The facts, as exit_json wants them."""
     journal.settle(module.params["lock_timeout"])
-    node = probe_node(Runner(module), module.params["gather_subset"])
+    node = probe_node(Runner(module), module.params["gather_subset"], module.params["disks"])
     return {"changed": False, "ansible_facts": {"kubeops_node": node}}
 
 
 def main() -> None:
     spec = {
         "gather_subset": {"type": "list", "elements": "str", "default": ["all"], "choices": ["all", *SECTIONS]},
+        "disks": {"type": "list", "elements": "str", "default": []},
         "lock_timeout": argspec.LOCK_TIMEOUT,
     }
     run_module(AnsibleModule(argument_spec=spec, supports_check_mode=True), observe)

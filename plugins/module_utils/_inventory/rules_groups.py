@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from .finding import ERROR, WARNING, Finding, some
+from .finding import ERROR, WARNING, Finding, shown, some
 from .model import Inventory, Surroundings, as_address
 from .schema import CONTROL_PLANE, GROUPS, WORKERS
 
@@ -123,7 +123,8 @@ def idle_groups(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
             variable="kubeops_load_balancer",
             value=str(kind),
         )
-    if etcd and inventory.value("kubeops_external_etcd"):
+    theirs = inventory.value("kubeops_external_etcd")
+    if etcd and theirs:
         yield Finding(
             "groups.two_etcd",
             ERROR,
@@ -131,7 +132,7 @@ def idle_groups(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
             "keep one of them: the group for an etcd that this collection runs, the variable for one that others run",
             hosts=etcd,
             variable="kubeops_external_etcd",
-            value=str(inventory.value("kubeops_external_etcd").get("endpoints", "")),
+            value=shown(theirs.get("endpoints", "") if isinstance(theirs, Mapping) else theirs),
         )
 
 

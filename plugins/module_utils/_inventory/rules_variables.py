@@ -8,11 +8,11 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from .finding import ERROR, WARNING, Finding, shown
+from .finding import ERROR, URL_LOGIN, WARNING, Finding, shown
 from .model import Inventory, Surroundings
 from .schema import BY_NAME, CONTROL_PLANE, FACTS, PREFIX, VARIABLES, Variable
 
@@ -22,6 +22,9 @@ TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 POD_SECURITY_LEVELS = ("privileged", "baseline", "restricted")
 POD_SECURITY_MODES = ("enforce", "audit", "warn")
 ADDONS = ("coredns", "kube-proxy")
+ETCD_FILES = ("ca_file", "cert_file", "key_file")
+# An image reference begins with it.
+REGISTRY = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 EXTRA_ARGS = tuple(variable.name for variable in VARIABLES if variable.name.endswith("_extra_args"))
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -211,47 +214,84 @@ def labels(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
 
 def registry_mirrors(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Registry name to a list of URLs."""
-    for registry, mirrors in _mapping(inventory, "kubeops_registry_mirrors").items():
-        listed = mirrors if isinstance(mirrors, (list, tuple)) else []
-        bad = [mirror for mirror in listed if not is_url(mirror)]
-        if "/" in str(registry) or not listed or bad:
+    for hosts, given in _each(inventory, "kubeops_registry_mirrors"):
+        for registry, mirrors in given.items() if isinstance(given, Mapping) else ():
+            listed = mirrors if isinstance(mirrors, (list, tuple)) else []
+            bad = [mirror for mirror in listed if not is_url(mirror)]
+            if "/" in str(registry) or not listed or bad:
+                yield Finding(
+                    "variables.registry_mirror",
+                    ERROR,
+                    "a mirror is given as a registry's name (no scheme, no path) and a list of http or https URLs",
+                    f"write {_plain(registry)}: ['https://mirror.example.com:5000']",
+                    hosts=_where(inventory, hosts),
+                    variable="kubeops_registry_mirrors",
+                    value=f"{registry}: {shown(mirrors)}",
+                )
+
+
+def registry_auth(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
+    """Registry name to username and password, as every runtime takes them; values are not shown."""
+    for hosts, given in _each(inventory, "kubeops_registry_auth"):
+        for registry, login in given.items() if isinstance(given, Mapping) else ():
+            if not REGISTRY.fullmatch(str(registry)):
+                message = "a registry is named by host, or host:port, without scheme and path"
+            elif not isinstance(login, Mapping) or set(login) != {"username", "password"}:
+                message = "credentials are a username and a password, and nothing else"
+            elif not all(isinstance(value, str) and value for value in login.values()):
+                message = "username and password are text that is not empty"
+            else:
+                continue
             yield Finding(
-                "variables.registry_mirror",
+                "variables.registry_auth",
                 ERROR,
-                "a mirror is given as a registry's name (no scheme, no path) and a list of http or https URLs",
-                f"write {str(registry).rsplit('//', maxsplit=1)[-1].split('/', maxsplit=1)[0]}: ['https://mirror.example.com:5000']",
-                variable="kubeops_registry_mirrors",
-                value=f"{registry}: {shown(mirrors)}",
+                message,
+                f"write {_plain(registry)}: {{username: ..., password: ...}}, both in quotes",
+                hosts=_where(inventory, hosts),
+                variable="kubeops_registry_auth",
+                value=f"{URL_LOGIN.sub('//***@', str(registry))}: (hidden)",
             )
+
+
+def _plain(registry: Any) -> str:
+    """What of it is host:port."""
+    return str(registry).rsplit("//", maxsplit=1)[-1].split("/", maxsplit=1)[0].rpartition("@")[2]
 
 
 def proxies(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Proxies are URLs; the value may carry a password and is not shown."""
     for name in ("kubeops_http_proxy", "kubeops_https_proxy"):
-        value = inventory.value(name)
-        if value and not is_url(value):
-            yield Finding(
-                "variables.proxy",
-                ERROR,
-                "is no http or https URL",
-                f"write {name}: http://proxy.example.com:3128",
-                variable=name,
-                value="(hidden)",
-            )
+        for hosts, value in _each(inventory, name):
+            if value and not is_url(value):
+                yield Finding(
+                    "variables.proxy",
+                    ERROR,
+                    "is no http or https URL",
+                    f"write {name}: http://proxy.example.com:3128",
+                    hosts=_where(inventory, hosts),
+                    variable=name,
+                    value="(hidden)",
+                )
 
 
 def proxy_password(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """The environment of a module stands in the process list of the node."""
     for name in ("kubeops_http_proxy", "kubeops_https_proxy"):
-        if "@" in str(inventory.value(name)) and inventory.value("kubeops_package_source") == "repository":
-            yield Finding(
-                "variables.proxy_password",
-                WARNING,
-                "carries a password: the container runtime uses it, packages and their keys are fetched without it",
-                "give the nodes' package manager a proxy of its own, and name a file in kubeops_repository_key",
-                variable=name,
-                value="(hidden)",
-            )
+        for hosts, value in _each(inventory, name):
+            if "@" in str(value) and _from_repository(inventory, hosts):
+                yield Finding(
+                    "variables.proxy_password",
+                    WARNING,
+                    "carries a password: the container runtime uses it, packages and their keys are fetched without it",
+                    "give the nodes' package manager a proxy of its own, and name a file in kubeops_repository_key",
+                    hosts=_where(inventory, hosts),
+                    variable=name,
+                    value="(hidden)",
+                )
+
+
+def _from_repository(inventory: Inventory, hosts: Sequence[str]) -> bool:
+    return any(inventory.value("kubeops_package_source", host) == "repository" for host in hosts)
 
 
 def is_url(value: Any) -> bool:
@@ -319,13 +359,16 @@ def kubelet_overlay(inventory: Inventory, __: Surroundings) -> Iterator[Finding]
 def files_on_controller(inventory: Inventory, around: Surroundings) -> Iterator[Finding]:
     """What a variable names has to be there."""
     etcd = _mapping(inventory, "kubeops_external_etcd")
-    named = {
-        "kubeops_patches": inventory.value("kubeops_patches"),
-        "kubeops_audit_policy": inventory.value("kubeops_audit_policy"),
-        "kubeops_repository_key": inventory.value("kubeops_repository_key"),
-        **{f"kubeops_external_etcd.{key}": etcd.get(key) for key in ("ca_file", "cert_file", "key_file")},
-    }
-    for variable, value in named.items():
+    named: list[tuple[str, tuple[str, ...], Any]] = [
+        *(
+            (name, hosts, value)
+            for name in ("kubeops_patches", "kubeops_repository_key")
+            for hosts, value in _each(inventory, name)
+        ),
+        ("kubeops_audit_policy", inventory.hosts, inventory.value("kubeops_audit_policy")),
+        *((f"kubeops_external_etcd.{key}", inventory.hosts, etcd.get(key)) for key in ETCD_FILES),
+    ]
+    for variable, hosts, value in named:
         path = str(value or "")
         built_in = variable == "kubeops_audit_policy" and path == "default"
         if not path or built_in or "://" in path:
@@ -336,6 +379,7 @@ def files_on_controller(inventory: Inventory, around: Surroundings) -> Iterator[
                 ERROR,
                 "is no whole path: roles and this check would each look for it in another directory",
                 f"begin it with a directory, such as {{{{ inventory_dir }}}}/{path}",
+                hosts=_where(inventory, hosts),
                 variable=variable,
                 value=path,
             )
@@ -345,6 +389,7 @@ def files_on_controller(inventory: Inventory, around: Surroundings) -> Iterator[
                 ERROR,
                 "no such file or directory on the controller",
                 "correct the path, or put the file there",
+                hosts=_where(inventory, hosts),
                 variable=variable,
                 value=path,
             )
@@ -357,12 +402,12 @@ def external_etcd(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
         return
     endpoints = given.get("endpoints")
     listed = endpoints if isinstance(endpoints, (list, tuple)) else []
-    missing = [key for key in ("ca_file", "cert_file", "key_file") if not given.get(key)]
+    missing = [key for key in ETCD_FILES if not given.get(key)]
     if not listed or not all(is_url(endpoint) for endpoint in listed):
         message = "endpoints is no list of URLs"
     elif missing and str(listed[0]).startswith("https"):
         message = f"{', '.join(missing)} missing"
-    elif unknown := [str(key) for key in given if key not in ("endpoints", "ca_file", "cert_file", "key_file")]:
+    elif unknown := [str(key) for key in given if key not in ("endpoints", *ETCD_FILES)]:
         message = f"unknown keys: {', '.join(unknown)}"
     else:
         return
@@ -378,16 +423,17 @@ def external_etcd(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
 
 def repository(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Without encryption packages still have signatures; without a valid URL there is nothing."""
-    value = inventory.value("kubeops_repository_url")
-    if inventory.value("kubeops_package_source") == "repository" and not is_url(value):
-        yield Finding(
-            "variables.repository_url",
-            ERROR,
-            "is no http or https URL",
-            "write kubeops_repository_url: https://pkgs.k8s.io/core:/stable:",
-            variable="kubeops_repository_url",
-            value=shown(value),
-        )
+    for hosts, value in _each(inventory, "kubeops_repository_url"):
+        if _from_repository(inventory, hosts) and not is_url(value):
+            yield Finding(
+                "variables.repository_url",
+                ERROR,
+                "is no http or https URL",
+                "write kubeops_repository_url: https://pkgs.k8s.io/core:/stable:",
+                hosts=_where(inventory, hosts),
+                variable="kubeops_repository_url",
+                value=shown(value),
+            )
 
 
 def image_repository(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
@@ -406,16 +452,31 @@ def image_repository(inventory: Inventory, __: Surroundings) -> Iterator[Finding
 
 def ignored_preflight(inventory: Inventory, __: Surroundings) -> Iterator[Finding]:
     """Ignoring everything hides what kubeadm would have said."""
-    given = inventory.value("kubeops_ignore_preflight")
-    if isinstance(given, (list, tuple)) and "all" in [str(name).lower() for name in given]:
-        yield Finding(
-            "variables.ignore_all",
-            WARNING,
-            "none of kubeadm's own checks will stop anything",
-            "name the checks to ignore",
-            variable="kubeops_ignore_preflight",
-            value=shown(given),
-        )
+    for hosts, given in _each(inventory, "kubeops_ignore_preflight"):
+        if isinstance(given, (list, tuple)) and "all" in [str(name).lower() for name in given]:
+            yield Finding(
+                "variables.ignore_all",
+                WARNING,
+                "none of kubeadm's own checks will stop anything",
+                "name the checks to ignore",
+                hosts=_where(inventory, hosts),
+                variable="kubeops_ignore_preflight",
+                value=shown(given),
+            )
+
+
+def _each(inventory: Inventory, name: str) -> list[tuple[tuple[str, ...], Any]]:
+    """Every value of a variable that may differ between hosts, with the hosts that have it."""
+    values = {host: inventory.value(name, host) for host in inventory.hosts}
+    hosts: dict[str, list[str]] = {}
+    for host, value in values.items():
+        hosts.setdefault(repr(value), []).append(host)
+    return [(tuple(owners), values[owners[0]]) for owners in hosts.values()]
+
+
+def _where(inventory: Inventory, hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """The hosts to name; none where it is all of them."""
+    return () if hosts == inventory.hosts else hosts
 
 
 def _mapping(inventory: Inventory, name: str) -> Mapping[Any, Any]:
@@ -432,6 +493,7 @@ RULES = (
     taints,
     labels,
     registry_mirrors,
+    registry_auth,
     proxies,
     proxy_password,
     pod_security,

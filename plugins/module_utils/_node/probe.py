@@ -72,12 +72,16 @@ RUNTIMES = (
 Section = Callable[[Runner], Any]
 
 
-def probe_node(runner: Runner, wanted: Sequence[str] = ("all",)) -> dict[str, Any]:
-    """Return the node's facts: schema, notes ({section: reason}) and every wanted section of SECTIONS."""
+def probe_node(runner: Runner, wanted: Sequence[str] = ("all",), disks: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the node's facts: schema, notes ({section: reason}) and every wanted section of SECTIONS.
+
+    disks are paths to look at besides DISKS.
+    """
+    sections = {**SECTIONS, "disk": lambda _runner: _disk((*DISKS, *disks))}
     names = [name for name in SECTIONS if "all" in wanted or name in wanted]
     notes: dict[str, str] = {}
     with ThreadPoolExecutor(THREADS) as pool:
-        running = {name: pool.submit(_softly, name, SECTIONS[name], runner, notes) for name in names}
+        running = {name: pool.submit(_softly, name, sections[name], runner, notes) for name in names}
         facts = {name: future.result() for name, future in running.items()}
     _relate(facts)
     return {"schema": SCHEMA, **facts, "notes": notes}
@@ -216,8 +220,8 @@ def _socket_inodes(directory: Path) -> Iterator[int]:
         return  # the process ended, or a descriptor was closed meanwhile
 
 
-def _disk(runner: Runner) -> dict[str, dict[str, int]]:
-    return {path: disk_space(path) for path in DISKS}
+def _disk(paths: Sequence[str]) -> dict[str, dict[str, int]]:
+    return {path: disk_space(path) for path in paths}
 
 
 def disk_space(path: str) -> dict[str, int]:
@@ -288,7 +292,7 @@ SECTIONS: Mapping[str, Section] = {
     "addresses": _addresses,
     "default_route": _default_route,
     "listening": _listening,
-    "disk": _disk,
+    "disk": lambda runner: _disk(DISKS),
     "binaries": _binaries,
     "runtime": _runtime,
     "services": _services,

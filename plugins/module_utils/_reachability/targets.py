@@ -8,7 +8,7 @@ Ports: https://kubernetes.io/docs/reference/networking/ports-and-protocols/
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -106,6 +106,9 @@ def _sources(inventory: Inventory, host: str) -> Iterator[str]:
     if not packages:
         return
     yield _place(str(inventory.value("kubeops_repository_url", host)))
+    runtime = inventory.variables.get(host, {}).get("container_runtime_repository")
+    if isinstance(runtime, Mapping) and runtime.get("url"):
+        yield _place(str(runtime["url"]))
     registry = str(inventory.value("kubeops_image_repository", host)).split("/", 1)[0]
     mirrors = (inventory.value("kubeops_registry_mirrors", host) or {}).get(registry)
     # Runtimes try them in their order, and the registry itself last.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tools import run_tests
 from tools.run_tests import Result, exit_code, read_junit, summary, table
 
 REPORT = """\
@@ -26,6 +27,41 @@ def test_junit_report(tmp_path: Path):
     report.write_text(REPORT)
     result = read_junit(report)
     assert (result.passed, result.failed, result.skipped) == (2, 2, {"needs root": 2, "no parser": 1})
+
+
+def molecule_suite(monkeypatch: pytest.MonkeyPatch, codes: dict[str, int | None]) -> tuple[Result, list[str]]:
+    """What the suite counts, and the scenarios it ran, where each ends with its code."""
+    ran: list[str] = []
+
+    def start(command: list[str], *_arguments: object) -> str:
+        ran.append(command[-1])
+        return command[-1]
+
+    monkeypatch.setattr(run_tests, "scenarios", lambda: list(codes))
+    monkeypatch.setattr(run_tests.processes, "start", start)
+    monkeypatch.setattr(run_tests.processes, "wait", lambda name, *_limits: codes[name])
+    suite = next(suite for suite in run_tests.SUITES if suite.name == "molecule")
+    return suite.run(suite, 60), ran
+
+
+def test_molecule_is_skipped_scenario_by_scenario(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("KUBEOPS_E2E_FULL", raising=False)
+    result, ran = molecule_suite(monkeypatch, {"etcd": 0, "cluster": 0})
+    assert ran == []
+    assert list(result.skipped.values()) == [2]
+    assert "KUBEOPS_E2E_FULL=1" in next(iter(result.skipped))
+
+
+def test_molecule_counts_scenarios(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(run_tests, "no_molecule", lambda: "")
+    result, ran = molecule_suite(monkeypatch, {"etcd": 0, "cluster": 1, "slow": None})
+    assert ran == ["etcd", "cluster", "slow"]
+    assert (result.passed, result.failed, result.skipped.total()) == (1, 2, 0)
+
+
+def test_scenarios_are_found():
+    assert {"cluster", "etcd", "node_prep"} <= set(run_tests.scenarios())
+    assert "shared" not in run_tests.scenarios()
 
 
 def test_table_and_summary():

@@ -21,6 +21,7 @@ TODAY = date(2026, 9, 1)
 MANIFEST = {"files": [{"kind": "binary", "name": "kubelet", "version": "v1.35.6", "arch": "amd64"}]}
 HA = {"kubeops_version": "1.36.3", "kubeops_vip": "192.0.2.100", "kubeops_endpoint": "192.0.2.100:8443"}
 ALONE = {"kubeops_version": "1.36.3"}
+LOGIN = {"username": "a", "password": "unspoken"}
 ETCD = {"endpoints": ["https://192.0.2.31:2379"], "ca_file": "/ca", "cert_file": "/cert", "key_file": "/key"}
 
 
@@ -60,6 +61,7 @@ RIGHT: list[Inventory] = [
     inventory(3, 1, kubeops_node_labels={"topology.kubernetes.io/zone": "a", "empty": ""}),
     inventory(3, 1, kubeops_node_taints=[{"key": "example.com/gpu", "effect": "NoExecute"}]),
     inventory(3, 1, kubeops_registry_mirrors={"docker.io": ["https://mirror:5000/v2", "http://[2001:db8::1]:80"]}),
+    inventory(3, 1, kubeops_registry_auth={"docker.io": LOGIN, "harbor:5000": LOGIN, "[2001:db8::1]:80": LOGIN}),
     inventory(3, 1, kubeops_feature_gates={"A": True}, kubeops_api_server_extra_args={"v": 4, "x": ["a", "b"]}),
     inventory(3, 1, kubeops_audit_policy="default", kubeops_repository_key="https://example.com/key"),
     inventory(
@@ -94,6 +96,11 @@ WRONG: list[tuple[Inventory, str, str]] = [
         "variables.registry_mirror",
         "error",
     ),
+    (inventory(3, 1, kubeops_registry_auth={"https://harbor/x": LOGIN}), "variables.registry_auth", "error"),
+    (inventory(3, 1, kubeops_registry_auth={"harbor": {"user": "a", "pass": "b"}}), "variables.registry_auth", "error"),
+    (inventory(3, 1, kubeops_registry_auth={"harbor": {**LOGIN, "email": "x"}}), "variables.registry_auth", "error"),
+    (inventory(3, 1, kubeops_registry_auth={"harbor": {**LOGIN, "password": 1}}), "variables.registry_auth", "error"),
+    (inventory(3, 1, kubeops_registry_auth={"harbor": "a:b"}), "variables.registry_auth", "error"),
     (inventory(3, 1, kubeops_http_proxy="proxy:3128"), "variables.proxy", "error"),
     (inventory(3, 1, kubeops_https_proxy="http://u:p@proxy:3128"), "variables.proxy_password", "warning"),
     (inventory(3, 1, kubeops_pod_security={"enforce": "strict"}), "variables.pod_security", "error"),
@@ -195,6 +202,39 @@ def test_etcd_of_the_group_and_of_others_exclude_each_other() -> None:
     theirs = {"endpoints": ["https://192.0.2.51:2379"], "ca_file": "/ca", "cert_file": "/c", "key_file": "/k"}
     given = inventory(3, 1, kubeops_external_etcd=theirs)
     assert ("groups.two_etcd", "error") in found(Inventory({**given.groups, "etcd": ["e1"]}, given.variables))
+
+
+def test_external_etcd_written_as_text_is_named_by_its_type() -> None:
+    given = inventory(3, 1, kubeops_external_etcd="https://e1:2379")
+    rules = found(Inventory({**given.groups, "etcd": ["e1"]}, given.variables))
+    assert {("variables.type", "error"), ("groups.two_etcd", "error")} <= rules
+
+
+def test_credentials_of_registries_are_not_shown() -> None:
+    given = inventory(3, 1, kubeops_registry_auth={"https://a:unspoken@harbor/x": LOGIN, "quay.io": {"a": "unspoken"}})
+    findings = rules.check(given, Surroundings(TODAY))
+    assert len(findings) == 2
+    assert "unspoken" not in str(findings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("kubeops_registry_mirrors", {"docker.io": "mirror"}, "variables.registry_mirror"),
+        ("kubeops_registry_auth", {"harbor": {}}, "variables.registry_auth"),
+        ("kubeops_http_proxy", "proxy:3128", "variables.proxy"),
+        ("kubeops_https_proxy", "http://u:p@proxy:3128", "variables.proxy_password"),
+        ("kubeops_patches", "patches", "variables.file_relative"),
+        ("kubeops_repository_key", "key.asc", "variables.file_relative"),
+        ("kubeops_repository_url", "pkgs.k8s.io", "variables.repository_url"),
+        ("kubeops_ignore_preflight", ["all"], "variables.ignore_all"),
+    ],
+)
+def test_what_one_host_alone_has_wrong_is_found_there(name: str, value: Any, rule: str) -> None:
+    given = inventory(3, 1)
+    variables = {**given.variables, "w1": {**given.variables["w1"], name: value}}
+    findings = rules.check(Inventory(given.groups, variables), Surroundings(TODAY))
+    assert [(finding.rule, finding.hosts) for finding in findings] == [(rule, ("w1",))]
 
 
 def test_external_members_of_an_even_number() -> None:

@@ -30,6 +30,13 @@ def test_python_is_the_one_that_runs_here(runner: Runner) -> None:
     assert python == {"version": platform.python_version(), "cryptography": cryptography.__version__}
 
 
+def test_space_at_further_paths(runner: Runner, tmp_path: Path) -> None:
+    later = str(tmp_path / "not" / "there" / "yet")
+    disk = probe.probe_node(runner, ["disk"], [later, "/var/log"])["disk"]
+    assert set(disk) == {*probe.DISKS, later}
+    assert disk[later]["total_mib"] > 0
+
+
 def test_a_subset(runner: Runner) -> None:
     assert set(probe.probe_node(runner, ["time", "hostname"])) == {"schema", "notes", "time", "hostname"}
 

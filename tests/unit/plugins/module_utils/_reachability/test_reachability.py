@@ -150,6 +150,11 @@ def test_hosts_of_etcd_reach_its_releases(own: dict[str, str], expected: list[st
             {"kubeops_registry_mirrors": {"registry.k8s.io": ["https://mirror.example/k8s", "https://other.example"]}},
             ["https://pkgs.k8s.io", "https://mirror.example"],
         ),
+        (
+            {"container_runtime_repository": {"url": "https://download.docker.com/linux/debian", "key": "x"}},
+            ["https://pkgs.k8s.io", "https://download.docker.com", "registry.k8s.io"],
+        ),
+        ({"container_runtime_repository": {}}, ["https://pkgs.k8s.io", "registry.k8s.io"]),
         ({"kubeops_https_proxy": "http://user:secret@proxy:3128"}, ["http://proxy:3128"]),
         ({"kubeops_package_source": "bundle"}, []),
     ],
