@@ -60,7 +60,7 @@ def test_only_what_etcd_says_of_the_data_is_held_against_it(
 ) -> None:
     with pytest.raises(KubeopsError, match=words) as raised:
         trial(etcdutl, etcd)
-    assert type(raised.value) is kind
+    assert raised.type is kind
 
 
 def test_without_room_nothing_is_tried(trial: Callable[[str, str], object], monkeypatch: pytest.MonkeyPatch) -> None:
