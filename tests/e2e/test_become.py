@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .cluster import FULL_ONLY, Cluster
+from .conftest import own_lab
 
 pytestmark = FULL_ONLY
 
@@ -23,7 +24,7 @@ def test_everything_works_with_a_password_for_sudo(
     make_cluster: Callable[[str, str, str], Cluster], version: str, tmp_path: Path
 ) -> None:
     """Also what a node's task does on a control plane, as a join; and a snapshot on its way to the controller."""
-    made = make_cluster("become", version, "cp1:control_plane,cp2:control_plane,w1:workers")
+    made = make_cluster(own_lab("become"), version, "cp1:control_plane,cp2:control_plane,w1:workers")
     for node in NODES:
         made.sh(node, LOGIN)
     secret = tmp_path / "password"

@@ -62,6 +62,22 @@ def test_extra_san_is_served_by_every_api_server(cluster: Cluster) -> None:
         assert "api.example.com" in served_names(cluster, node), node
 
 
+def test_what_the_cluster_was_made_with_is_refused_as_a_setting(cluster: Cluster) -> None:
+    other = {
+        "kubeops_service_subnet": "10.112.0.0/16",
+        "kubeops_pod_subnet": "10.245.0.0/16",
+        "kubeops_dns_domain": "other.local",
+        "kubeops_external_etcd": {
+            "endpoints": ["https://192.0.2.9:2379"], "ca_file": "/x", "cert_file": "/x", "key_file": "/x"
+        },
+    }  # fmt: skip
+    run = cluster.run(extra=other)
+    assert run.rc != 0
+    assert run.changed_hosts == {}, run.changed_tasks
+    for variable in other:
+        assert variable in run.output, run.tail()
+
+
 @FULL_ONLY
 def test_apiserver_argument_runs_on_every_control_plane(cluster: Cluster) -> None:
     apply(cluster, kubeops_api_server_extra_args={"event-ttl": "2h"})
