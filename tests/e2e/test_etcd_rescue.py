@@ -114,7 +114,7 @@ def start(cluster: Cluster, node: str) -> None:
 def voters(cluster: Cluster, node: str) -> int:
     """How many members a member lists, by itself; 0 where it does not answer."""
     try:
-        listed = ask(cluster, node, STACKED, "/v3/cluster/member/list", '{"linearizable": false}')["members"]
+        listed = ask(cluster, node, STACKED, "/v3/cluster/member/list")["members"]
     except (RuntimeError, KeyError, ValueError):  # it does not answer
         return 0
     assert isinstance(listed, list)
@@ -149,9 +149,6 @@ def test_a_member_that_began_anew_is_no_quorum(stacked: Cluster, tmp_path: Path)
         stacked.sh(node, "rm -rf /var/lib/etcd/member")
     start(stacked, "cp1")
     wait_for_voters(stacked, "cp1", 1)
-    start(stacked, "cp2")
-    wait_for_voters(stacked, "cp2", 3)
-    start(stacked, "cp3")
     confirmed = {"kubeops_confirm": "kubernetes"}
     for member in ("cp2", "cp3"):
         one = stacked.run(playbook="rescue_etcd", extra={**confirmed, "member": member})
