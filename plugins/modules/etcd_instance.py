@@ -164,6 +164,7 @@ from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import KubeopsError
 from ..module_utils._core.plan import Plan
 from ..module_utils._core.runner import Runner
+from ..module_utils._etcd import ondisk
 from ..module_utils._etcd.gateway import Gateway
 from ..module_utils._etcd_service import plan, probe, versions
 from ..module_utils._etcd_service.act import Host
@@ -246,7 +247,9 @@ def _versions(runner: Runner, params: dict[str, Any], cluster: probe.Cluster) ->
 
 def _cluster(params: dict[str, Any]) -> probe.Cluster:
     urls = [_url(address, params["client_port"]) for address in dict.fromkeys([*params["peers"], params["address"]])]
-    return probe.Cluster(Gateway("", params["ca_file"], params["cert_file"], params["key_file"]), urls)
+    # Data that would be given up may be the last of the cluster, where what answers is one that began anew.
+    on_disk = ondisk.observe(params["data_dir"], identify=False).voters if params["replace"] else 0
+    return probe.Cluster(Gateway("", params["ca_file"], params["cert_file"], params["key_file"]), urls, on_disk)
 
 
 def _daemon(runner: Runner, params: dict[str, Any]) -> Daemon:

@@ -150,10 +150,9 @@ def test_a_member_that_began_anew_is_no_quorum(stacked: Cluster, tmp_path: Path)
     start(stacked, "cp1")
     wait_for_voters(stacked, "cp1", 1)
     confirmed = {"kubeops_confirm": "kubernetes"}
-    for member in ("cp2", "cp3"):
-        one = stacked.run(playbook="rescue_etcd", extra={**confirmed, "member": member})
-        assert one.rc != 0 and "it lists 1 of the 3 voters" in one.output, one.tail()
-        assert not one.changed_hosts, one.changed_tasks
+    one = stacked.run(playbook="rescue_etcd", extra={**confirmed, "member": "cp2"})
+    assert one.rc != 0 and "it lists 1 of the 3 voters" in one.output, one.tail()
+    assert not one.changed_hosts, one.changed_tasks
     run = stacked.run(playbook="rescue_etcd", extra={**confirmed, "etcd_rescue_directory": str(tmp_path)})
     assert run.rc == 0, run.tail()
     assert "the newest data is of cp2" in run.output, run.tail()

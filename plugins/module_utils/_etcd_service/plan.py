@@ -75,7 +75,7 @@ def plan(wanted: Wanted, observed: Observed) -> Plan:
 
 def _without_cluster(wanted: Wanted, observed: Observed) -> Plan:
     """Nobody answers: begin a cluster, wake a member up, or stop."""
-    if observed.has_data and not observed.active:
+    if observed.has_data and not observed.active and not wanted.replace:
         return _plan(wanted, observed, Step(START, wanted.name, "its data is here and etcd does not run"))
     if observed.has_data or not wanted.first:
         return Plan(

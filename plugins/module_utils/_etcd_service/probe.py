@@ -29,17 +29,19 @@ class View:
     refusal: str = ""
 
 
-def with_quorum(views: Mapping[str, View]) -> tuple[str, str]:
+def with_quorum(views: Mapping[str, View], on_disk: int = 0) -> tuple[str, str]:
     """The first URL whose member has a quorum, or what each of them said instead (pure).
 
     A quorum of a cluster that is too small to be the one others know does not count, see quorum.outnumbered.
+    on_disk is how many voters the data on this host knows.
     """
     known = max((quorum.voter_count(view.members) for view in views.values()), default=0)
+    knows, known = ("the data on this host", on_disk) if on_disk > known else ("another member", known)
     replies = []
     for url, view in views.items():
         refusal = view.refusal
         if not refusal and quorum.outnumbered(view.members, known):
-            refusal = f"it lists {quorum.voter_count(view.members)} of the {known} voters that another member knows"
+            refusal = f"it lists {quorum.voter_count(view.members)} of the {known} voters that {knows} knows"
         if not refusal:
             return url, ""
         replies.append(f"{url}: {refusal}")
@@ -48,10 +50,15 @@ def with_quorum(views: Mapping[str, View]) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Cluster:
-    """How the members are reached: a gateway that knows the certificates, and every client URL."""
+    """How the members are reached: a gateway that knows the certificates, and every client URL.
+
+    Attributes:
+        on_disk: how many voters the data on this host knows; 0 where it is not asked.
+    """
 
     gateway: Gateway
     urls: Sequence[str]
+    on_disk: int = 0
 
     def at(self, url: str) -> Gateway:
         """The gateway of one member."""
@@ -61,7 +68,7 @@ class Cluster:
         """A member that has a quorum, or what they said instead."""
         with ThreadPoolExecutor(max_workers=max(1, len(self.urls))) as pool:
             views = list(pool.map(self._view, self.urls))
-        at, silence = with_quorum(dict(zip(self.urls, views)))
+        at, silence = with_quorum(dict(zip(self.urls, views)), self.on_disk)
         return (self.at(at) if at else None), silence
 
     def _view(self, url: str) -> View:

@@ -16,12 +16,13 @@ THREADS = 64
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 OPEN = "open"
-REFUSED = "refused"  # the host answered; nothing listens yet
+REFUSED = "refused"  # the host answered; nothing listens yet, or what listens turns this node away
 FILTERED = "filtered"  # no answer at all
 UNREACHABLE = "unreachable"  # no route
 UNKNOWN = "unknown"  # UDP without an answer can mean anything
 RESULTS = {
     errno.ECONNREFUSED: REFUSED,
+    errno.ECONNRESET: REFUSED,
     errno.ETIMEDOUT: FILTERED,
     errno.EHOSTUNREACH: UNREACHABLE,
     errno.ENETUNREACH: UNREACHABLE,

@@ -96,6 +96,11 @@ def test_refusals(found: plan.Observed, rule: str | None) -> None:
     assert decided.steps == ()
 
 
+def test_data_is_not_started_where_it_was_to_be_given_up() -> None:
+    decided = plan.plan(plan.Wanted("e3", "192.0.2.43", replace=True), observed(None, data=True))
+    assert [refused.rule for refused in decided.refusals] == ["etcd_no_quorum"]
+
+
 @pytest.mark.parametrize(
     ("running", "wanted", "rules"),
     [

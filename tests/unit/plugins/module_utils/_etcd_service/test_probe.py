@@ -32,3 +32,18 @@ def view(voters: int, refusal: str = "") -> View:
 )  # fmt: skip
 def test_quorum_of_the_cluster_that_most_are_known_of(views: dict[str, View], at: str, silence: str) -> None:
     assert with_quorum(views) == (at, silence)
+
+
+@pytest.mark.parametrize(
+    ("listed", "on_disk", "at", "silence"),
+    [
+        # what answers began anew, and the data that would be given up is the last of the cluster
+        (1, 3, "", "a: it lists 1 of the 3 voters that the data on this host knows"),
+        # this host was removed
+        (2, 3, "a", ""),
+        (3, 3, "a", ""),
+        (1, 0, "a", ""),
+    ],
+)
+def test_quorum_by_the_data_of_this_host(listed: int, on_disk: int, at: str, silence: str) -> None:
+    assert with_quorum({"a": view(listed)}, on_disk) == (at, silence)

@@ -221,7 +221,12 @@ def test_a_full_backlog_is_filtered_and_all_wait_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("number", "meaning"),
-    [(errno.ECONNREFUSED, "refused"), (errno.EHOSTUNREACH, "unreachable"), (errno.ETIMEDOUT, "filtered")],
+    [
+        (errno.ECONNREFUSED, "refused"),
+        (errno.ECONNRESET, "refused"),
+        (errno.EHOSTUNREACH, "unreachable"),
+        (errno.ETIMEDOUT, "filtered"),
+    ],
 )
 def test_meaning(number: int, meaning: str) -> None:
     assert probe.RESULTS[number] == meaning
