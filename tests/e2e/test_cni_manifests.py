@@ -18,7 +18,7 @@ def in_bundle(plugin: str) -> bool:
     return any(entry["kind"] == "manifest" and entry["name"] == plugin for entry in files)
 
 
-@pytest.mark.parametrize("plugin", ["flannel", "calico"])
+@pytest.mark.parametrize("plugin", ["flannel", "calico", "cilium"])
 def test_api_server_accepts_the_manifest(cluster: Cluster, plugin: str) -> None:
     if not in_bundle(plugin):
         pytest.skip(f"the bundle has no manifest of {plugin} (kind manifest, docs/bundle.md)")
@@ -26,6 +26,7 @@ def test_api_server_accepts_the_manifest(cluster: Cluster, plugin: str) -> None:
     assert run.rc == 0, run.tail()
     applied = [row for row in run.changed_tasks if row[0].endswith("Apply the manifest")]
     assert len(applied) == 1, run.changed_tasks
-    namespace = {"flannel": "kube-flannel", "calico": "kube-system"}[plugin]
+    namespace = {"flannel": "kube-flannel", "calico": "kube-system", "cilium": "cilium-secrets"}[plugin]
     assert f"{plugin}" in run.output and namespace in run.output
-    assert "kube-flannel" not in cluster.kubectl("cp1", "get namespaces -o name")
+    left = cluster.kubectl("cp1", "get namespaces -o name")
+    assert "kube-flannel" not in left and "cilium-secrets" not in left
