@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -62,13 +63,15 @@ def test_extra_san_is_served_by_every_api_server(cluster: Cluster) -> None:
         assert "api.example.com" in served_names(cluster, node), node
 
 
-def test_what_the_cluster_was_made_with_is_refused_as_a_setting(cluster: Cluster) -> None:
+def test_what_the_cluster_was_made_with_is_refused_as_a_setting(cluster: Cluster, tmp_path: Path) -> None:
+    file = tmp_path / "etcd.pem"
+    file.touch()
     other = {
         "kubeops_service_subnet": "10.112.0.0/16",
         "kubeops_pod_subnet": "10.245.0.0/16",
         "kubeops_dns_domain": "other.local",
         "kubeops_external_etcd": {
-            "endpoints": ["https://192.0.2.9:2379"], "ca_file": "/x", "cert_file": "/x", "key_file": "/x"
+            "endpoints": ["https://192.0.2.9:2379"], **dict.fromkeys(("ca_file", "cert_file", "key_file"), str(file))
         },
     }  # fmt: skip
     run = cluster.run(extra=other)
