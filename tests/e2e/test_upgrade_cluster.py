@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -127,6 +128,54 @@ def test_refused_before_the_first_change(old: Cluster) -> None:
         assert evidence in said, run.tail()
 
 
+WEBHOOK = """
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: nobody-serves-it}
+webhooks:
+  - name: policy.example.com
+    admissionReviewVersions: [v1]
+    sideEffects: None
+    clientConfig: {service: {namespace: default, name: policy}}
+    rules: [{apiGroups: [apps], apiVersions: [v1], operations: [UPDATE], resources: [daemonsets]}]
+"""
+COREDNS = """-n kube-system patch deployment coredns --field-manager=by-hand -p '{"spec":{"template":{"spec":%s}}}'"""
+DROP_IN = "/etc/systemd/system/kubelet.service.d/90-flag.conf"
+IN_THE_WAY = {
+    "gate.webhooks": "policy.example.com",
+    "gate.customisations": "nodeSelector",
+    "gate.certificates": "1000000",
+    "gate.disk": "/var",
+    "removed.flags": "--pod-infra-container-image",
+}
+
+
+@FULL_ONLY
+def test_all_that_would_hurt_is_named_at_once(old: Cluster) -> None:
+    """Each with its rule; and a skipped minor leaves no road."""
+    apply(old, WEBHOOK)
+    old.kubectl("cp1", COREDNS % '{"nodeSelector":{"kubernetes.io/arch":"amd64"}}')
+    flag = "[Service]\\nEnvironment=KUBELET_EXTRA_ARGS=--pod-infra-container-image=x\\n"
+    old.sh("w1", f"printf '{flag}' > {DROP_IN} && systemctl daemon-reload")
+    asked: dict[str, object] = {
+        "plan_upgrade_certificate_hours": 1000000,
+        "plan_upgrade_disk_free_mib": {"/var": 10**9},
+    }
+    try:
+        run = upgrade(old, **asked)
+        skipped = upgrade(old, plan_upgrade_available=[target()])
+    finally:
+        old.sh("w1", f"rm {DROP_IN}; systemctl daemon-reload")
+        old.kubectl("cp1", COREDNS % '{"nodeSelector":{"kubernetes.io/arch":null}}')
+        old.kubectl("cp1", "delete validatingwebhookconfiguration nobody-serves-it")
+    said = " ".join(run.output.replace("\\n", " ").split())
+    assert run.rc != 0 and run.changed_hosts == {}, run.changed_tasks
+    missing = {rule: seen for rule, seen in IN_THE_WAY.items() if rule not in said or seen not in said}
+    assert missing == {}, run.tail()
+    assert skipped.rc != 0 and skipped.changed_hosts == {}, skipped.changed_tasks
+    assert "road" in skipped.output, skipped.tail()
+
+
 @FULL_ONLY
 def test_a_node_left_out_holds_the_road(old: Cluster) -> None:
     """With more than one hop to go, --limit is refused before the first change."""
@@ -180,6 +229,75 @@ def test_one_command_to_the_newest(old: Cluster, tmp_path: Path) -> None:
         assert old.runtimes() == {f"containerd://{runtime['kubeops_container_runtime_version']}"}
     again = upgrade(old, **runtime)
     assert again.rc == 0 and again.changed_hosts == {}, again.changed_tasks
+
+
+MOMENTS = ("before_hop", "after_hop", "before_group", "after_group", "before_node", "drained_node", "after_node")
+
+
+def hooks(directory: Path) -> dict[str, str]:
+    """A file for every moment, which tells where and when it ran."""
+    said = "{{ inventory_hostname }} {{ upgrade_cluster_group | default('-') }} {{ upgrade_cluster_hop.to }}"
+    files = {moment: directory / f"{moment}.yml" for moment in MOMENTS}
+    for moment, path in files.items():
+        path.write_text(f"- name: Tell\n  ansible.builtin.debug:\n    msg: 'hook {moment} {said}'\n")
+    return {moment: str(path) for moment, path in files.items()}
+
+
+def boots(cluster: Cluster) -> dict[str, str]:
+    return {name: cluster.sh(name, "cat /proc/sys/kernel/random/boot_id") for name in NAMES}
+
+
+def versions_of(cluster: Cluster, via: str = "cp1") -> dict[str, str]:
+    return {name: str(node["version"]) for name, node in cluster.nodes(via=via).items()}
+
+
+@FULL_ONLY
+def test_every_option_of_a_hop(make_cluster: Callable[[str, str, str], Cluster], tmp_path: Path) -> None:
+    """One hop with hooks, reboots, a group with a pace of its own and a canary; one with a worker that may fail."""
+    made = make_cluster(LAB, start_version(), FIVE_NODES).created()
+    apply(made, WORKLOAD)
+    made.kubectl("cp1", "rollout status deployment/web --timeout=120s")
+    before, replicas = boots(made), Replicas(made)
+    wanted = {
+        "upgrade_cluster_hops": 1,
+        "upgrade_cluster_hooks": hooks(tmp_path),
+        "upgrade_cluster_reboot": True,
+        "upgrade_cluster_canary": 1,
+        "upgrade_cluster_groups": [{"name": "second", "hosts": ["w2"], "at_once": "50%"}],
+        "upgrade_cluster_soak": 3,
+        "upgrade_cluster_max_unavailable": 1,
+    }
+    with in_background(replicas.watch):
+        run = upgrade(made, **wanted)
+    print(f"a hop with reboots in {run.seconds:.0f} s")
+    assert run.rc == 0, run.tail()
+    hop = bundle_versions()[bundle_versions().index(start_version()) + 1]
+    Cluster(LAB, hop).assert_healthy(NAMES)
+    assert cordoned(made) == []
+    assert replicas.looks > 10 and replicas.least >= 1, f"{replicas.least} replicas in {replicas.looks} looks"
+    after = boots(made)
+    assert [name for name in NAMES if after[name] == before[name]] == [], "every node is rebooted"
+    said = re.findall(r"hook (\w+) (\w+) ([-\w]+) ([\d.]+)", run.output)
+    assert {moment for moment, *__ in said} == set(MOMENTS)
+    assert {version for *__, version in said} == {hop}
+    drained = [name for moment, name, *__ in said if moment == "drained_node"]
+    assert sorted(drained[:3]) == list(CONTROL_PLANES) and drained[3:] == ["w2", "w1"], "w2 has a group of its own"
+
+    # A worker that may fail stays cordoned, and the other goes on.
+    if hop == target():
+        return
+    made.sh("w1", "echo KUBELET_EXTRA_ARGS=--no-such-flag > /etc/default/kubelet")
+    run = upgrade(made, upgrade_cluster_max_fail=1)
+    assert run.rc != 0, run.tail()
+    assert versions_of(made) == {name: f"v{hop if name == 'w1' else target()}" for name in NAMES}
+    assert cordoned(made) == ["w1"]
+    made.sh("w1", "rm /etc/default/kubelet; systemctl restart kubelet")
+    made.kubectl("cp1", "wait --for=condition=Ready node/w1 --timeout=120s")
+    run = upgrade(made, "--limit", "w1")
+    assert run.rc == 0, run.tail()
+    assert set(run.changed_hosts) == {"w1"}
+    Cluster(LAB, target()).assert_healthy(NAMES)
+    assert cordoned(made) == []
 
 
 @FULL_ONLY
