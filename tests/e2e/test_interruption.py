@@ -94,12 +94,12 @@ def test_controller_killed_while_kubeadm_works(
     assert cluster.run().changed_hosts == {}
 
 
-def kill_kubeadm(cluster: Cluster, node: str, phase: str, seconds: int = 300) -> None:
+def kill_kubeadm(cluster: Cluster, node: str, phase: str) -> None:
     """SIGKILL `kubeadm <phase>` on a node a moment after it appeared."""
     # A worker's join takes a second: what is killed must still be there, so the node itself waits for it.
     moment = random.Random(SEED).uniform(0.1, 0.5 if node.startswith("w") else 1.5)
     wanted = f"'^[^ ]*kubeadm {phase}'"
-    waiting = f'timeout {seconds} bash -c "until pgrep -f {wanted} >/dev/null; do sleep 0.05; done"'
+    waiting = f'timeout 300 bash -c "until pgrep -f {wanted} >/dev/null; do sleep 0.05; done"'
     cluster.sh(node, f"{waiting} && sleep {moment:.2f} && pkill -KILL -f {wanted}")
 
 

@@ -21,7 +21,6 @@ import pytest
 from .background import in_background
 from .cluster import FIVE_NODES, FULL_ONLY, Cluster, PlaybookRun, Probe
 from .conftest import bundle_versions, own_lab
-from .test_interruption import kill_kubeadm
 from .test_outage import CONTROL_PLANES, endpoint, wait_until_answered, wait_until_ready
 
 NAMES = ("cp1", "cp2", "cp3", "w1", "w2")
@@ -326,6 +325,18 @@ def test_killed_again_and_again(make_cluster: Callable[[str, str, str], Cluster]
         assert left.split() == ["inactive"], "no run leaves its client behind"
 
 
+def kill_upgrade_apply(cluster: Cluster) -> None:
+    """SIGKILL it at a random moment of its minute or two, on the control plane that comes first."""
+    pattern, deadline = "'^[^ ]*kubeadm upgrade apply'", time.monotonic() + 900
+    while not (found := [name for name in CONTROL_PLANES if cluster.sh(name, f"pgrep -f {pattern}", check=False)]):
+        assert time.monotonic() < deadline, "no control plane ran kubeadm upgrade apply"
+        time.sleep(0.2)
+    moment = random.Random(SEED).uniform(0.1, 60.0)
+    time.sleep(moment)
+    cluster.sh(found[0], f"pkill -KILL -f {pattern}")
+    print(f"kubeadm upgrade apply killed on {found[0]} after {moment:.1f} s (seed {SEED})")
+
+
 @FULL_ONLY
 def test_kubeadm_killed(make_cluster: Callable[[str, str, str], Cluster]) -> None:
     """Workers wait for the last hop meanwhile, so of two hops they meet the second kubeadm only; etcd comes last."""
@@ -334,7 +345,7 @@ def test_kubeadm_killed(make_cluster: Callable[[str, str, str], Cluster]) -> Non
     first: list[PlaybookRun] = []
     thread = threading.Thread(target=lambda: first.append(upgrade(made, plan_upgrade_workers="last_hop")))
     thread.start()
-    kill_kubeadm(made, "cp1", "upgrade apply", seconds=900)
+    kill_upgrade_apply(made)
     thread.join()
     assert first and first[0].rc != 0, "a run whose kubeadm was killed must not report success"
     run = upgrade(made, plan_upgrade_workers="last_hop", upgrade_cluster_etcd=False)
