@@ -156,12 +156,8 @@ def test_all_that_would_hurt_is_named_at_once(old: Cluster) -> None:
     old.kubectl("cp1", COREDNS % '{"nodeSelector":{"kubernetes.io/arch":"amd64"}}')
     flag = "[Service]\\nEnvironment=KUBELET_EXTRA_ARGS=--pod-infra-container-image=x\\n"
     old.sh("w1", f"printf '{flag}' > {DROP_IN} && systemctl daemon-reload")
-    asked: dict[str, object] = {
-        "plan_upgrade_certificate_hours": 1000000,
-        "plan_upgrade_disk_free_mib": {"/var": 10**9},
-    }
     try:
-        run = upgrade(old, **asked)
+        run = upgrade(old, plan_upgrade_certificate_hours=1000000, plan_upgrade_disk_free_mib={"/var": 10**9})
         skipped = upgrade(old, plan_upgrade_available=[target()])
     finally:
         old.sh("w1", f"rm {DROP_IN}; systemctl daemon-reload")
@@ -257,17 +253,17 @@ def test_every_option_of_a_hop(make_cluster: Callable[[str, str, str], Cluster],
     apply(made, WORKLOAD)
     made.kubectl("cp1", "rollout status deployment/web --timeout=120s")
     before, replicas = boots(made), Replicas(made)
-    wanted = {
-        "upgrade_cluster_hops": 1,
-        "upgrade_cluster_hooks": hooks(tmp_path),
-        "upgrade_cluster_reboot": True,
-        "upgrade_cluster_canary": 1,
-        "upgrade_cluster_groups": [{"name": "second", "hosts": ["w2"], "at_once": "50%"}],
-        "upgrade_cluster_soak": 3,
-        "upgrade_cluster_max_unavailable": 1,
-    }
     with in_background(replicas.watch):
-        run = upgrade(made, **wanted)
+        run = upgrade(
+            made,
+            upgrade_cluster_hops=1,
+            upgrade_cluster_hooks=hooks(tmp_path),
+            upgrade_cluster_reboot=True,
+            upgrade_cluster_canary=1,
+            upgrade_cluster_groups=[{"name": "second", "hosts": ["w2"], "at_once": "50%"}],
+            upgrade_cluster_soak=3,
+            upgrade_cluster_max_unavailable=1,
+        )
     print(f"a hop with reboots in {run.seconds:.0f} s")
     assert run.rc == 0, run.tail()
     hop = bundle_versions()[bundle_versions().index(start_version()) + 1]
