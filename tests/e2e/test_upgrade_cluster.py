@@ -231,7 +231,7 @@ MOMENTS = ("before_hop", "after_hop", "before_group", "after_group", "before_nod
 
 def hooks(directory: Path) -> dict[str, str]:
     """A file for every moment, which tells where and when it ran."""
-    said = "{{ inventory_hostname }} {{ upgrade_cluster_group | default('-') }} {{ upgrade_cluster_hop.to }}"
+    said = '{{ inventory_hostname }} {{ upgrade_cluster_group | default("-") }} {{ upgrade_cluster_hop.to }}'
     files = {moment: directory / f"{moment}.yml" for moment in MOMENTS}
     for moment, path in files.items():
         path.write_text(f"- name: Tell\n  ansible.builtin.debug:\n    msg: 'hook {moment} {said}'\n")
@@ -252,6 +252,12 @@ def test_every_option_of_a_hop(make_cluster: Callable[[str, str, str], Cluster],
     made = make_cluster(LAB, start_version(), FIVE_NODES).created()
     apply(made, WORKLOAD)
     made.kubectl("cp1", "rollout status deployment/web --timeout=120s")
+    broken = tmp_path / "broken.yml"
+    broken.write_text("- name: Misspelt\n  ansible.builtin.comand: 'true'\n")
+    run = upgrade(made, upgrade_cluster_hooks={"after_hop": str(broken)})
+    assert run.rc != 0 and "ansible.builtin.comand" in run.output, run.tail()
+    assert run.changed_tasks == set(), "a hook that can't run is refused before the first change"
+
     before, replicas = boots(made), Replicas(made)
     with in_background(replicas.watch):
         run = upgrade(
