@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
 from ansible_collections.kubeops.cluster.plugins.module_utils._gates import node
 
 OLD, NEW = "v1.34.9", "v1.35.6"
@@ -55,6 +59,35 @@ def test_what_no_kubeadm_wrote(live: dict[str, str], different: list[str]) -> No
     found = node.manifest_diffs(live, generated)
     assert list(found) == different
     assert all(f"{name} as it is" in diff for name, diff in found.items())
+
+
+@pytest.mark.parametrize(
+    ("live", "there", "behind"),
+    [
+        pytest.param("3.6.5", ["v1.33.1", OLD, NEW], True, id="as the kubeadm of before wrote it"),
+        pytest.param("3.6.5", ["v1.33.1", NEW], False, id="none of before was kept"),
+        pytest.param("3.6.5 # by hand", ["v1.33.1", OLD], False, id="none has written it"),
+        pytest.param("3.6.6", [NEW], False, id="the one that is installed was asked already"),
+    ],
+)
+def test_etcd_that_an_upgrade_left_behind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, live: str, there: list[str], behind: bool
+) -> None:
+    def generate_by(program: str, version: str) -> dict[str, str]:
+        assert program == f"{tmp_path}/{version}/kubeadm"
+        if version == "v1.33.1":
+            raise KubeopsError("kubeadm cannot read the cluster's configuration")
+        return manifests({OLD: "3.6.5", NEW: "3.6.6"}[version], version)
+
+    for version in there:
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "kubeadm").touch()
+    (tmp_path / "etcd.yaml").write_text(manifests(live, NEW)["etcd"])
+    monkeypatch.setattr(node, "RELEASES", str(tmp_path))
+    monkeypatch.setattr(node.paths, "MANIFESTS", str(tmp_path))
+    monkeypatch.setattr(node, "_version_of", lambda _runner, program: Path(program).parent.name)
+    runner: Any = None
+    assert node.etcd_left_behind(runner, {NEW}, generate_by) is behind
 
 
 @pytest.mark.parametrize(
