@@ -94,6 +94,21 @@ def test_a_node_is_a_machine(lab: LabRunner) -> None:
     assert lab.paths.key("one").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_reboot_from_inside_comes_back(lab: LabRunner) -> None:
+    lab("up", "--id", "one", "--nodes", NODES)
+    boot_id = ("--id", "one", "w1", "cat", "/proc/sys/kernel/random/boot_id")
+    before, deadline = lab("exec", *boot_id), time.monotonic() + 60
+    lab("exec", "--id", "one", "w1", "sh", "-c", "echo kept >/root/file; systemctl reboot")
+    while (after := lab.try_run("ssh", *boot_id)).returncode != 0 or after.stdout == before:
+        assert time.monotonic() < deadline, after.stderr
+        time.sleep(0.5)
+    assert lab("ssh", "--id", "one", "w1", "cat", "/root/file").strip() == "kept"
+    lab("exec", "--id", "one", "w1", "systemctl", "poweroff")
+    while lab.states("one")["w1"] != ("stopped", "ok"):
+        assert time.monotonic() < deadline, lab.states("one")
+        time.sleep(0.5)
+
+
 def test_two_labs_side_by_side(lab: LabRunner) -> None:
     both = [lab.start("up", "--id", name, "--nodes", NODES) for name in ("one", "two")]
     assert [process.wait(timeout=300) for process in both] == [0, 0]

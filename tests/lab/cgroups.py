@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +58,19 @@ def create(layout: Layout, name: str) -> list[Path]:
             group.mkdir(exist_ok=True)
             _inherit_cpuset(group)
     return [root / name / "cgroup.procs" for root in layout.roots]
+
+
+def beside(layout: Layout, procs: Sequence[Path]) -> list[Path]:
+    """Files that take what lives with the groups of these, is killed with them, and is no part of them.
+
+    A v2 group that hands its controllers to its children takes no process itself.
+    """
+    if layout.version == 1:
+        return list(procs)
+    groups = [path.parent / "launcher" for path in procs]
+    for group in groups:
+        group.mkdir(exist_ok=True)
+    return [group / "cgroup.procs" for group in groups]
 
 
 def _delegate(group: Path) -> None:

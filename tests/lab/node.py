@@ -30,11 +30,14 @@ PLAIN_DIRECTORIES = {
 }
 # The shell joins the node's cgroups first, so that a killed `up` leaves nothing
 # outside them, and mounts the root in a mount namespace that dies with the node.
+# systemd-nspawn ends with 133 where the node reboots: somebody has to start it again.
 LAUNCH = """\
 set -e
-for procs in $NODE_CGROUPS; do echo $$ > "$procs"; done
+for procs in $LAUNCH_CGROUPS; do echo $$ > "$procs"; done
 mount -t overlay overlay -o "lowerdir=$NODE_BASE,upperdir=upper,workdir=work" root
-exec systemd-nspawn "$@"
+until sh -c 'for procs in $NODE_CGROUPS; do echo $$ > "$procs"; done; exec systemd-nspawn "$@"' sh "$@" ||
+  [ $? -ne 133 ]
+do :; done
 """
 
 
@@ -131,11 +134,12 @@ def nspawn_arguments(machine: Machine, bundle: Path | None) -> list[str]:
     ]
 
 
-def nspawn_environment(machine: Machine, procs: list[Path]) -> dict[str, str]:
+def nspawn_environment(machine: Machine, procs: list[Path], launcher: list[Path]) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
         "NODE_BASE": str(machine.base),
         "NODE_CGROUPS": " ".join(str(path) for path in procs),
+        "LAUNCH_CGROUPS": " ".join(str(path) for path in launcher),
         "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1",
         "SYSTEMD_NSPAWN_LOCK": "0",
         "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": str(machine.host.layout.version - 1),
@@ -147,12 +151,13 @@ def start(machine: Machine, bundle: Path | None) -> None:
     stop(machine)
     network.attach(machine.names, machine.lab, machine.node)
     procs = cgroups.create(machine.host.layout, machine.cgroup)
+    launcher = cgroups.beside(machine.host.layout, procs)
     private = ["unshare", "--mount", "--propagation", "slave"]
     with machine.console.open("ab") as console:
         subprocess.Popen(
             [*private, "sh", "-c", LAUNCH, "sh", *nspawn_arguments(machine, bundle)],
             cwd=machine.directory,
-            env=nspawn_environment(machine, procs),
+            env=nspawn_environment(machine, procs, launcher),
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,

@@ -98,3 +98,10 @@ def test_remove_of_a_group_in_use_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "lab/kept").write_text("")
     with pytest.raises(LabError, match="cannot be removed"):
         cgroups.remove(Layout(2, (tmp_path,)), "lab", timeout=0.05)
+
+
+def test_what_lives_beside_a_group(tmp_path: Path) -> None:
+    procs = [tmp_path / "cgroup.procs"]
+    assert cgroups.beside(Layout(1, (tmp_path,)), procs) == procs
+    assert cgroups.beside(Layout(2, (tmp_path,)), procs) == [tmp_path / "launcher" / "cgroup.procs"]
+    assert (tmp_path / "launcher").is_dir(), "a group that hands on its controllers takes no process itself"
