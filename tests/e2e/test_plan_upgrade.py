@@ -58,7 +58,7 @@ def test_a_downgrade_and_a_manifest_changed_by_hand_are_refused_and_a_kubelet_is
 def test_a_removed_flag_in_a_drop_in_of_the_kubelet_is_refused(cluster: Cluster, tmp_path: Path) -> None:
     """Unknown since 1.35. The kubelet is not restarted, so it goes on as it is."""
     text = "[Service]\\nEnvironment=KUBELET_EXTRA_ARGS=--pod-infra-container-image=x\\n"
-    cluster.sh("w1", f"printf '{text}' > {DROP_IN} && systemctl daemon-reload")
+    cluster.sh("w1", f"mkdir -p $(dirname {DROP_IN}); printf '{text}' > {DROP_IN} && systemctl daemon-reload")
     try:
         plan = planned(cluster, tmp_path)
     finally:

@@ -155,7 +155,7 @@ def test_all_that_would_hurt_is_named_at_once(old: Cluster) -> None:
     apply(old, WEBHOOK)
     old.kubectl("cp1", COREDNS % '{"nodeSelector":{"kubernetes.io/arch":"amd64"}}')
     flag = "[Service]\\nEnvironment=KUBELET_EXTRA_ARGS=--pod-infra-container-image=x\\n"
-    old.sh("w1", f"printf '{flag}' > {DROP_IN} && systemctl daemon-reload")
+    old.sh("w1", f"mkdir -p $(dirname {DROP_IN}); printf '{flag}' > {DROP_IN} && systemctl daemon-reload")
     try:
         run = upgrade(old, plan_upgrade_certificate_hours=1000000, plan_upgrade_disk_free_mib={"/var": 10**9})
         skipped = upgrade(old, plan_upgrade_available=[target()])
