@@ -3,6 +3,7 @@
 
 Arguments select suites by name. What a suite needs and this machine has not makes its tests skip with a reason.
 Everything together takes at most ``--minutes``: a suite whose time is over is interrupted, and has failed.
+The table at the end names what failed, since of a long log often only the end is kept.
 The last line sums everything up: ``N passed, N failed, N skipped``.
 """
 
@@ -30,10 +31,10 @@ SETUP_LIMIT = 300  # seconds for the lab's packages
 
 @dataclass
 class Result:
-    """Counts of one suite; skips by reason."""
+    """What came of one suite: a count, a line for each failure, skips by reason."""
 
     passed: int = 0
-    failed: int = 0
+    failed: list[str] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
@@ -54,9 +55,15 @@ def run_lint(_suite: Suite, limit: float) -> Result:
     """Every check of `make lint` counts as one test."""
     outcomes = lint.run_all(list(lint.CHECKS), lint.announce, limit)
     lint.report(outcomes)
-    verdicts = Counter(outcome.verdict for outcome in outcomes)
+    passed = sum(outcome.verdict == "ok" for outcome in outcomes)
+    failed = [f"{outcome.check.name}: {last_line(outcome.output)}" for outcome in outcomes if outcome.verdict == "FAIL"]
     skipped = Counter(f"{outcome.check.name}: {outcome.output}" for outcome in outcomes if outcome.verdict == "skip")
-    return Result(passed=verdicts["ok"], failed=verdicts["FAIL"], skipped=skipped)
+    return Result(passed, failed, skipped)
+
+
+def last_line(text: str) -> str:
+    """The last line with something in it, where most tools say what was wrong."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no output")
 
 
 def skip_reason(skip: ElementTree.Element) -> str:
@@ -68,12 +75,12 @@ def skip_reason(skip: ElementTree.Element) -> str:
 
 
 def read_junit(report: Path) -> Result:
-    """Counts of a pytest report in JUnit's format; an error in set-up or collection is a failure."""
+    """A pytest report in JUnit's format; an error in set-up or collection is a failure."""
     result = Result()
     for case in ElementTree.parse(report).iter("testcase"):
         skip = case.find("skipped")
         if case.find("failure") is not None or case.find("error") is not None:
-            result.failed += 1
+            result.failed.append(f"{case.get('classname')}::{case.get('name')}")
         elif skip is not None:
             result.skipped[skip_reason(skip)] += 1
         else:
@@ -101,7 +108,7 @@ def run_pytest(suite: Suite, limit: float) -> Result:
         print(f"{suite.name}: not done after {limit:.0f} s", flush=True)
     result = read_junit(report) if report.is_file() else Result()
     if code != 0 and not result.failed:
-        result.failed = 1  # pytest itself failed, found no test, or ran out of time
+        result.failed.append("pytest itself failed, found no test, or ran out of time")
     return result
 
 
@@ -133,7 +140,7 @@ def run_molecule(suite: Suite, limit: float) -> Result:
         if processes.wait(process, max(0.0, deadline - time.monotonic()), INTERRUPT_GRACE) == 0:
             result.passed += 1
         else:
-            result.failed += 1
+            result.failed.append(scenario)
     return result
 
 
@@ -168,11 +175,12 @@ def run(suite: Suite, deadline: float) -> Result:
 
 
 def table(results: dict[str, Result]) -> list[str]:
-    """One line for each suite, with the reasons of its skips below it."""
+    """One line for each suite; below it, what failed and why tests were skipped."""
     lines = [f"{'suite':<16} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}"]
     for name, result in results.items():
-        counts = f"{result.passed:>7} {result.failed:>7} {result.skipped.total():>8} {result.seconds:>8.0f}"
+        counts = f"{result.passed:>7} {len(result.failed):>7} {result.skipped.total():>8} {result.seconds:>8.0f}"
         lines.append(f"{name:<16} {counts}")
+        lines += [f"{'':<16} failed: {failure}" for failure in result.failed]
         lines += [f"{'':<16} skipped {count}: {reason}" for reason, count in result.skipped.most_common()]
     return lines
 
@@ -181,7 +189,7 @@ def summary(results: dict[str, Result]) -> str:
     """The closing line."""
     values = results.values()
     skipped = sum(result.skipped.total() for result in values)
-    return f"{sum(r.passed for r in values)} passed, {sum(r.failed for r in values)} failed, {skipped} skipped"
+    return f"{sum(r.passed for r in values)} passed, {sum(len(r.failed) for r in values)} failed, {skipped} skipped"
 
 
 def exit_code(results: dict[str, Result]) -> int:

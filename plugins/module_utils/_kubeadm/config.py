@@ -30,8 +30,9 @@ API_VERSIONS = {
     "KubeProxyConfiguration": KUBE_PROXY_API_VERSION,
 }
 ADDONS = ("coredns", "kube-proxy")
-# kubeadm init always makes a bootstrap token; nobody shall use this one.
-INIT_TOKEN_TTL = "1m0s"
+# kubeadm init always makes a bootstrap token; nobody shall use this one, and the controller manager's
+# token cleaner removes it a second later. (kubeadm takes 0 for "never expires".)
+INIT_TOKEN_TTL = "1s"
 # Fields of Credentials.
 CREDENTIALS = ("endpoint", "token", "ca_cert_hashes", "certificate_key")
 API_SERVER_VOLUME = "kubeops"

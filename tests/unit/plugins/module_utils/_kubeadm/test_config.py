@@ -99,7 +99,7 @@ def test_external_etcd_replaces_the_local_one() -> None:
 
 def test_init_leaves_no_lasting_token_and_prints_none() -> None:
     found = document(Cluster(version="v1", addons=["coredns"]), "InitConfiguration")
-    assert [token["ttl"] for token in found["bootstrapTokens"]] == ["1m0s"]
+    assert [token["ttl"] for token in found["bootstrapTokens"]] == ["1s"]
     assert found["skipPhases"] == ["addon/kube-proxy", "show-join-command"]
 
 
