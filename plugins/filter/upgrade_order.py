@@ -13,7 +13,7 @@ author: kubeops.cluster contributors (@kubeops)
 description:
   - Turns a hop of the road (RV(kubeops.cluster.upgrade_plan#module:road)) into inventory hosts, one control plane after
     the other, and workers in batches.
-  - Batches never mix groups. The first batch of all has O(canary) workers.
+  - Batches never mix groups, nor the canary with those that follow.
 positional: _input, nodes
 options:
   _input:
@@ -39,7 +39,8 @@ options:
     type: raw
     default: 0
   canary:
-    description: Workers of the very first batch. 0 leaves it to O(at_once).
+    description:
+      - Workers that come first, as a batch of their own, or as several where O(at_once) is less.
     type: int
     default: 0
   groups:
@@ -100,7 +101,7 @@ def upgrade_order(
     due = [hosts[name] for name in hop["control_planes"] if name in hosts]
     alone = [host for host in kubelets if host in control_planes]
     most = bound(max_unavailable, len(workers))
-    batches = _with_canary(list(_batches(workers, paced(groups), at_once, most or len(workers))), canary)
+    batches = list(_batches(workers, paced(groups), at_once, most or len(workers), max(0, canary)))
     names = {host: name for name, host in hosts.items()}
     return {
         "control_planes": [host for host in hosts.values() if host in control_planes and host not in due] + due,
@@ -142,25 +143,22 @@ def bound(value: Size, total: int) -> int:
 
 
 def _batches(
-    workers: Sequence[str], groups: Sequence[Mapping[str, Any]], at_once: Size, most: int
+    workers: Sequence[str], groups: Sequence[Mapping[str, Any]], at_once: Size, most: int, canary: int
 ) -> Iterator[list[str]]:
     left = list(workers)
-    for group in groups:
+    for group in (*groups, {"hosts": workers}):
         members = [host for host in left if host in group["hosts"]]
         left = [host for host in left if host not in members]
-        yield from _cut(members, min(most, size(group.get("at_once", at_once), len(members))))
-    yield from _cut(left, min(most, size(at_once, len(left))))
+        length = min(most, size(group.get("at_once", at_once), len(members)))
+        # All of a batch is a canary, or none of it.
+        yield from _cut(members[:canary], length)
+        yield from _cut(members[canary:], length)
+        canary = max(0, canary - len(members))
 
 
 def _cut(hosts: Sequence[str], length: int) -> Iterator[list[str]]:
     for start in range(0, len(hosts), max(1, length)):
         yield list(hosts[start : start + max(1, length)])
-
-
-def _with_canary(batches: list[list[str]], canary: int) -> list[list[str]]:
-    if not batches or not 0 < canary < len(batches[0]):
-        return batches
-    return [batches[0][:canary], batches[0][canary:], *batches[1:]]
 
 
 class FilterModule:

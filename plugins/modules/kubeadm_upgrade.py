@@ -19,7 +19,8 @@ description:
   - On a control plane it first sees that every other control plane is up, and lets another etcd member lead.
   - Afterwards it sees for itself that the static pods run the version, that this node's API server is ready and says
     so, and that its etcd answers. Where they do not, it puts the manifests back that kubeadm kept, and fails. etcd
-    stays on the version that it has. Where they do, of the copies of etcd's data that kubeadm leaves in
+    stays on the version that it has, and so does the last control plane once kubeadm has brought kube-proxy along, which
+    must not be newer than an API server. Where they do, of the copies of etcd's data that kubeadm leaves in
     C(/etc/kubernetes/tmp) each time, only the newest is kept.
   - Takes out of kubeadm's file of kubelet flags what older kubeadms wrote there and the kubelet of the version does not
     know, which only some versions of kubeadm do. The file as it was is kept below C(/var/lib/kubeops/backups).
@@ -133,36 +134,49 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         safety.refuse(planned.refusals)
         if not planned.changed or module.check_mode:
             return planned.as_result()
-        return {**planned.as_result(), **_act(runner, settings, planned, name)}
+        return {**planned.as_result(), **_act(runner, settings, planned, seen, name)}
 
 
-def _act(runner: Runner, settings: upgrade.Settings, planned: Plan, name: str) -> dict[str, Any]:
+def _act(
+    runner: Runner, settings: upgrade.Settings, planned: Plan, seen: upgrade.Observed, name: str
+) -> dict[str, Any]:
     done: dict[str, Any] = {}
     for step in planned.steps:
         if step.action == upgrade.FLAGS:
             upgrade_act.drop_flags(step.data["flags"])
         else:
-            done = _upgrade(runner, settings, step, name)
+            done = _upgrade(runner, settings, step, name, last=upgrade.is_last(step.target, seen))
     return done
 
 
-def _upgrade(runner: Runner, settings: upgrade.Settings, step: Step, name: str) -> dict[str, Any]:
+def _upgrade(runner: Runner, settings: upgrade.Settings, step: Step, name: str, *, last: bool) -> dict[str, Any]:
     leader, born = upgrade_act.prepare(name), upgrade_act.etcd_manifest()
-    started = time.time()
+    started, addons_moved = time.time(), False
     try:
         with upgrade_act.keeping_birth(runner, step.target, settings, born) as patched:
             phases = upgrade_act.act(runner, step.target, step.action, patched)
+        addons_moved = last
         upgrade_act.keep_birth(runner, born)
         upgrade_act.verify(step.target, name)
     except KubeopsError as error:
-        raise _explained(error, step.target, started, name) from error
+        raise _explained(error, step.target, name, _way_back(started, name, addons_moved=addons_moved)) from error
     upgrade_act.remove_older_etcd_copies()
     return {"phases": command.describe(phases), "etcd_leader": leader}
 
 
-def _explained(error: KubeopsError, target: str, started: float, name: str) -> KubeopsError:
-    """The failure with what became of the node: kubeadm puts manifests back by itself only while it waits for them."""
-    outcome = upgrade_act.roll_back(started, name) if upgrade_act.static_pods() else "the kubelet was not touched"
+def _way_back(started: float, name: str, *, addons_moved: bool) -> str:
+    """Go back where that helps; says what became of the node. kubeadm does so only while it waits for static pods."""
+    if not upgrade_act.static_pods():
+        return "the kubelet was not touched"
+    if addons_moved:
+        return (
+            "it stays as it is, since kubeadm has brought kube-proxy along, which must not be newer than an API server"
+        )
+    return upgrade_act.roll_back(started, name)
+
+
+def _explained(error: KubeopsError, target: str, name: str, outcome: str) -> KubeopsError:
+    """The failure with what became of the node."""
     return KubeopsError(
         f"the upgrade of {name} to {target} failed: {error.what}",
         seen=f"{error.seen}. {name}: {outcome}",

@@ -24,11 +24,15 @@ EXPORT_SECONDS = 300.0
 ARCHIVE = "image.tar"
 WORK_PREFIX = ".etcd-programs-"
 # Each writes an archive of the image with a manifest.json: the format of `docker save`, which all of them speak.
-EXPORTERS = {
-    "ctr": ("ctr", "--namespace", "k8s.io", "images", "export", "{archive}", "{image}"),
-    "docker": ("docker", "save", "--output", "{archive}", "{image}"),
-    "podman": ("podman", "save", "--format", "docker-archive", "--output", "{archive}", "{image}"),
-}
+# Through containerd's transfer service ctr may end before the last of the stream is written, and an archive is cut off;
+# containerd 1.6 has no such service, and no --local.
+CTR = ("ctr", "--namespace", "k8s.io", "images", "export")
+EXPORTERS = (
+    (*CTR, "--local", "{archive}", "{image}"),
+    (*CTR, "{archive}", "{image}"),
+    ("docker", "save", "--output", "{archive}", "{image}"),
+    ("podman", "save", "--format", "docker-archive", "--output", "{archive}", "{image}"),
+)
 
 
 @dataclass(frozen=True)
@@ -76,21 +80,28 @@ class Source:
     def _from_image(self, image: str, names: Sequence[str], work: str) -> None:
         archive = str(Path(work, ARCHIVE))
         seen = []
-        for client, words in EXPORTERS.items():
-            if self.runner.which(client):
+        for words in EXPORTERS:
+            if self.runner.which(words[0]):
                 argv = [word.format(archive=archive, image=image) for word in words]
                 done = self.runner.run(argv, timeout=EXPORT_SECONDS, check=False)
                 if done.rc == 0:
                     break
-                seen.append(f"{client}: {done.stderr.strip()[-300:]}")
+                seen.append(f"{words[0]}: {done.stderr.strip()[-300:]}")
         else:
-            raise KubeopsError(
-                f"the image {image} cannot be read from the container runtime",
-                seen="; ".join(seen) or f"none of {', '.join(EXPORTERS)} is installed",
-                fix="pull the image on this node, or name a directory that has etcd's programs in bin_dir",
-            )
-        unpack(archive, names, work)
+            raise _unreadable(image, "; ".join(seen) or "none of ctr, docker, podman is installed")
+        try:
+            unpack(archive, names, work)
+        except tarfile.TarError as error:
+            raise _unreadable(image, f"the archive that {words[0]} wrote: {error}") from error
         Path(archive).unlink()
+
+
+def _unreadable(image: str, seen: str) -> KubeopsError:
+    return KubeopsError(
+        f"the image {image} cannot be read from the container runtime",
+        seen=seen,
+        fix="pull the image on this node, or name a directory that has etcd's programs in bin_dir",
+    )
 
 
 def directory_of_running() -> str:

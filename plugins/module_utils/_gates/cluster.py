@@ -54,7 +54,8 @@ def probe() -> dict[str, Any]:
             "nodes": [node_summary(node) for node in nodes.result()],
             "components": [component_summary(pod) for pod in static],
             "api_servers": {server["node"]: server["version"] for server in servers if server["version"]},
-            "deprecated_apis": _merged([api for server in servers for api in server["deprecated"]]),
+            "deprecated_apis": _merged([api for server in servers for api in server["deprecated"] or ()]),
+            "deprecated_apis_unread": [server["node"] for server in servers if server["deprecated"] is None],
             "kube_proxies": _proxies(pods.result()),
             "cloud_controllers": cloud_controllers(pods.result()),
             "proxy_gates": _proxy_gates(api),
@@ -78,14 +79,16 @@ def _is_server(pod: Mapping[str, Any]) -> bool:
 
 
 def _api_server(api: ApiClient, pod: Mapping[str, Any]) -> dict[str, Any]:
-    """Version and deprecated APIs, asked of the server itself; empty where it does not answer."""
+    """Version and deprecated APIs, asked of the server itself; empty and None where it does not say."""
     place = pod["metadata"].get("annotations", {}).get(ENDPOINT, "")
-    seen: dict[str, Any] = {"node": pod["spec"].get("nodeName", ""), "version": "", "deprecated": []}
+    seen: dict[str, Any] = {"node": pod["spec"].get("nodeName", ""), "version": "", "deprecated": None}
     try:
         version = json.loads(_get(api, f"https://{place}/version"))
-        seen.update(version=version.get("gitVersion", ""), deprecated=deprecated(_get(api, f"https://{place}/metrics")))
+        seen.update(version=version.get("gitVersion", ""))
+        metrics = _get(api, f"https://{place}/metrics")
+        seen.update(deprecated=deprecated(metrics) if metrics else None)
     except (KubeopsError, ValueError):
-        pass  # its pod is not ready either, which a gate of its own says
+        pass  # gates of their own say so
     return seen
 
 

@@ -235,6 +235,11 @@ def _span(seconds: float) -> str:
 
 
 def _apis(seen: Seen, target: Minor) -> Iterator[Finding]:
+    unread = tuple(seen.cluster["deprecated_apis_unread"])
+    if unread:
+        message = "its API server did not say which deprecated APIs it was asked for"
+        fix = "let control planes reach each other's port of the API server, or look: kubectl get --raw /metrics"
+        yield Finding("gate.deprecated_apis", WARNING, message, fix, unread)
     for api in seen.cluster["deprecated_apis"]:
         if api["removed_release"] and Minor.parse(api["removed_release"]) <= target:
             name = f"{api['resource']}.{api['version']}.{api['group']}".rstrip(".")

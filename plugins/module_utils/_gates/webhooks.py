@@ -14,15 +14,22 @@ WRITTEN = {
     "*/*",
     "pods",
     "pods/*",
+    "pods/eviction",
     "nodes",
     "nodes/*",
+    "clusterrolebindings",
+    "clusterroles",
     "configmaps",
     "daemonsets",
     "deployments",
-    "leases",
     "jobs",
+    "leases",
+    "rolebindings",
+    "roles",
+    "secrets",
+    "serviceaccounts",
+    "services",
 }
-WRITTEN |= {"pods/eviction", "clusterroles", "clusterrolebindings", "roles", "rolebindings", "services", "secrets"}
 
 
 def webhook_summary(

@@ -82,6 +82,11 @@ def plan(target: str, seen: Observed) -> Plan:
     return Plan(steps, before={**versions, **unknown}, after=after)
 
 
+def is_last(target: str, seen: Observed) -> bool:
+    """Whether every other control plane runs the target, so that kubeadm brings the addons along with this one."""
+    return all(version == target for version in seen.others.values())
+
+
 def document(target: str, settings: Settings) -> config.Document:
     """The UpgradeConfiguration for both commands."""
     common: config.Document = {
@@ -135,8 +140,7 @@ def _etcd_due(seen: Observed) -> bool:
 
 
 def _addons_due(target: str, seen: Observed) -> bool:
-    everywhere = all(version == target for version in seen.others.values())
-    return everywhere and seen.kube_proxy not in ("", target)
+    return is_last(target, seen) and seen.kube_proxy not in ("", target)
 
 
 def _refusals(target: str, seen: Observed) -> Iterator[Refused]:

@@ -93,7 +93,9 @@ def _about(rule: str, level: str, message: str, fix: str) -> Finding:
 def _etcd(observed: Observation, line: Minor, catalogue: Catalogue) -> Iterator[Finding]:
     floor = catalogue.floors(line)
     external = [(place, version, floor.etcd) for place, version in observed.external_etcd.items()]
-    goes_to = numbers(floor.bundled_etcd) or catalogue.releases[0].etcd
+    # Any hop of the road may bring it, and of the newest minors it may not be known.
+    brought = (numbers(release.bundled_etcd) for release in catalogue.releases if release.minor <= line)
+    goes_to = max((version for version in brought if version), default=catalogue.releases[0].etcd)
     stacked = [(node.name, version, ()) for node, version in observed.running(ETCD)]
     for place, version, least in (*external, *stacked):
         yield from _member(place, (version.major, version.minor, version.patch), least, goes_to)

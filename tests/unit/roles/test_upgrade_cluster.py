@@ -32,7 +32,9 @@ def tasks(name: str) -> list[dict[str, Any]]:
 
 def rendered(expression: str, **variables: object) -> str:
     text = expression if "{{" in expression else "{{ " + expression + " }}"
-    return jinja2.Environment(autoescape=True).from_string(text).render(variables).strip()
+    environment = jinja2.Environment(autoescape=True)
+    environment.filters["flatten"] = lambda lists: [one for inner in lists for one in inner]
+    return environment.from_string(text).render(variables).strip()
 
 
 def templated(expression: str, **variables: object) -> str:
@@ -82,7 +84,17 @@ def test_a_cluster_at_the_version_is_verified(hops: list[dict[str, str]], verifi
 
 @pytest.mark.parametrize(
     ("canary", "index", "may_fail"),
-    [("0", 1, "2"), (0, 1, "2"), ("1", 0, "2"), ("1", 1, "0"), (2, 1, "0"), ("1", 2, "2")],
+    [
+        ("0", 1, "2"),
+        (0, 1, "2"),
+        ("1", 0, "2"),
+        ("1", 1, "0"),
+        (2, 1, "0"),
+        ("1", 2, "2"),
+        # Three workers in two batches.
+        ("3", 2, "0"),
+        ("3", 3, "2"),
+    ],
 )
 def test_no_canary_may_fail(canary: int | str, index: int, may_fail: str) -> None:
     """Looked at before each batch, so before the second for the first."""
@@ -90,6 +102,7 @@ def test_no_canary_may_fail(canary: int | str, index: int, may_fail: str) -> Non
         "upgrade_cluster_canary": canary,
         "upgrade_cluster_max_fail": 2,
         "__upgrade_cluster_batch_index": index,
+        "__upgrade_cluster_order": {"batches": [["w1"], ["w2", "w3"], ["w4"], ["w5"]]},
     }
     (batch,) = [task["vars"] for task in tasks("workers.yml") if "vars" in task]
     assert rendered(batch["__upgrade_cluster_may_fail"], **variables) == may_fail
@@ -146,13 +159,41 @@ def test_a_worker_that_was_never_there_did_not_fail() -> None:
         for task in tasks("main.yml")
         if "ansible.builtin.set_fact" in task
     ]
-    broken = yaml.safe_load((ROLE.directory / "vars/main.yml").read_text())["__upgrade_cluster_broken"]
+    failed = yaml.safe_load((ROLE.directory / "vars/main.yml").read_text())["__upgrade_cluster_failed"]
     everyone, groups = ["cp1", "cp2", "w1", "w2", "w3"], {"control_plane": ["cp1", "cp2"]}
     gone = templated(absent, ansible_play_hosts_all=everyone, ansible_play_hosts=["cp1", "w1", "w3"], groups=groups)
     assert gone == "['w2']"
     left = {"ansible_play_hosts_all": [*everyone, "w9"], "ansible_play_hosts": ["cp1", "w1"]}
     away = {"__upgrade_cluster_absent": ["w2"], "__upgrade_cluster_strangers": ["w9"]}
-    assert templated(broken, **left, **away) == "['cp2', 'w3']"
+    assert templated(failed, **left, **away) == "['cp2', 'w3']"
+
+
+@pytest.mark.parametrize(
+    ("readiness", "broken"),
+    [
+        ({"not_ready": {"worker-1": "Ready is Unknown"}}, "['cp2', 'w1']"),
+        ({"not_ready": {}}, "['cp2']"),
+        ({"skipped": True}, "['cp2']"),
+    ],
+)
+def test_a_node_that_is_not_ready_counts_as_failed(readiness: dict[str, Any], broken: str) -> None:
+    variables = yaml.safe_load((ROLE.directory / "vars/main.yml").read_text())
+    not_ready = variables["__upgrade_cluster_not_ready"]
+    found = ast.literal_eval(templated(not_ready, __upgrade_cluster_readiness=readiness))
+    expression = variables["__upgrade_cluster_broken"].replace("kubeops.cluster.", "")
+    environment = jinja2.Environment(autoescape=True)
+    environment.filters["cluster_nodes"] = lambda hosts, _: [
+        {"host": host, "name": f"worker-{host[1:]}"} for host in hosts
+    ]
+    play = {"ansible_play_hosts": ["w1", "w2"], "hostvars": {}, "__upgrade_cluster_failed": ["cp2"]}
+    rendering = environment.from_string(expression).render(play, __upgrade_cluster_not_ready=found)
+    assert rendering.replace("&#39;", "'").strip() == broken
+
+
+def test_nodes_are_looked_at_unless_their_gate_is_switched_off() -> None:
+    (task,) = [task for task in tasks("stop.yml") if "kubeops.cluster.nodes_ready" in task]
+    assert rendered(task["when"], __upgrade_cluster_skipped=["gate.nodes"]) == "False"
+    assert rendered(task["when"], __upgrade_cluster_skipped=["gate.drain"]) == "True"
 
 
 def test_hosts_that_are_no_node_are_left_out_before_anything_is_asked_of_them() -> None:

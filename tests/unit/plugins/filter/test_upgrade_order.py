@@ -44,8 +44,11 @@ def test_control_planes_in_the_road_s_order_those_without_work_first() -> None:
         pytest.param({"at_once": 3, "max_unavailable": "0"}, [3, 3, 1], id="a bound that is none, as -e makes it"),
         pytest.param({"at_once": 3, "max_unavailable": "0%"}, [3, 3, 1], id="no percentage is no bound"),
         pytest.param({"at_once": 3, "max_unavailable": "1%"}, [1] * 7, id="a bound is at least one"),
-        pytest.param({"at_once": 3, "canary": 1}, [1, 2, 3, 1], id="canary first"),
-        pytest.param({"at_once": 1, "canary": 2}, [1] * 7, id="a canary is never more than a batch"),
+        pytest.param({"at_once": 3, "canary": 1}, [1, 3, 3], id="canary first"),
+        pytest.param({"at_once": 1, "canary": 2}, [1] * 7, id="a canary of several batches"),
+        pytest.param({"at_once": 2, "canary": 3}, [2, 1, 2, 2], id="a canary of whole batches"),
+        pytest.param({"at_once": 5, "canary": 4, "max_unavailable": 3}, [3, 1, 3], id="a canary within the bound"),
+        pytest.param({"at_once": 3, "canary": -1}, [3, 3, 1], id="no canary"),
     ],
 )
 def test_batches(options: dict[str, Any], lengths: list[int]) -> None:
@@ -63,6 +66,12 @@ def test_groups_have_their_own_pace_and_never_mix() -> None:
     groups = [{"name": "gpu", "hosts": ["w6", "w7"], "at_once": 1}, {"name": "web", "hosts": ["w1", "w2", "w3"]}]
     found = order(hop([], WORKERS), groups=groups, at_once=2)
     assert found["batches"] == [["w6"], ["w7"], ["w1", "w2"], ["w3"], ["w4", "w5"]]
+
+
+def test_a_canary_larger_than_the_first_group() -> None:
+    groups = [{"name": "gpu", "hosts": ["w6", "w7"], "at_once": 2}]
+    found = order(hop([], WORKERS), groups=groups, at_once=3, canary=3)
+    assert found["batches"] == [["w6", "w7"], ["w1"], ["w2", "w3", "w4"], ["w5"]]
 
 
 def test_nodes_outside_the_run_are_named() -> None:

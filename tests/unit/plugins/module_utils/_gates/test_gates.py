@@ -55,6 +55,7 @@ def healthy_cluster() -> Data:
         "components": [pod(name, component) for name in control_planes for component in (*STATIC, "etcd")],
         "api_servers": dict.fromkeys(control_planes, "v1.35.6"),
         "deprecated_apis": [{"group": "", "version": "v1", "resource": "componentstatuses", "removed_release": ""}],
+        "deprecated_apis_unread": [],
         "kube_proxies": dict.fromkeys(NODES, "1.35.6"),
         "proxy_gates": {},
         "coredns": "1.13.1",
@@ -192,6 +193,10 @@ def deprecated_api(cluster: Data, nodes: Data) -> None:
     cluster["deprecated_apis"].append({**api, "removed_release": "1.36"})
 
 
+def api_server_that_does_not_tell(cluster: Data, nodes: Data) -> None:
+    cluster["deprecated_apis_unread"] = ["cp2"]
+
+
 def changed_by_hand(cluster: Data, nodes: Data) -> None:
     nodes["cp1"]["drift"] = {"kube-apiserver": "-    - --v=9"}
 
@@ -311,6 +316,7 @@ FAULTS: list[tuple[Callable[[Data, Data], None], dict[str, str]]] = [
     (expired, {"gate.certificates": "error"}),
     (ends_today, {"gate.certificates": "error"}),
     (deprecated_api, {"gate.deprecated_apis": "error"}),
+    (api_server_that_does_not_tell, {"gate.deprecated_apis": "warning"}),
     (changed_by_hand, {"gate.drift": "error"}),
     (not_compared, {"gate.drift": "error"}),
     (kubelet_changed_by_hand, {"gate.drift": "warning"}),

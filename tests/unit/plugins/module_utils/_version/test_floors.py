@@ -53,6 +53,11 @@ def test_stacked_etcd(etcd: str, expected: dict[str, str]) -> None:
     assert statuses("1.36.3", components={"etcd": etcd}) == expected
 
 
+def test_an_etcd_that_an_earlier_hop_replaces_is_judged_too() -> None:
+    """Which etcd 1.37 brings is not known, and a hop before it brings 3.6."""
+    assert statuses("1.37.0", components={"etcd": "3.5.19"})["floor.etcd"] == "error"
+
+
 @pytest.mark.parametrize(
     ("etcd", "status"),
     [("3.6.8", "ok"), ("3.5.24", "ok"), ("3.5.23", "error"), ("3.5.1", "error"), ("3.4.30", "error")],
