@@ -19,8 +19,8 @@ description:
   - On a control plane it first sees that every other control plane is up, and lets another etcd member lead.
   - Afterwards it sees for itself that the static pods run the version, that this node's API server is ready and says
     so, and that its etcd answers. Where they do not, it puts the manifests back that kubeadm kept, and fails. etcd
-    stays on the version that it has, and so does the last control plane once kubeadm has brought kube-proxy along, which
-    must not be newer than an API server. Where they do, of the copies of etcd's data that kubeadm leaves in
+    stays on the version that it has. So does the last control plane once kubeadm has brought kube-proxy along, which
+    must not be newer than an API server. Where all is well, of the copies of etcd's data that kubeadm leaves in
     C(/etc/kubernetes/tmp) each time, only the newest is kept.
   - Takes out of kubeadm's file of kubelet flags what older kubeadms wrote there and the kubelet of the version does not
     know, which only some versions of kubeadm do. The file as it was is kept below C(/var/lib/kubeops/backups).

@@ -111,6 +111,13 @@ def upgrade(cluster: Cluster, *options: str, log: Path | None = None, **variable
     return cluster.run(*options, playbook="upgrade_cluster", extra=extra, log=log)
 
 
+def told(run: PlaybookRun) -> str:
+    """All that a run that was refused before its first change said, in one line."""
+    assert run.rc != 0
+    assert run.changed_hosts == {}, run.changed_tasks
+    return " ".join(run.output.replace("\\n", " ").split())
+
+
 @FULL_ONLY
 def test_refused_before_the_first_change(old: Cluster) -> None:
     """Predicted before anything is cordoned, each with its rule."""
@@ -120,10 +127,8 @@ def test_refused_before_the_first_change(old: Cluster) -> None:
         run = upgrade(old)
     finally:
         old.kubectl("cp1", "delete pod/alone deployment/tight pdb/tight --wait")
-    assert run.rc != 0
-    assert run.changed_hosts == {}, run.changed_tasks
-    said = " ".join(run.output.replace("\\n", " ").split())
-    for evidence in ("gate.drain", "it wants 2 of 2 pods healthy", "default/alone", "has no controller"):
+    said = told(run)
+    for evidence in ("error gate.drain", "it wants 2 of 2 pods healthy", "default/alone", "has no controller"):
         assert evidence in said, run.tail()
 
 
@@ -140,35 +145,47 @@ webhooks:
 """
 COREDNS = """-n kube-system patch deployment coredns --field-manager=by-hand -p '{"spec":{"template":{"spec":%s}}}'"""
 DROP_IN = "/etc/systemd/system/kubelet.service.d/90-flag.conf"
+SCHEDULER = "/etc/kubernetes/manifests/kube-scheduler.yaml"
+# 1.35 does not know it any more.
+GATE = "--feature-gates=PodIndexLabel=true"
 IN_THE_WAY = {
     "gate.webhooks": "policy.example.com",
     "gate.customisations": "nodeSelector",
-    "gate.certificates": "1000000",
-    "gate.disk": "/var",
+    "gate.certificates": "certificate apiserver ends in",
+    "gate.disk": "/var has",
+    "gate.drift": "kube-scheduler.yaml differs",
     "removed.flags": "--pod-infra-container-image",
+    "removed.feature_gates": "PodIndexLabel",
 }
 
 
 @FULL_ONLY
 def test_all_that_would_hurt_is_named_at_once(old: Cluster) -> None:
-    """Each with its rule; and a skipped minor leaves no road."""
+    """Each with its rule."""
     apply(old, WEBHOOK)
     old.kubectl("cp1", COREDNS % '{"nodeSelector":{"kubernetes.io/arch":"amd64"}}')
     flag = "[Service]\\nEnvironment=KUBELET_EXTRA_ARGS=--pod-infra-container-image=x\\n"
     old.sh("w1", f"mkdir -p $(dirname {DROP_IN}); printf '{flag}' > {DROP_IN} && systemctl daemon-reload")
+    old.sh("cp3", f"sed -i '/- kube-scheduler$/a\\    - {GATE}' {SCHEDULER}")
     try:
         run = upgrade(old, plan_upgrade_certificate_hours=1000000, plan_upgrade_disk_free_mib={"/var": 10**9})
-        skipped = upgrade(old, plan_upgrade_available=[target()])
     finally:
+        old.sh("cp3", f"sed -i '/{GATE}/d' {SCHEDULER}")
         old.sh("w1", f"rm {DROP_IN}; systemctl daemon-reload")
         old.kubectl("cp1", COREDNS % '{"nodeSelector":{"kubernetes.io/arch":null}}')
         old.kubectl("cp1", "delete validatingwebhookconfiguration nobody-serves-it")
-    said = " ".join(run.output.replace("\\n", " ").split())
-    assert run.rc != 0 and run.changed_hosts == {}, run.changed_tasks
-    missing = {rule: seen for rule, seen in IN_THE_WAY.items() if rule not in said or seen not in said}
+    said = told(run)
+    missing = {rule: seen for rule, seen in IN_THE_WAY.items() if f"error {rule}" not in said or seen not in said}
     assert missing == {}, run.tail()
-    assert skipped.rc != 0 and skipped.changed_hosts == {}, skipped.changed_tasks
-    assert "road" in skipped.output, skipped.tail()
+
+
+@FULL_ONLY
+@pytest.mark.parametrize(
+    ("version", "available"), [("1.33.13", []), (target(), [target()])], ids=["downgrade", "skipped minor"]
+)
+def test_no_road(old: Cluster, version: str, available: list[str]) -> None:
+    run = upgrade(old, kubeops_version=version, plan_upgrade_available=available)
+    assert "error road" in told(run), run.tail()
 
 
 @FULL_ONLY
@@ -177,8 +194,7 @@ def test_a_node_left_out_holds_the_road(old: Cluster) -> None:
     if len(bundle_versions()) < 3:
         pytest.skip("the road of this bundle has one hop only")
     run = upgrade(old, "--limit", "!w2")
-    assert run.rc != 0
-    assert run.changed_hosts == {}, run.changed_tasks
+    told(run)
     assert "w2 would be left out" in run.output and "upgrade_cluster_hops=1" in run.output, run.tail()
 
 
@@ -377,9 +393,7 @@ def test_a_control_plane_is_lost(make_cluster: Callable[[str, str, str], Cluster
     finally:
         made.lab("start", "--id", LAB, "cp3")
         wait_until_ready(made, "cp3", via="cp1")
-    assert run.rc != 0
-    assert run.changed_hosts == {}, run.changed_tasks
-    assert "gate.observed" in run.output and "gate.quorum" in run.output, run.tail()
+    assert "error gate.observed" in told(run) and "error gate.quorum" in told(run), run.tail()
 
     runs: list[PlaybookRun] = []
     thread = threading.Thread(target=lambda: runs.append(upgrade(made)))
@@ -404,6 +418,28 @@ def test_a_control_plane_is_lost(make_cluster: Callable[[str, str, str], Cluster
     assert run.rc == 0, run.tail()
     Cluster(LAB, target()).assert_healthy(NAMES)
     assert cordoned(made) == []
+    assert upgrade(made).changed_hosts == {}
+
+
+@FULL_ONLY
+def test_a_control_plane_that_does_not_come_up_is_put_back(
+    make_cluster: Callable[[str, str, str], Cluster], tmp_path: Path
+) -> None:
+    """A patch with which the scheduler does not start: kubeadm takes its pod for running, the module does not."""
+    made = make_cluster(LAB, bundle_versions()[-2], FIVE_NODES).created()
+    patch = [{"op": "add", "path": "/spec/containers/0/command/-", "value": "--no-such-flag"}]
+    (tmp_path / "kube-scheduler+json.json").write_text(json.dumps(patch))
+    skip = {"gate.drift": "the patch is new"}
+    run = upgrade(made, upgrade_cluster_patches=str(tmp_path), plan_upgrade_skip=skip)
+    assert run.rc != 0
+    said = " ".join(run.output.split())
+    assert "kube-scheduler is not ready" in said, run.tail()
+    assert f"it was put back to v{made.version} and serves" in said, run.tail()
+    assert {name for name in CONTROL_PLANES if target() in api_server_image(made, name)} == set()
+    made.assert_healthy(NAMES)
+    run = upgrade(made)
+    assert run.rc == 0, run.tail()
+    Cluster(LAB, target()).assert_healthy(NAMES)
     assert upgrade(made).changed_hosts == {}
 
 

@@ -110,7 +110,7 @@ def test_an_archive_that_is_cut_off_is_an_error_with_a_way_out(ctr: Path) -> Non
     ctr.write_text(CUT_OFF)
     ctr.chmod(0o755)
     source = programs.Source(Runner(Programs()), image="etcd:3.6.8")
-    with pytest.raises(KubeopsError, match="image etcd:3.6.8 cannot be read") as told, source.at_hand(["etcdutl"]):
+    with pytest.raises(KubeopsError, match=r"image etcd:3\.6\.8 cannot be read") as told, source.at_hand(["etcdutl"]):
         pass
     assert "the archive that ctr wrote" in told.value.seen
     assert "bin_dir" in told.value.fix
