@@ -443,6 +443,31 @@ def test_a_control_plane_that_does_not_come_up_is_put_back(
     assert upgrade(made).changed_hosts == {}
 
 
+ILL = """
+- name: Fall ill
+  ansible.builtin.service: {name: kubelet, state: stopped}
+  when: inventory_hostname == 'w1'
+"""
+
+
+@FULL_ONLY
+def test_a_worker_that_falls_ill_after_its_turn_stops_the_run(
+    make_cluster: Callable[[str, str, str], Cluster], tmp_path: Path
+) -> None:
+    """Its kubelet ends while the soak lasts; the next batch is not begun."""
+    made = make_cluster(LAB, bundle_versions()[-2], FIVE_NODES).created()
+    hook = tmp_path / "ill.yml"
+    hook.write_text(ILL)
+    run = upgrade(made, upgrade_cluster_hooks={"after_node": str(hook)}, upgrade_cluster_soak=30)
+    assert run.rc != 0
+    assert "w1 failed or are not Ready" in " ".join(run.output.split()), run.tail()
+    assert made.nodes()["w2"]["version"] == f"v{made.version}", "nothing is upgraded around a node that is not Ready"
+    made.sh("w1", "systemctl start kubelet")
+    run = upgrade(made)
+    assert run.rc == 0, run.tail()
+    Cluster(LAB, target()).assert_healthy(NAMES)
+
+
 @FULL_ONLY
 def test_a_broken_kubelet_stops_the_run(make_cluster: Callable[[str, str, str], Cluster]) -> None:
     """What a worker's kubelet reads is broken: that worker fails, stays cordoned, and nothing goes on around it."""
