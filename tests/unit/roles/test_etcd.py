@@ -170,8 +170,10 @@ def test_a_release_of_etcd_is_compared_and_gets_its_name_whole() -> None:
 
 def rendered(name: str, **variables: object) -> object:
     """An internal variable of the role etcd."""
-    environment = NativeEnvironment()
+    environment = NativeEnvironment(undefined=jinja2.ChainableUndefined)
+    environment.filters["select"] = lambda values: [each for each in values if each]
     environment.filters["flatten"] = lambda lists: [each for one in lists for each in one]
+    environment.filters["extract"] = lambda key, container: container[key]
     variables = {"etcd_name": "e1", **variables}
     return environment.from_string(yaml.safe_load((ETCD / "vars" / "main.yml").read_text())[name]).render(variables)
 
@@ -233,3 +235,59 @@ def test_a_member_that_answers_is_stopped_only_once_it_is_saved(
     names = [task["name"] for task in yaml.safe_load((role / "tasks" / "save.yml").read_text())]
     stops = [number for number, name in enumerate(names) if name.startswith("Stop ")]
     assert names.index("Refuse to stop a member that answers and of which there is no snapshot") < min(stops)
+
+
+def looked(data: bool, started: bool) -> dict[str, object]:
+    return {"__etcd_looked": {"results": [{"stat": {"exists": data}}, {"stat": {"exists": started}}]}}
+
+
+def control_plane(role: str) -> dict[str, object]:
+    return {"ansible_facts": {"kubeops_node": {"kubernetes": {"role": role}}}}
+
+
+GONE = looked(data=False, started=True)
+EMPTY = looked(data=False, started=False)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "gone", "was_on", "used_by"),
+    [
+        ({"e1": GONE, "e2": GONE, "cp1": {}}, True, ["e1", "e2"], []),
+        ({"e1": GONE, "e2": looked(data=True, started=True), "cp1": {}}, False, ["e1", "e2"], []),
+        # Hosts set up anew, and a cluster of before there was a mark.
+        ({"e1": EMPTY, "e2": EMPTY, "cp1": control_plane("control_plane")}, True, [], ["cp1"]),
+        # A new cluster, also where a run was killed before its etcd was ready.
+        ({"e1": EMPTY, "e2": EMPTY, "cp1": control_plane("none")}, True, [], []),
+        # Not asked (--limit), nor observed: nothing begins without it either.
+        ({"e1": GONE, "e2": {}, "cp1": {"ansible_facts": {"kubeops_node": {"kubernetes": None}}}}, False, ["e1"], []),
+    ],
+    ids=["disks lost", "one is left", "hosts set up anew", "nothing yet", "not asked"],
+)  # fmt: skip
+def test_signs_of_a_cluster_whose_data_is_gone(
+    hosts: dict[str, dict[str, object]], gone: bool, was_on: list[str], used_by: list[str]
+) -> None:
+    given = {"groups": {"etcd": ["e1", "e2"], "control_plane": ["cp1"]}, "hostvars": hosts}
+    assert rendered("__etcd_data_gone", **given) is gone
+    assert rendered("__etcd_was_on", **given) == was_on
+    assert rendered("__etcd_used_by", **given) == used_by
+    alone = {**given, "groups": {"etcd": ["e1", "e2"]}}
+    assert rendered("__etcd_used_by", **alone) == []
+
+
+def test_nothing_changes_before_lost_data_is_refused() -> None:
+    plays = yaml.safe_load((paths.ROOT / "playbooks" / "create_cluster.yml").read_text())
+    assert [role for play in plays[:1] for role in play["roles"]] == ["kubeops.cluster.preflight"]
+    (task,) = plays[1]["tasks"]
+    assert task["ansible.builtin.import_role"] == {"name": "kubeops.cluster.etcd", "tasks_from": "refuse"}
+    first = yaml.safe_load((ETCD / "tasks" / "main.yml").read_text())[0]
+    assert first["ansible.builtin.include_tasks"] == "refuse.yml"
+    look, refuse = yaml.safe_load((ETCD / "tasks" / "refuse.yml").read_text())
+    assert [next(key for key in task if "." in key) for task in (look, refuse)] == [
+        "ansible.builtin.stat", "ansible.builtin.assert",
+    ]  # fmt: skip
+    assert look["loop"][1] == "{{ __etcd_mark }}" and "etcd_data_gone" in refuse["ansible.builtin.assert"]["fail_msg"]
+
+
+def test_the_mark_of_a_started_etcd_is_made_once_it_is_ready() -> None:
+    unit = (ETCD / "templates" / "etcd.service.j2").read_text().splitlines()
+    assert "Type=notify" in unit and "ExecStartPost=-+/bin/touch {{ __etcd_mark }}" in unit
