@@ -8,6 +8,7 @@ import re
 import jinja2
 import pytest
 import yaml
+from ansible_collections.kubeops.cluster.plugins.filter.cluster_nodes import cluster_nodes
 from jinja2.nativetypes import NativeEnvironment
 
 from tools import paths
@@ -291,3 +292,33 @@ def test_nothing_changes_before_lost_data_is_refused() -> None:
 def test_the_mark_of_a_started_etcd_is_made_once_it_is_ready() -> None:
     unit = (ETCD / "templates" / "etcd.service.j2").read_text().splitlines()
     assert "Type=notify" in unit and "ExecStartPost=-+/bin/touch {{ __etcd_mark }}" in unit
+
+
+@pytest.mark.parametrize("role", ["etcd_restore", "etcd_rescue"])
+def test_an_inventory_of_etcd_alone(role: str) -> None:
+    texts = {
+        path: path.read_text()
+        for folder in ("tasks", "vars")
+        for path in (paths.ROOT / "roles" / role / folder).glob("*")
+    }
+    assert [
+        path.name for path, text in texts.items() if re.search(r"groups\['control_plane'\](?! \| default)", text)
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "url"),
+    [("192.0.2.11", 6443, "https://192.0.2.11:6443"), ("2001:db8::11", 8443, "https://[2001:db8::11]:8443")],
+)
+def test_every_api_server_is_asked_itself(address: str, port: int, url: str) -> None:
+    role = paths.ROOT / "roles" / "etcd_restore"
+    environment = jinja2.Environment(autoescape=False)
+    environment.filters["kubeops.cluster.cluster_nodes"] = cluster_nodes
+    template = environment.from_string(
+        yaml.safe_load((role / "vars" / "main.yml").read_text())["__etcd_restore_own_api"]
+    )
+    given = {"inventory_hostname": "cp1", "hostvars": {"cp1": {"kubeops_node_ip": f"{address},192.0.2.99"}}}
+    assert template.render(etcd_restore_api_port=port, **given) == url
+    tasks = yaml.safe_load((role / "tasks" / "start.yml").read_text())
+    (ready,) = [task for task in tasks if task.get("register") == "__etcd_restore_ready"]
+    assert "--server={{ __etcd_restore_own_api }}" in ready["ansible.builtin.command"]["argv"]
