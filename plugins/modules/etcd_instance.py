@@ -18,7 +18,8 @@ description:
   - State is read from the members and from the data directory, so that a run killed anywhere can be run again.
   - Run it on one host at a time (C(throttle) set to 1).
   - Refuses a version that must not follow the one that runs - more than one minor ahead, an older minor, 3.6 before
-    every member has 3.5.26, 3.5.0 to 3.5.2, and 3.7 with settings that are called experimental.
+    every member has 3.5.26, 3.5.0 to 3.5.2, and 3.7 with settings that are called experimental. A member that has data
+    and does not answer counts with the program of its O(unit).
   - See U(https://etcd.io/docs/v3.6/op-guide/runtime-configuration/).
 extends_documentation_fragment:
   - kubeops.cluster.attributes.changes
@@ -146,7 +147,7 @@ members:
   type: list
   elements: dict
 upgrade:
-  description: Whether a member runs another version than the wanted one.
+  description: Whether a member has another version than the wanted one.
   returned: success
   type: bool
 kept:
@@ -238,6 +239,10 @@ def _versions(runner: Runner, params: dict[str, Any], cluster: probe.Cluster) ->
     if wanted is None:
         return False, []
     running = cluster.versions()
+    own = _url(params["address"], params["client_port"])
+    if own not in running:
+        stopped = probe.stopped_version(runner, params["unit"], params["data_dir"])
+        running |= {f"{params['name']} (which does not answer)": stopped} if stopped else {}
     for refused in versions.refusals(running, wanted, params["settings"]):
         raise refused.as_error()
     old = versions.experimental(params["settings"])

@@ -28,6 +28,9 @@ class Daemon(Protocol):
     def active(self) -> bool:
         """Whether etcd runs."""
 
+    def lacks(self) -> str:
+        """Without what it can never be started here; empty where there is everything."""
+
     def start(self) -> None:
         """Start it on the data that is there."""
 
@@ -53,6 +56,9 @@ class Unit:
 
     def active(self) -> bool:
         return read_units(self.runner, [self.name])[self.name].active
+
+    def lacks(self) -> str:
+        return ""  # whoever wants a member writes its unit first
 
     def start(self) -> None:
         self._systemctl("start")
@@ -88,6 +94,9 @@ class StaticPod:
 
     def active(self) -> bool:
         return pods.manifest("etcd").exists() and bool(processes.running("etcd"))
+
+    def lacks(self) -> str:
+        return "" if pods.manifest_text("etcd") else f"{pods.manifest('etcd')}, nor was it set aside"
 
     def start(self) -> None:
         pods.start(["etcd"])

@@ -52,6 +52,7 @@ class Observed:
         members: the members with their health, as a member with quorum tells them; None
             where nobody could tell.
         silence: what those that were asked said instead.
+        lacks: without what etcd cannot be started here, empty where there is everything.
     """
 
     has_data: bool
@@ -59,10 +60,18 @@ class Observed:
     stale: str = ""
     members: Sequence[Member] | None = None
     silence: str = ""
+    lacks: str = ""
 
 
 def plan(wanted: Wanted, observed: Observed) -> Plan:
     """The steps, in order, or the refusal."""
+    if observed.lacks:
+        return _refused(
+            "etcd_not_set_up",
+            f"{wanted.name} is no finished control plane: there is no {observed.lacks}",
+            "finish its join, or empty it and let it join afresh: playbook create_cluster with "
+            "kubeops_on_partial=resume or kubeops_on_partial=reset",
+        )
     if observed.members is None:
         return _without_cluster(wanted, observed)
     member = quorum.find(observed.members, wanted.name, wanted.address)

@@ -16,6 +16,7 @@ from .._core.runner import Runner
 from .._etcd import alarms, quorum
 from .._etcd.gateway import NOT_FOUND, Gateway
 from .._etcd.model import Member
+from .._systemd.probe import read_units
 from . import versions
 from .daemon import Daemon
 from .plan import Observed
@@ -94,7 +95,7 @@ class Cluster:
         return alarms.warnings(gateway.alarms(), gateway.members()) if gateway else []
 
     def versions(self) -> dict[str, versions.Version]:
-        """Version that runs, by URL, of those that answer."""
+        """Version that runs, by URL, of those that answer. See stopped_version for the others."""
         found = {}
         for url in self.urls:
             version = versions.parse(str(self.status(url).get("version", "")))
@@ -118,7 +119,16 @@ def has_data(data_dir: str) -> bool:
 def observe(cluster: Cluster, daemon: Daemon, data_dir: str, stale: str) -> Observed:
     """This host and the cluster, now."""
     members, silence = cluster.members()
-    return Observed(has_data(data_dir), daemon.active(), stale, members, silence)
+    return Observed(has_data(data_dir), daemon.active(), stale, members, silence, daemon.lacks())
+
+
+def stopped_version(runner: Runner, unit: str, data_dir: str) -> versions.Version | None:
+    """Version that last wrote this host's data, for a member that does not answer; None where nothing tells.
+
+    That is the program of its unit, which names another one only after that one was found fit to follow.
+    """
+    program = read_units(runner, [unit])[unit].program if has_data(data_dir) else ""
+    return installed_version(runner, program) if program else None
 
 
 def installed_version(runner: Runner, binary: str) -> versions.Version | None:

@@ -39,7 +39,7 @@ def shown(version: Version) -> str:
 def refusals(running: Mapping[str, Version], wanted: Version, settings: Iterable[str]) -> list[Refused]:
     """Why this version must not be started in this cluster; nothing where it may.
 
-    running: version by member, empty for a new cluster. settings: names of settings, as
+    running: version by member, that of a stopped one too; empty for a new cluster. settings: names of settings, as
     flags without dashes or as environment variables.
     """
     found = [*_broken(wanted), *_experimental(wanted, settings)]
@@ -79,16 +79,16 @@ def _step(member: str, version: Version, wanted: Version) -> list[Refused]:
         return [
             Refused(
                 "etcd_downgrade",
-                f"{member} runs {shown(version)}, and {shown(wanted)} is an older minor",
+                f"{member} has {shown(version)}, and {shown(wanted)} is an older minor",
                 "etcd_version",
-                "stay on the running minor, or restore a snapshot that the older one wrote",
+                "stay on that minor, or restore a snapshot that the older one wrote",
             )
         ]
     if wanted[0] != version[0] or wanted[1] > version[1] + 1:
         return [
             Refused(
                 "etcd_one_minor_at_a_time",
-                f"{member} runs {shown(version)}, and {shown(wanted)} is more than one minor ahead",
+                f"{member} has {shown(version)}, and {shown(wanted)} is more than one minor ahead",
                 "etcd_version",
                 f"go to {version[0]}.{version[1] + 1} first",
             )
@@ -97,7 +97,7 @@ def _step(member: str, version: Version, wanted: Version) -> list[Refused]:
         return [
             Refused(
                 "etcd_floor",
-                f"{member} runs {shown(version)}; 3.6 may come only after {shown(FLOOR_OF_3_6)} or later",
+                f"{member} has {shown(version)}; 3.6 may come only after {shown(FLOOR_OF_3_6)} or later",
                 "etcd_version",
                 f"upgrade all members to {shown(FLOOR_OF_3_6)} or a later 3.5 first",
             )

@@ -101,6 +101,15 @@ def test_data_is_not_started_where_it_was_to_be_given_up() -> None:
     assert [refused.rule for refused in decided.refusals] == ["etcd_no_quorum"]
 
 
+@pytest.mark.parametrize("replace", [True, False])
+@pytest.mark.parametrize("members", [THREE, TWO, None])
+def test_nothing_is_given_up_where_etcd_could_not_be_started(members: tuple[Member, ...] | None, replace: bool) -> None:
+    wanted = plan.Wanted("e3", "192.0.2.43", replace=replace)
+    decided = plan.plan(wanted, plan.Observed(False, False, "", members, lacks="manifest"))
+    assert [refused.rule for refused in decided.refusals] == ["etcd_not_set_up"]
+    assert decided.steps == () and "there is no manifest" in decided.refusals[0].evidence
+
+
 @pytest.mark.parametrize(
     ("running", "wanted", "rules"),
     [

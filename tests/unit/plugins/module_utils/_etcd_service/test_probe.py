@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.runner import Programs, Runner
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.model import Member
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd_service import probe, versions
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd_service.probe import View, with_quorum
+from ansible_collections.kubeops.cluster.plugins.module_utils._systemd.unit import UnitState
 
 
 def view(voters: int, refusal: str = "") -> View:
@@ -47,3 +52,24 @@ def test_quorum_of_the_cluster_that_most_are_known_of(views: dict[str, View], at
 )
 def test_quorum_by_the_data_of_this_host(listed: int, on_disk: int, at: str, silence: str) -> None:
     assert with_quorum({"a": view(listed)}, on_disk) == (at, silence)
+
+
+@pytest.mark.parametrize(
+    ("data", "program", "version"),
+    [(True, True, (3, 5, 20)), (True, False, None), (False, True, None)],
+    ids=["stopped", "its program is gone", "no member yet"],
+)
+def test_version_of_a_stopped_member(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bool, program: bool, version: versions.Version | None
+) -> None:
+    etcd = tmp_path / "3.5.20" / "etcd"
+    if program:
+        etcd.parent.mkdir()
+        etcd.write_text("#!/bin/sh\necho etcd Version: 3.5.20\n")
+        etcd.chmod(0o755)
+    if data:
+        (tmp_path / "member" / "wal").mkdir(parents=True)
+        (tmp_path / "member" / "wal" / "0.wal").touch()
+    unit = {"etcd.service": UnitState("etcd.service", loaded=True, program=str(etcd))}
+    monkeypatch.setattr(probe, "read_units", lambda _runner, _names: unit)
+    assert probe.stopped_version(Runner(Programs()), "etcd.service", str(tmp_path)) == version
