@@ -52,6 +52,7 @@ _RECAP = re.compile(
     re.MULTILINE,
 )
 _TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(?P<name>.*)\] \*+")
+_FATAL = re.compile(r"^fatal: \[.*?(?=^[A-Z]|\Z)", re.MULTILINE | re.DOTALL)
 _CHANGED = re.compile(r"^changed: \[(?P<host>[^\] ]+)")
 
 
@@ -86,6 +87,11 @@ class PlaybookRun:
             elif match := _CHANGED.match(line):
                 found.add((task, match["host"]))
         return found
+
+    @property
+    def refusals(self) -> str:
+        """What the hosts that failed were told, in one line: Ansible breaks lines where it likes."""
+        return " ".join(" ".join(_FATAL.findall(self.output)).split())
 
     def tail(self, lines: int = 60) -> str:
         return "\n".join(self.output.splitlines()[-lines:])

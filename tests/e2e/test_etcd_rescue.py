@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import threading
 import time
@@ -195,6 +196,38 @@ def test_all_data_lost_restored_from_the_shipped_copy(stacked: Cluster, tmp_path
     stacked.assert_healthy([*CONTROL_PLANES, "w1"])
 
 
+def test_older_snapshots_and_those_of_another_cluster_are_refused(stacked: Cluster, tmp_path: Path) -> None:
+    kept, alone = tmp_path / "kept", tmp_path / "alone"
+    for _time in range(2):
+        run = stacked.run(playbook="backup_etcd", extra={"etcd_backup_controller_directory": str(kept)})
+        assert run.rc == 0, run.tail()
+    first, newest = sorted(kept.glob("*.db"))
+    # Away from the newest, which only a member knows then. Under another name, the newest is of another cluster.
+    alone.mkdir()
+    older = Path(shutil.copy2(first, alone))
+    shutil.copy2(f"{first}.json", alone)
+    foreign = Path(shutil.copy2(newest, alone / newest.name.replace("etcd-kubernetes-", "etcd-elsewhere-")))
+    for snapshot, rule, seen in (
+        (first, "older_snapshot", newest.name),
+        (older, "older_snapshot", newest.name),
+        (foreign, "another_cluster", "it is of the cluster elsewhere"),
+    ):
+        asked = {"kubeops_confirm": "kubernetes", "etcd_restore_snapshot": str(snapshot)}
+        refused = stacked.run(playbook="restore_etcd", extra=asked)
+        assert refused.rc != 0, refused.tail()
+        assert f"Refused by rule {rule}" in refused.refusals and seen in refused.refusals, refused.tail()
+        assert refused.changed_hosts == {}, refused.changed_tasks
+    stacked.assert_healthy([*CONTROL_PLANES, "w1"])
+
+
+def assert_a_watch_goes_on_or_begins_anew(cluster: Cluster, since: int) -> None:
+    """From what a client saw before the restore: events, or that this is gone (410). Silence would be for ever."""
+    path = f"/api/v1/namespaces/default/configmaps?watch=1&resourceVersion={since}&timeoutSeconds=5"
+    cluster.kubectl("cp1", f"create configmap seen-after-{since}")
+    told = cluster.sh("cp1", f"kubectl --kubeconfig /etc/kubernetes/admin.conf get --raw '{path}' 2>&1 || true")
+    assert '"type":' in told or "too old" in told, told
+
+
 def test_a_snapshot_that_is_restored_twice_moves_the_revision_on(stacked: Cluster, tmp_path: Path) -> None:
     run = stacked.run(playbook="backup_etcd", extra={"etcd_backup_controller_directory": str(tmp_path)})
     assert run.rc == 0, run.tail()
@@ -207,6 +240,7 @@ def test_a_snapshot_that_is_restored_twice_moves_the_revision_on(stacked: Cluste
         run = stacked.run(playbook="restore_etcd", extra=asked)
         assert run.rc == 0, run.tail()
         assert revision(stacked) > seen + 1_000_000, "clients have seen higher ones"
+        assert_a_watch_goes_on_or_begins_anew(stacked, seen)
 
 
 # In the order of the role; a kill in each leaves another half of the work.
