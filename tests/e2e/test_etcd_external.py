@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""etcd on hosts of its own: made by one inventory, upgraded under quorum, a member replaced."""
+"""etcd on hosts of its own: made by one inventory, upgraded under quorum, a member replaced, data lost and restored."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from .cluster import FULL_ONLY, Cluster
-from .conftest import own_lab
+from .cluster import BUNDLE, FULL_ONLY, Cluster, Probe
+from .conftest import bundle_versions, own_lab
 from .etcd_gateway import EXTERNAL, ask, assert_same_content
 
 pytestmark = FULL_ONLY
@@ -20,7 +22,32 @@ NODES = "e1:etcd,e2:etcd,e3:etcd,cp1:control_plane,cp2:control_plane,w1:workers"
 
 @pytest.fixture(scope="module")
 def external(make_cluster: Callable[[str, str, str], Cluster], version: str) -> Cluster:
-    return make_cluster(own_lab("etcd"), version, NODES).created()
+    """With the oldest etcd of the bundle, so that there is one to come."""
+    return make_cluster(own_lab("etcd"), version, NODES).created(etcd_kubernetes_version=bundle_versions()[0])
+
+
+def bundled_etcd(kubernetes: str) -> str:
+    """Version of the etcd that the bundle has for a Kubernetes."""
+    files = json.loads((BUNDLE / "manifest.json").read_text())["files"]
+    (found,) = {
+        file["version"].lstrip("v")
+        for file in files
+        if (file["kind"], file["name"]) == ("tool", "etcd") and f"v{kubernetes}" in file["kubernetes"]
+    }
+    return str(found)
+
+
+def running_versions(cluster: Cluster) -> list[str]:
+    """What every member says of itself, in their order."""
+    return [str(ask(cluster, host, EXTERNAL, "/v3/maintenance/status")["version"]) for host in MEMBERS]
+
+
+def times_away(cluster: Cluster) -> list[tuple[int, int]]:
+    """From when to when each member was away for its last restart, the earliest first: nodes share one clock."""
+    names = ("ActiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic")
+    command = f"systemctl show etcd --property {','.join(names)}"
+    shown = [dict(line.split("=", 1) for line in cluster.sh(host, command).split()) for host in MEMBERS]
+    return sorted((int(each[names[0]]), int(each[names[1]])) for each in shown)
 
 
 def voters(cluster: Cluster, host: str) -> dict[str, str]:
@@ -37,6 +64,34 @@ def test_the_api_runs_on_it_and_a_second_run_is_quiet(external: Cluster) -> None
     ]  # fmt: skip
     external.assert_healthy(["cp1", "cp2", "w1"])
     again = external.run()
+    assert (again.rc, again.changed_hosts) == (0, {}), again.changed_tasks
+
+
+def test_an_upgrade_under_writes_takes_one_member_at_a_time(external: Cluster, version: str) -> None:
+    older, newer = bundled_etcd(bundle_versions()[0]), bundled_etcd(version)
+    if older == newer:
+        pytest.skip(f"the bundle has no older etcd than {newer}")
+    assert running_versions(external) == [older] * 3
+    before = voters(external, "e1")
+    external.extra_vars["etcd_kubernetes_version"] = version
+    host, _, port = str(external.inventory_vars()["kubeops_endpoint"]).rpartition(":")
+    probe = Probe(host, int(port), of=external, writes=True)
+    with probe.running():
+        run = external.run("--limit", "etcd")
+    print(
+        f"etcd {older} to {newer} in {run.seconds:.1f} s; {len(probe.failures)} of {probe.requests} requests failed, "
+        f"{probe.failed_in_a_row} in a row at most, longest outage {probe.longest_outage:.2f} s"
+    )
+    assert run.rc == 0, run.tail()
+    assert set(run.changed_hosts) == set(MEMBERS), run.changed_tasks
+    assert probe.failed_in_a_row < 2, probe.failures
+    assert running_versions(external) == [newer] * 3
+    assert voters(external, "e1") == before
+    away = times_away(external)
+    assert all(back <= leaves for (_, back), (leaves, _) in pairwise(away)), away
+    assert_same_content(external, MEMBERS, EXTERNAL)
+    external.assert_healthy(["cp1", "cp2", "w1"])
+    again = external.run("--limit", "etcd")
     assert (again.rc, again.changed_hosts) == (0, {}), again.changed_tasks
 
 
@@ -109,6 +164,27 @@ def test_a_member_without_its_disk_stays_down_until_it_is_replaced(external: Clu
     assert after["e3"] != before["e3"]
     assert "before-the-loss" in external.kubectl("cp1", "get configmaps -o name")
     assert_same_content(external, MEMBERS, EXTERNAL)
+
+
+def test_no_empty_cluster_begins_where_all_disks_are_away(external: Cluster) -> None:
+    external.kubectl("cp1", "create configmap on-the-disks")
+    for host in MEMBERS:
+        external.sh(host, "systemctl stop etcd && mv /var/lib/etcd/member /root/")
+    for options in ((), ("--limit", "etcd")):
+        refused = external.run(*options)
+        assert refused.rc != 0, refused.tail()
+        assert "Refused by rule etcd_data_gone" in refused.refusals, refused.tail()
+        assert refused.changed_hosts == {}, refused.changed_tasks
+    for host in MEMBERS:
+        external.sh(host, "test ! -e /var/lib/etcd/member && mv /root/member /var/lib/etcd/")
+        external.sh(host, "systemctl start --no-block etcd")
+    external.sh("e1", "systemctl start etcd")
+    run = external.run("--limit", "etcd")
+    assert run.rc == 0, run.tail()
+    ready = "kubectl --kubeconfig /etc/kubernetes/admin.conf get --raw /readyz"
+    external.sh("cp1", f"timeout 300 bash -c 'until {ready}; do sleep 2; done'")
+    external.kubectl("cp1", "wait --for=condition=Ready nodes --all --timeout=120s")
+    external.kubectl("cp1", "get configmap on-the-disks")
 
 
 def test_the_whole_cluster_back_to_a_snapshot(external: Cluster, tmp_path: Path) -> None:
