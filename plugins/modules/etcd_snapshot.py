@@ -40,7 +40,9 @@ options:
     choices: [taken, verified, stored, listed, pruned]
     default: taken
   directory:
-    description: Where snapshots are kept on the node. It is made, for root alone, where it is missing.
+    description:
+      - Where snapshots are kept on the node. It is made, for root alone, where it is missing.
+      - None is taken where it has less room than the database takes (twice that for one that is packed) and 64 MiB.
     type: path
     default: /var/lib/kubeops/etcd-snapshots
   path:

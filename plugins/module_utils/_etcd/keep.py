@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .._core import clock, files
-from .._core.errors import KubeopsError
+from .._core.errors import KubeopsError, Refusal
 from .._kubeadm import paths, static_pod
 from . import choice, packed, retention, snapshot
 from .bolt import Contents
@@ -25,6 +26,8 @@ from .programs import Source
 from .prove import prove
 from .throwaway import NotProvenError
 
+# etcd's own disk may be the same, and there it allocates the next segment of its log.
+RESERVE = 64 * 1024 * 1024
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(
     r"etcd-(?P<cluster>[A-Za-z0-9.-]+)-(?P<stamp>\d{8}T\d{6}Z)-(?P<schedule>[a-z]+)\.db(\.gz|\.zst)?(\.age|\.enc)?"
@@ -116,6 +119,7 @@ def take(
     plain, stored = f"{path}.plain{snapshot.PARTIAL_SUFFIX}", path + snapshot.PARTIAL_SUFFIX
     with snapshot.exclusive(request.directory):
         try:
+            _expect_room(request, chosen.status.db_size)
             saved = snapshot.save(gateway.snapshot(), plain)
             contents = snapshot.pages(plain, deep=False)
             manifest = {
@@ -147,6 +151,21 @@ def take(
             fix=f"{unproven.fix or 'take another one'}; nothing older is removed for the sake of this one",
         )
     return path, manifest
+
+
+def _expect_room(request: Request, size: int) -> None:
+    """Refuse before a byte is streamed, for a full disk may be etcd's as well. size: of the database."""
+    free = shutil.disk_usage(request.directory).free
+    needed = (2 if request.packing else 1) * size + RESERVE
+    if free < needed:
+        both = ", as it lies there plain and packed for a moment" if request.packing else ""
+        raise Refusal(
+            f"{request.directory} has no room for a snapshot",
+            seen=f"{free // 2**20} MiB are free, {needed // 2**20} are needed: the database has {size // 2**20}{both}, "
+            f"and {RESERVE // 2**20} stay free; nothing was taken",
+            fix="make room there, with state=pruned and a retention that keeps less, or name another directory",
+            rule="no_room",
+        )
 
 
 def _proof(

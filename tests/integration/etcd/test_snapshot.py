@@ -258,8 +258,14 @@ def test_the_network_is_cut_while_it_arrives(single: EtcdCluster, tmp_path: Path
     snapshot.verify(earlier, snapshot.read_manifest(earlier))
 
 
-def test_no_space_left(single: EtcdCluster, tmp_path: Path) -> None:
-    """On a file system that really is full."""
+@pytest.mark.parametrize(
+    ("reserve", "reason"), [(keep.RESERVE, "has no room for a snapshot"), (-(2**30), "No space left on device")]
+)
+def test_no_space_left(
+    single: EtcdCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reserve: int, reason: str
+) -> None:
+    """On a file system that really is full, and where that was not foreseen."""
+    monkeypatch.setattr(keep, "RESERVE", reserve)
     if os.geteuid() != 0 or shutil.which("mount") is None:
         pytest.skip("only root can mount a small file system")
     small = tmp_path / "small"
@@ -268,7 +274,7 @@ def test_no_space_left(single: EtcdCluster, tmp_path: Path) -> None:
     if mounted.returncode != 0:
         pytest.skip("mounts are not allowed here")
     try:
-        with pytest.raises(KubeopsError, match="No space left on device"):
+        with pytest.raises(KubeopsError, match=reason):
             take(single, small)
         assert finals(small) == []
     finally:

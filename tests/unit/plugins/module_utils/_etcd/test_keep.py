@@ -9,10 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError, Refusal
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import keep, retention
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.choice import Choice, Status
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.model import Member
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.packing import Packing
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.throwaway import NotProvenError
 
 
@@ -156,3 +157,28 @@ def test_what_says_nothing_against_a_snapshot_does_not_cost_it(
     assert [keep.describe(entry)["condition"] for entry in keep.entries(str(tmp_path))] == ["complete"] * kept
     for entry in keep.entries(str(tmp_path)):
         assert (keep.describe(entry)["manifest"]["proof"] is None) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("packing", "free", "words"),
+    [
+        (Packing(), 164, ""),
+        (Packing(), 163, "163 MiB are free, 164 are needed: the database has 100, and 64 stay free"),
+        (Packing("zstd"), 264, ""),
+        (Packing("zstd"), 263, "264 are needed: the database has 100, as it lies there plain and packed for a moment"),
+        (Packing(encryption="age"), 263, "264 are needed"),
+    ],
+)
+def test_room_is_asked_for_before_a_byte_is_streamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packing: Packing, free: int, words: str
+) -> None:
+    class Streams:
+        def snapshot(self) -> list[bytes]:
+            raise KubeopsError("it streams")
+
+    monkeypatch.setattr(keep.shutil, "disk_usage", lambda place: SimpleNamespace(free=free * 2**20))
+    chosen = Choice(Status(Member("1", "m1", (), ()), db_size=100 * 2**20), "the only one", quorum_lost=False)
+    with pytest.raises(KubeopsError) as raised:
+        keep.take(Streams(), chosen, keep.Request(str(tmp_path), "prod", "daily", packing=packing))  # type: ignore[arg-type]
+    assert isinstance(raised.value, Refusal) is bool(words)
+    assert words in raised.value.seen and (str(tmp_path) in raised.value.what) is bool(words)
