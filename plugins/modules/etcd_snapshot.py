@@ -31,7 +31,7 @@ options:
       - V(taken) takes a snapshot. It does so on every run.
       - V(verified) reads the whole of O(path) and fails, with the reason, unless every byte is as etcd sent it.
       - V(stored) does the same as far as neither key nor program is needed. Of a compressed or encrypted snapshot the
-        file is compared with the hash in its manifest.
+        file is compared with the hash in its manifest. What passes survives a power cut from then on.
       - V(listed) lists the snapshots in O(directory) without reading all of them.
       - V(pruned) removes from O(directory) what O(retention) does not keep of the cluster O(cluster_name). Its newest
         snapshot is verified first, and only what is older than the newest that passes is removed. Nothing goes that may
@@ -312,6 +312,7 @@ def stored(module: AnsibleModule) -> dict[str, Any]:
     """Compare a snapshot with what is known of it without a key."""
     path = module.params["path"] or _newest(module.params["directory"])
     facts = packed.check(path)
+    snapshot.settle(path)
     told = {"verification": facts.as_dict()} if facts else {}
     return {"changed": False, "snapshot": path, "manifest": snapshot.read_manifest(path) or {}, **told}
 

@@ -28,6 +28,8 @@ from .throwaway import NotProvenError
 
 # etcd's own disk may be the same, and there it allocates the next segment of its log.
 RESERVE = 64 * 1024 * 1024
+# Runs of other clusters that share a directory hold it for as long as they remove files.
+PRUNE_WAIT_SECONDS = 60.0
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(
     r"etcd-(?P<cluster>[A-Za-z0-9.-]+)-(?P<stamp>\d{8}T\d{6}Z)-(?P<schedule>[a-z]+)\.db(\.gz|\.zst)?(\.age|\.enc)?"
@@ -326,7 +328,7 @@ def prune(directory: str, cluster_name: str, rules: Mapping[str, retention.Rule]
     """Remove what may be removed; returns what, and why."""
     gone = surplus(directory, cluster_name, rules)
     if gone:
-        with snapshot.exclusive(directory):
+        with snapshot.exclusive(directory, PRUNE_WAIT_SECONDS):
             for entry, __ in gone:
                 snapshot.remove(entry.path)
     return gone

@@ -10,6 +10,7 @@ import hashlib
 import json
 import mmap
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -32,6 +33,7 @@ TRAILER = hashlib.sha256().digest_size
 SECTOR = 512
 # For how long the snapshot of a manifest may be under way: clusters that share a directory do not wait for each other.
 LONE_SECONDS = 3600
+POLL_SECONDS = 0.2
 _CHUNK = 1024 * 1024
 # What others read in a manifest.
 _SHAPE: dict[str, type] = {
@@ -71,19 +73,34 @@ class Facts:
 
 
 @contextmanager
-def exclusive(directory: str) -> Iterator[None]:
-    """Hold the directory for one run at a time, and remove what a run that was killed left behind."""
+def exclusive(directory: str, wait: float = 0.0) -> Iterator[None]:
+    """Hold the directory for one run at a time, and remove what a run that was killed left behind.
+
+    wait: for how many seconds another run may hold it before Refusal says so.
+    """
     Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
     with Path(directory, LOCK).open("w", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Refusal(
-                f"another run works on the snapshots in {directory}", fix="wait for it to end", rule="snapshots_locked"
-            ) from error
+        deadline = clock.monotonic() + wait
+        while not _try_lock(lock.fileno()):
+            if clock.monotonic() >= deadline:
+                raise Refusal(
+                    f"another run works on the snapshots in {directory}",
+                    seen=f"it held {LOCK} there for {wait:g} s" if wait else "",
+                    fix="wait for it to end",
+                    rule="snapshots_locked",
+                )
+            time.sleep(POLL_SECONDS)
         for left in (*Path(directory).glob(f"*{PARTIAL_SUFFIX}"), *_lone_manifests(directory)):
             left.unlink()
         yield
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _lone_manifests(directory: str) -> list[Path]:
@@ -285,6 +302,14 @@ def publish(partial: str, path: str, manifest: Mapping[str, Any]) -> None:
     """Write the manifest of a verified file, then give that its final name: a packed one is worth nothing alone."""
     files.write_atomic(path + MANIFEST_SUFFIX, json.dumps(manifest, indent=2, sort_keys=True) + "\n", mode=0o600)
     Path(partial).rename(path)
+    files.sync_directory(str(Path(path).parent))
+
+
+def settle(path: str) -> None:
+    """Make a snapshot that was brought here, and its manifest, survive a power cut: what it replaces goes next."""
+    for file in (path, path + MANIFEST_SUFFIX):
+        if Path(file).exists():
+            files.sync(file)
     files.sync_directory(str(Path(path).parent))
 
 

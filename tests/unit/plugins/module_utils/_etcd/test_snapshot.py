@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError, Refusal
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd import snapshot
 
 NAME = "etcd-prod-20261121T010000Z-daily.db.zst"
@@ -89,3 +90,40 @@ def test_a_manifest_that_was_changed_is_told_of(old: str, new: str, words: str) 
     with pytest.raises(KubeopsError) as raised:
         snapshot.parse_manifest("s.db", text.encode("utf-8", "surrogateescape"))
     assert words in raised.value.seen
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.3])
+def test_a_directory_is_one_runs_alone(tmp_path: Path, wait: float) -> None:
+    with (
+        snapshot.exclusive(str(tmp_path)),
+        pytest.raises(Refusal, match="another run works") as refused,
+        snapshot.exclusive(str(tmp_path), wait),
+    ):
+        pytest.fail("two held it")
+    assert refused.value.rule == "snapshots_locked"
+
+
+def test_who_waits_gets_the_directory_after_the_other(tmp_path: Path) -> None:
+    ended = threading.Event()
+    with snapshot.exclusive(str(tmp_path)):
+
+        def wait() -> None:
+            with snapshot.exclusive(str(tmp_path), 30):
+                ended.set()
+
+        other = threading.Thread(target=wait)
+        other.start()
+        assert not ended.wait(0.3)
+    other.join(30)
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize("names", [[NAME, f"{NAME}.json"], [NAME]], ids=["with its manifest", "alone"])
+def test_a_copy_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(snapshot.files, "sync", synced.append)
+    monkeypatch.setattr(snapshot.files, "sync_directory", synced.append)
+    for name in names:
+        (tmp_path / name).touch()
+    snapshot.settle(str(tmp_path / NAME))
+    assert synced == [*(str(tmp_path / name) for name in names), str(tmp_path)]
