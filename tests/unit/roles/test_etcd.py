@@ -61,6 +61,17 @@ def test_only_the_host_that_took_a_snapshot_hands_it_on() -> None:
     assert [task["name"] for task in later if "__etcd_backup_taken.snapshot is defined" not in str(task["when"])] == []
 
 
+def test_the_controller_has_a_retention_of_its_own() -> None:
+    defaults = yaml.safe_load((BACKUP / "defaults" / "main.yml").read_text())
+    assert defaults["etcd_backup_controller_retention"] == "{{ etcd_backup_retention }}"
+    (prune,) = [
+        task["kubeops.cluster.etcd_snapshot"]
+        for task in yaml.safe_load((BACKUP / "tasks" / "controller.yml").read_text())
+        if task.get("kubeops.cluster.etcd_snapshot", {}).get("state") == "pruned"
+    ]
+    assert prune["retention"] == "{{ etcd_backup_controller_retention }}"
+
+
 @pytest.mark.parametrize("role", ["etcd_restore", "etcd_rescue"])
 @pytest.mark.parametrize(
     ("given", "directory"),
