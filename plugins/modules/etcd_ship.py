@@ -14,7 +14,8 @@ version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
   - Copies a snapshot and its manifest from the node to directories of other hosts over ssh, and to buckets of
-    S3-compatible storage. Then keeps there what the retention asks for.
+    S3-compatible storage. Then keeps there what the retention asks for. Snapshots that could not be proven are counted
+    apart, and nothing proven goes for their sake.
   - Under its final name a copy is whole. Its size is compared on arrival; S3 compares the content with the hash that
     was signed as well. Older snapshots go only after that.
   - The node itself sends, so that the timer of the role etcd_backup works without a controller.

@@ -36,6 +36,8 @@ options:
       - V(pruned) removes from O(directory) what O(retention) does not keep of the cluster O(cluster_name). Its newest
         snapshot is verified first, and only what is older than the newest that passes is removed. Nothing goes that may
         be all that is left - where an older one has a higher revision, neither it nor what was taken before it.
+      - Snapshots that could not be proven are counted apart. Behind one of them only others of them go, so that as many
+        as O(retention) says stay of each class, and nothing proven goes for their sake.
     type: str
     choices: [taken, verified, stored, listed, pruned]
     default: taken
@@ -75,8 +77,8 @@ options:
       - It runs with little weight and at most 2 GiB of memory beyond the size of the snapshot, needs free disk space of
         twice that size, and leaves nothing behind. What a run that was killed left is removed by the next.
       - Where there are no programs, room, memory or time to try it, or the source does not say what it had, a snapshot
-        just taken is kept, its manifest has no proof, the module fails, and nothing is removed behind it. One that has
-        other data than the source, or that etcd does not take, is not kept.
+        just taken is kept, C(proof) in its manifest is null, and the module fails with RV(snapshot), RV(manifest) and
+        RV(proof). One that has other data than the source, or that etcd does not take, is not kept.
       - A snapshot taken with O(prove) costs the source one reading of all its keys.
     type: bool
     default: false
@@ -144,7 +146,7 @@ EXAMPLES = r"""
 RETURN = r"""
 snapshot:
   description: Path of the snapshot taken or verified.
-  returned: state is taken, not in check mode, verified or stored
+  returned: state is taken, not in check mode, and where it could not be proven, too; verified or stored
   type: str
 manifest:
   description:
@@ -180,6 +182,7 @@ proof:
     - What the throwaway etcd said. C(restore_seconds) is how long a restore of this snapshot takes until it answers
       (RTO), C(data_age_seconds) how old its data is by now (RPO).
     - C(compared) names what was compared with the source; empty where the manifest knows nothing of it.
+    - Null where the snapshot that was taken could not be proven.
   returned: O(prove) is true, not in check mode
   type: dict
   sample: {"canary": {"key": "/registry/namespaces/kube-system", "mod_revision": 5, "size": 350},

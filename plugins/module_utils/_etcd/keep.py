@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,10 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(
     r"etcd-(?P<cluster>[A-Za-z0-9.-]+)-(?P<stamp>\d{8}T\d{6}Z)-(?P<schedule>[a-z]+)\.db(\.gz|\.zst)?(\.age|\.enc)?"
 )
+
+
+class UnprovenError(KubeopsError):
+    """The snapshot is verified and kept, and could not be proven; details have its path and its manifest."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def take(
     """Stream, check, prove, pack and publish one snapshot; returns its path and its manifest.
 
     source is needed to prove, packer to pack. One that could not be proven, for want of programs, room or an answer of
-    the source, is published without a proof, and then KubeopsError says so.
+    the source, is published without a proof, and then UnprovenError says so.
     """
     if packer:
         packer.refuse(request.packing)
@@ -147,10 +151,11 @@ def take(
             for left in Path(request.directory).glob(f"*{snapshot.PARTIAL_SUFFIX}"):
                 left.unlink()
     if unproven:
-        raise KubeopsError(
+        raise UnprovenError(
             f"the snapshot is kept as {path}, and could not be proven: {unproven.what}",
             seen=unproven.seen,
-            fix=f"{unproven.fix or 'take another one'}; nothing older is removed for the sake of this one",
+            fix=f"{unproven.fix or 'take another one'}; nothing proven is removed for the sake of this one",
+            details={"changed": True, "snapshot": path, "manifest": manifest, "proof": None},
         )
     return path, manifest
 
@@ -286,24 +291,42 @@ def surplus(
 ) -> list[tuple[retention.Entry, str]]:
     """Return what may be removed of this cluster's and why; nothing while no snapshot of its can be verified.
 
-    What is no older than a snapshot with more in it than the newest verified one stays, see lost_before.
+    What is no older than a snapshot with more in it than the newest verified one stays, see lost_before. Where that one
+    is unproven, only unproven ones go behind it, and whatever goes behind the newest that is not.
     """
-    present = retention.of_cluster(entries(directory), cluster_name)
-    for candidate in reversed(present):
-        if not retention.surplus(present, rules, clock.now(), candidate):
-            return []
+    of_cluster = retention.of_cluster(entries(directory), cluster_name)
+    present = [replace(entry, unproven=_is_unproven(entry.path)) for entry in of_cluster]
+    newest, gone = _behind(present, present, rules)
+    if newest and newest.unproven:
+        gone += _behind([entry for entry in present if not entry.unproven], present, rules)[1]
+    return sorted(dict.fromkeys(gone), key=lambda found: found[0].taken_at)
+
+
+def _behind(
+    candidates: Sequence[retention.Entry], present: Sequence[retention.Entry], rules: Mapping[str, retention.Rule]
+) -> tuple[retention.Entry | None, list[tuple[retention.Entry, str]]]:
+    """Return the newest candidate that can be verified, and what may go behind it.
+
+    One behind which nothing may go is not read: nor may anything go behind an older one of its kind.
+    """
+    for candidate in reversed(candidates):
+        found = retention.surplus(present, rules, clock.now(), candidate)
+        if not found:
+            return candidate, []
         try:
             packed.check(candidate.path)
-            unproven = (snapshot.read_manifest(candidate.path) or {}).get("proof", {}) is None
         except KubeopsError:
             continue
-        if unproven:
-            continue
         limit = lost_before(present, candidate)
-        return [
-            found for found in retention.surplus(present, rules, clock.now(), candidate) if found[0].taken_at > limit
-        ]
-    return []
+        return candidate, [each for each in found if each[0].taken_at > limit]
+    return None, []
+
+
+def _is_unproven(path: str) -> bool:
+    try:
+        return retention.is_unproven(snapshot.read_manifest(path) or {})
+    except KubeopsError:
+        return False
 
 
 def lost_before(present: Iterable[retention.Entry], newest: retention.Entry) -> datetime:

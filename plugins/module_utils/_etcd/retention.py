@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,12 +29,18 @@ def rules(options: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Rule]:
 
 @dataclass(frozen=True)
 class Entry:
-    """A snapshot in a directory."""
+    """A snapshot in a directory. unproven: it was to be proven and could not be; nothing is said against it."""
 
     path: str
     schedule: str
     taken_at: datetime
     cluster_name: str
+    unproven: bool = False
+
+
+def is_unproven(manifest: Mapping[str, Any]) -> bool:
+    """Whether the snapshot of this manifest was to be proven, and could not be."""
+    return manifest.get("proof", {}) is None
 
 
 def of_cluster(entries: Sequence[Entry], cluster_name: str) -> list[Entry]:
@@ -46,19 +53,20 @@ def surplus(
 ) -> list[tuple[Entry, str]]:
     """Return what may go, oldest first, each with the reason.
 
-    entries: those of one cluster, verified among them, which was checked just now: only what is older than it may go.
+    entries: those of one cluster, verified among them, which was checked just now: only what is older than it may go,
+    and behind an unproven one only unproven ones. Nor do those count where the others are counted.
     """
     found: list[tuple[Entry, str]] = []
-    for schedule in sorted({entry.schedule for entry in entries}):
-        rule = rules.get(schedule, Rule())
-        newest_first = sorted(
-            (entry for entry in entries if entry.schedule == schedule), key=lambda entry: entry.taken_at, reverse=True
-        )
-        for position, entry in enumerate(newest_first):
-            reason = _why(entry, position, rule, now)
-            if reason and entry.taken_at < verified.taken_at and entry.path != verified.path:
-                found.append((entry, reason))
-    return sorted(found, key=lambda item: item[0].taken_at)
+    newer: Counter[str] = Counter()
+    newer_proven: Counter[str] = Counter()
+    for entry in sorted(entries, key=lambda entry: entry.taken_at, reverse=True):
+        position = (newer if entry.unproven else newer_proven)[entry.schedule]
+        newer[entry.schedule] += 1
+        newer_proven[entry.schedule] += not entry.unproven
+        reason = _why(entry, position, rules.get(entry.schedule, Rule()), now)
+        if reason and entry.taken_at < verified.taken_at and (entry.unproven or not verified.unproven):
+            found.append((entry, reason))
+    return found[::-1]
 
 
 def _why(entry: Entry, position: int, rule: Rule, now: datetime) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from .._core import clock
+from .._core import clock, files
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
 from .._etcd import keep, retention, snapshot
@@ -96,7 +96,7 @@ def _ship_to(path: str, place: Place) -> dict[str, Any]:
     for file in (path + snapshot.MANIFEST_SUFFIX, path):
         target.put(file, Path(file).name)
     present = keep.named(target.names())
-    surplus = _surplus(present, path, place.rules)
+    surplus = _surplus(target, present, path, place.rules)
     _expect_successor(target, present, path, [entry for entry, __ in surplus])
     for entry, __ in surplus:
         target.remove(entry.path)
@@ -146,16 +146,32 @@ def _revision(path: str, manifest: bytes) -> int:
 
 
 def _surplus(
-    present: Sequence[retention.Entry], path: str, rules: Mapping[str, retention.Rule]
+    target: Target, present: Sequence[retention.Entry], path: str, rules: Mapping[str, retention.Rule]
 ) -> list[tuple[retention.Entry, str]]:
     """What may go of the cluster whose snapshot has just arrived; nothing where its name is none of ours.
 
     The snapshots beside the one that was sent say whether it is the successor of the others, see keep.lost_before.
+    Which ones are unproven is asked only where something would go if none were.
     """
     newest = next((entry for entry in present if entry.path == Path(path).name), None)
     if newest is None:
         return []
+    there = retention.of_cluster(present, newest.cluster_name)
+    if not retention.surplus(there, rules, clock.now(), newest):
+        return []
+    there = [replace(entry, unproven=_is_unproven(target, entry, Path(path).parent)) for entry in there]
+    newest = next(entry for entry in there if entry.path == newest.path)
     beside = retention.of_cluster(keep.entries(str(Path(path).parent)), newest.cluster_name)
     limit = keep.lost_before(beside, replace(newest, path=path))
-    found = retention.surplus(retention.of_cluster(present, newest.cluster_name), rules, clock.now(), newest)
+    found = retention.surplus(there, rules, clock.now(), newest)
     return [(entry, reason) for entry, reason in found if entry.taken_at > limit]
+
+
+def _is_unproven(target: Target, entry: retention.Entry, beside: Path) -> bool:
+    """Whether its manifest says so: the one on the node where it has one, for reading there may cost a connection."""
+    name = entry.path + snapshot.MANIFEST_SUFFIX
+    try:
+        content = files.read_bytes(str(beside / name)) or target.read(name)
+        return retention.is_unproven(snapshot.parse_manifest(entry.path, content))
+    except KubeopsError:
+        return False

@@ -66,15 +66,19 @@ def test_proven_while_taken_and_once_more_later(single: EtcdCluster, tmp_path: P
     assert left_behind() == [] and list((tmp_path / "none").glob("*.db*")) == []
 
 
-def test_without_programs_a_snapshot_is_kept_and_nothing_removed_behind_it(single: EtcdCluster, tmp_path: Path) -> None:
+def test_without_programs_a_snapshot_is_kept_and_nothing_proven_removed_behind_it(
+    single: EtcdCluster, tmp_path: Path
+) -> None:
     earlier = snapshot(single, tmp_path, prove=True)["snapshot"]
     time.sleep(1)  # names have whole seconds
     (tmp_path / "none").mkdir()
     unproven = snapshot(single, tmp_path, prove=True, bin_dir=str(tmp_path / "none"))
     assert unproven["failed"] and "could not be proven: etcd and etcdutl of etcd are not" in unproven["msg"], unproven
+    assert unproven["changed"] and unproven["proof"] is None
     kept = snapshot(single, tmp_path, state="listed")["snapshots"]
     assert [entry["condition"] for entry in kept] == ["complete"] * 2
     assert kept[-1]["manifest"]["proof"] is None
+    assert (kept[-1]["path"], kept[-1]["manifest"]) == (unproven["snapshot"], unproven["manifest"])
     thinned = {"state": "pruned", "retention": {"manual": {"count": 1}}}
     assert not snapshot(single, tmp_path, **thinned)["changed"]
     time.sleep(1)

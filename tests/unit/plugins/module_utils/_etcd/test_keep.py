@@ -153,6 +153,10 @@ def test_what_says_nothing_against_a_snapshot_does_not_cost_it(
         keep.take(Source(keys), chosen, request, object())  # type: ignore[arg-type]
     except KubeopsError as error:
         told = str(error)
+        assert isinstance(error, keep.UnprovenError) is kept
+        (path,) = [entry.path for entry in keep.entries(str(tmp_path))] or [None]
+        assert error.details.get("snapshot") == path
+        assert error.details.get("manifest") == (keep.snapshot.read_manifest(path) if path else None)
     assert words in told and bool(told) == bool(words)
     assert [keep.describe(entry)["condition"] for entry in keep.entries(str(tmp_path))] == ["complete"] * kept
     for entry in keep.entries(str(tmp_path)):
@@ -182,3 +186,42 @@ def test_room_is_asked_for_before_a_byte_is_streamed(
         keep.take(Streams(), chosen, keep.Request(str(tmp_path), "prod", "daily", packing=packing))  # type: ignore[arg-type]
     assert isinstance(raised.value, Refusal) is bool(words)
     assert words in raised.value.seen and (str(tmp_path) in raised.value.what) is bool(words)
+
+
+WHOLE, UNPROVEN, DAMAGED, BEGAN_ANEW = "P", "u", "x", "a"
+
+
+@pytest.mark.parametrize(
+    ("row", "gone"),
+    [
+        # Oldest first; two are kept.
+        ("PPP", [0]),
+        ("PPPuuuu", [0, 3, 4]),
+        ("uuuu", [0, 1]),
+        ("PuuuP", [1, 2]),
+        # What cannot be verified is nothing to remove anything behind, and stays.
+        ("PPPuuux", [0, 3, 4]),
+        ("PPPxx", [0]),
+        ("xxx", []),
+        # The last was taken from an etcd that began anew, and could not be proven.
+        ("PPPuua", [0]),
+        ("PPPuuaaaa", [0, 5, 6]),
+    ],
+)
+def test_what_goes_behind_proven_and_unproven_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str, gone: list[int]
+) -> None:
+    made = [tmp_path / f"etcd-prod-202611{day}T010000Z-daily.db" for day in range(10, 10 + len(row))]
+    for revision, (file, kind) in enumerate(zip(made, row), start=100):
+        file.write_text(kind)
+        told = {"revision": revision - 100 * (kind == BEGAN_ANEW), "proof": {} if kind == WHOLE else None}
+        file.with_name(f"{file.name}.json").write_text(json.dumps(told))
+
+    def check(path: str) -> None:
+        if Path(path).read_text() == DAMAGED:
+            raise KubeopsError("a byte was changed")
+
+    monkeypatch.setattr(keep.packed, "check", check)
+    pruned = keep.prune(str(tmp_path), "prod", {"daily": retention.Rule(count=2)})
+    assert [made.index(Path(entry.path)) for entry, __ in pruned] == gone
+    assert [made.index(path) for path in made if not path.exists()] == gone

@@ -19,6 +19,7 @@ class Shelf:
 
     deletes: bool = True
     revisions: dict[str, int] = field(default_factory=dict)
+    manifests: dict[str, dict[str, object]] = field(default_factory=dict)
     held: list[str] = field(default_factory=list)
     label: str = "shelf"
 
@@ -33,6 +34,8 @@ class Shelf:
         return list(self.held)
 
     def read(self, name: str) -> bytes:
+        if name in self.manifests:
+            return json.dumps(self.manifests[name]).encode()
         if name not in self.revisions:
             raise KubeopsError(f"there is no {name}")
         return json.dumps({"revision": self.revisions[name]}).encode()
@@ -66,6 +69,31 @@ def test_what_may_be_all_that_is_left_stays(tmp_path: Path, revisions: list[int]
     stayed = [Path(path).name for path, revision in zip(made, revisions) if revision in kept]
     assert [name for name in shelf.held if name.endswith(".db")] == stayed
     assert len(shipped["pruned"]) == len(made) - len(kept)
+
+
+@pytest.mark.parametrize(
+    ("row", "gone"),
+    [("PPPu", []), ("PPuuuu", [2, 3]), ("uuuu", [0, 1]), ("PuPuP", [0, 1]), ("PPPP", [0, 1])],
+)
+@pytest.mark.parametrize("known", [True, False], ids=["the sender has them", "the place alone has them"])
+def test_nothing_proven_goes_for_the_sake_of_an_unproven_one(
+    tmp_path: Path, row: str, gone: list[int], known: bool
+) -> None:
+    """Oldest first, P is proven and u is not; two are kept."""
+    made = [Path(path) for path in snapshots(tmp_path, list(range(len(row))))]
+    manifests: list[dict[str, object]] = [
+        {"revision": revision, "proof": None if kind == "u" else {"revision": revision}}
+        for revision, kind in enumerate(row)
+    ]
+    for path, manifest in zip(made, manifests):
+        path.with_name(f"{path.name}.json").write_text(json.dumps(manifest))
+    shelf = Shelf(held=[path.name for path in made[:-1]])
+    shelf.manifests = {f"{path.name}.json": manifest for path, manifest in zip(made, manifests)}
+    for path in [] if known else made[:-1]:
+        path.unlink()
+        path.with_name(f"{path.name}.json").unlink()
+    ship.ship(str(made[-1]), [ship.Place(shelf, {"daily": Rule(count=2)})])
+    assert [number for number, path in enumerate(made) if path.name not in shelf.held] == gone
 
 
 def test_a_place_that_deletes_nothing_is_told_of(tmp_path: Path) -> None:
