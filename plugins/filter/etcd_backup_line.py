@@ -11,7 +11,8 @@ short_description: One line about a backup of etcd
 version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
-  - Where the snapshot is, how new and how large it is, from which member, and how it was proved and shipped.
+  - Where the snapshot is, how new and how large it is, from which member, and how it was proved and shipped. It says so
+    where quorum was lost.
 positional: manifest, shipped
 options:
   _input:
