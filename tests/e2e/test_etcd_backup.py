@@ -22,6 +22,7 @@ TAKING = {
     "Ship it to the other places",
     "Directory on the controller",
     "Metric file",
+    "Metric file of a success",
 }
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import jinja2
 import pytest
@@ -23,6 +24,12 @@ def backup_var(name: str, **variables: object) -> str:
     environment.filters["extract"] = lambda key, container: container[key]
     text = yaml.safe_load((BACKUP / "vars" / "main.yml").read_text())[name]
     return environment.from_string(text).render(variables)
+
+
+def backup_tasks() -> list[dict[str, Any]]:
+    """What the role etcd_backup does, in order."""
+    tasks: list[dict[str, Any]] = yaml.safe_load((BACKUP / "tasks" / "main.yml").read_text())
+    return tasks
 
 
 @pytest.mark.parametrize(
@@ -47,18 +54,34 @@ def test_any_host_that_can_ask_is_enough(told: dict[str, str | None], chosen: st
 
 
 def test_no_single_host_is_asked_for_the_members() -> None:
-    tasks = yaml.safe_load((BACKUP / "tasks" / "main.yml").read_text())
-    (choose,) = [task for task in tasks if task.get("register") == "__etcd_backup_choice"]
+    (choose,) = [task for task in backup_tasks() if task.get("register") == "__etcd_backup_choice"]
     assert "run_once" not in choose and choose["failed_when"] is False
 
 
 def test_only_the_host_that_took_a_snapshot_hands_it_on() -> None:
     """Where the host that was chosen fails, the choice would fall on another one, which has none."""
-    tasks = yaml.safe_load((BACKUP / "tasks" / "main.yml").read_text())
+    (handing_on,) = [task for task in backup_tasks() if "block" in task]
+    tasks = [*handing_on["block"], *handing_on["always"]]
     later = [task for task in tasks if "__etcd_backup_taken." in yaml.safe_dump(task) or "metric.yml" in str(task)]
     later += [task for task in tasks if task.get("ansible.builtin.include_tasks") == "controller.yml"]
-    assert len(later) == 5
+    assert len(later) == 6
     assert [task["name"] for task in later if "__etcd_backup_taken.snapshot is defined" not in str(task["when"])] == []
+
+
+def test_one_that_could_not_be_proven_goes_all_the_way_and_fails_the_run_at_its_end() -> None:
+    *__, take, handing_on = backup_tasks()
+    assert take["register"] == "__etcd_backup_taken" and "snapshot is not defined" in take["failed_when"]
+    (last,) = handing_on["always"]
+    assert last["ansible.builtin.fail"]["msg"] == "{{ __etcd_backup_taken.msg }}"
+    assert "__etcd_backup_unproven" in last["when"]
+
+
+@pytest.mark.parametrize(
+    ("taken", "unproven"),
+    [({"manifest": {"proof": None}}, True), ({"manifest": {"proof": {"hash": 7}}}, False), ({"manifest": {}}, False)],
+)
+def test_which_ones_could_not_be_proven(taken: dict[str, object], unproven: bool) -> None:
+    assert backup_var("__etcd_backup_unproven", __etcd_backup_taken=taken) == str(unproven)
 
 
 def test_the_controller_has_a_retention_of_its_own() -> None:
