@@ -17,7 +17,7 @@ description:
     key, the node gets a new one, C(kubelet.conf) names the file that the kubelet rotates, and the kubelet restarts.
   - Refuses where the cluster's CA signed the certificate for another node than O(node_name), which would be a new Node.
   - A serving certificate that the kubelet had signed itself and that ends soon is taken away, so that it makes a new
-    one.
+    one. One that somebody else put in its place is warned of, and one that the kubelet is told of is not looked at.
   - An action. The key is made on the node and stays there; a control plane that holds the CA's key signs the request.
     No API server is needed, except for O(wait_ready).
   - What is replaced is kept below C(/var/lib/kubeops/backups).

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from .._core.errors import KubeopsError
 from .._core.plan import Plan, Refused, Step
 from .._kubeadm import paths
-from .._x509 import duration, issuance, issue, kubeconfig, policy
+from .._x509 import duration, issuance, issue, kubeconfig, load, policy
 from .._x509.model import Kubeconfig, Unreadable
 from .serving import GROUP, USER_PREFIX
 
@@ -25,7 +25,7 @@ ISSUE = "issue"
 WRITE = "write"
 REMOVE = "remove"
 RESTART = "restart"
-SELF_SIGNED = f"{paths.KUBELET}/pki/kubelet.crt"
+SERVING = f"{paths.KUBELET}/pki/kubelet.crt"
 # What check_certificates warns of.
 SERVING_RENEW_BEFORE = policy.Threshold(timedelta(days=30), 0.1)
 
@@ -38,14 +38,17 @@ class Observed:
         client: certificate and key in one file; None where it is missing.
         kubeconfig: text of kubelet.conf; None where it is missing.
         unfinished: a key waits, so an earlier repair did not come to its end.
-        self_signed: the serving certificate that the kubelet made itself; None where it has none.
+        serving: what the kubelet serves where nobody told it of another certificate, its own or one that was put there;
+            None where there is none.
+        serving_path: where that lies.
         healthy: the kubelet answers on its health port.
     """
 
     client: bytes | None = field(default=None, repr=False)
     kubeconfig: str | None = field(default=None, repr=False)
     unfinished: bool = False
-    self_signed: bytes | None = None
+    serving: bytes | None = None
+    serving_path: str = SERVING
     healthy: bool = False
 
 
@@ -95,13 +98,14 @@ def plan(observed: Observed, wanted: Wanted, now: datetime) -> Plan:
     why_restart = _why_restart(observed, steps)
     if why_restart:
         steps.append(Step(RESTART, "kubelet", why_restart))
-    return Plan(tuple(steps))
+    return Plan(tuple(steps), warnings=_left_alone(observed, wanted.serving_renew_before, now))
 
 
 def plan_serving(observed: Observed, before: policy.Threshold, now: datetime) -> Plan:
     """Return the steps for the serving certificate that the kubelet made itself, and for nothing else."""
     steps = _serving(observed, before, now)
-    return Plan((*steps, Step(RESTART, "kubelet", _why_restart(observed, steps))) if steps else ())
+    restart = [Step(RESTART, "kubelet", _why_restart(observed, steps))] if steps else []
+    return Plan((*steps, *restart), warnings=_left_alone(observed, before, now))
 
 
 def document(server: str, ca_cert: bytes) -> str:
@@ -196,11 +200,29 @@ def _server(config: Kubeconfig | None) -> str:
 
 
 def _serving(observed: Observed, before: policy.Threshold, now: datetime) -> list[Step]:
-    ending = _ending(observed.self_signed, before, now)
-    if not ending:
+    ending = _ending(observed.serving, before, now)
+    if not ending or not _made_by_kubelet(observed):
         return []
     text = f"its certificate {ending}, and the kubelet makes another only where there is none"
-    return [Step(REMOVE, SELF_SIGNED, text)]
+    return [Step(REMOVE, observed.serving_path, text)]
+
+
+def _made_by_kubelet(observed: Observed) -> bool:
+    try:
+        return policy.made_by_kubelet(load.certificates(observed.serving or b""))
+    except Unreadable:
+        return False  # nobody knows whose it is
+
+
+def _left_alone(observed: Observed, before: policy.Threshold, now: datetime) -> tuple[str, ...]:
+    """A warning where a certificate ends that somebody put there: theirs to renew."""
+    ending = _ending(observed.serving, before, now)
+    if not ending or _made_by_kubelet(observed):
+        return ()
+    return (
+        f"{observed.serving_path} is left alone: it {ending}, and is none that the kubelet made itself. Fix: put a new "
+        "pair there and restart the kubelet, or move certificate and key away first, so that it makes its own.",
+    )
 
 
 def _ending(certificate: bytes | None, before: policy.Threshold, now: datetime) -> str:

@@ -15,6 +15,7 @@ from .._core.plan import Plan
 from .._core.runner import Runner
 from .._kubeadm import cluster_probe, kubeconfig, paths, probe
 from .._x509 import issuance, keep
+from .._x509 import observe as layouts
 from . import identity
 
 PKI = f"{paths.KUBELET}/pki"
@@ -24,12 +25,14 @@ POLL_SECONDS = 0.5
 
 
 def observe() -> identity.Observed:
-    """Read what the node has; the kubelet's own serving certificate only where it is one that it made itself."""
+    """Read what the node has; the default serving certificate only where the kubelet is told of no other."""
+    serving = layouts.own_kubelet().own_serving
     return identity.Observed(
         client=files.read_bytes(paths.KUBELET_CLIENT),
         kubeconfig=files.read_text(paths.KUBELET_CONF),
         unfinished=Path(_pending()).exists(),
-        self_signed=files.read_bytes(identity.SELF_SIGNED),
+        serving=files.read_bytes(serving) if serving else None,
+        serving_path=serving,
         healthy=_healthy(),
     )
 

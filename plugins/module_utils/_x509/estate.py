@@ -132,8 +132,8 @@ class Kubelet:
         node_name: the name it authenticates with.
         node_addresses: the addresses that its node has by the inventory.
         address, port: where it listens.
-        cert_dir: where it keeps its own certificates.
-        cert_file, key_file: its serving pair where the operator gave one (tlsCertFile).
+        cert_dir: where it keeps its own certificates (--cert-dir).
+        cert_file, key_file: its serving pair where the operator gave one (tlsCertFile, --tls-cert-file).
         serving_requested: it requests its serving certificate from the cluster (serverTLSBootstrap).
         client_ca: its clientCAFile.
         cluster_domain: DNS domain that it gives to pods (clusterDomain); empty where it does not say.
@@ -149,6 +149,11 @@ class Kubelet:
     serving_requested: bool = False
     client_ca: str = ""
     cluster_domain: str = ""
+
+    @property
+    def own_serving(self) -> str:
+        """The serving certificate that it makes where there is none; empty where it is told of another."""
+        return "" if self.cert_file or self.serving_requested else f"{self.cert_dir}/kubelet.crt"
 
 
 @dataclass(frozen=True)
@@ -555,8 +560,8 @@ def _kubelet_server(kubelet: Kubelet, base: Entry) -> Entry:
             wanted_names=(*serving.wanted_names, *filter(_is_address, kubelet.node_addresses)),
         )
     # Signed by a CA that the kubelet made up for itself and keeps in the same file.
-    path = f"{kubelet.cert_dir}/kubelet"
-    return replace(serving, path=f"{path}.crt", key_path=f"{path}.key", required=False)
+    path = kubelet.own_serving
+    return replace(serving, path=path, key_path=_key_beside(path), required=False)
 
 
 def _api_endpoint(pod: StaticPod) -> tuple[Endpoint, ...]:

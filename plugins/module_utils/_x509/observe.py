@@ -34,7 +34,7 @@ NODE_USER = "system:node:"
 # What a host may be by the inventory.
 CONTROL_PLANE, WORKERS, ETCD = GROUPS = ("control_plane", "workers", "etcd")
 
-_NAME_FLAG = re.compile(r"--hostname-override[=\s]+[\"']?(?P<name>[^\s\"']+)")
+_FLAG = r"--{name}[=\s]+[\"']?([^\s\"']+)"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,9 @@ def layout(kubernetes: str = KUBERNETES, groups: Collection[str] = (), node_addr
         controller_manager=pods[estate.CONTROLLER_MANAGER],
         scheduler=pods[estate.SCHEDULER],
         etcd=settings,
-        kubelet=replace(_kubelet(), node_addresses=tuple(node_addresses)) if _has_kubelet(kubernetes, groups) else None,
+        kubelet=replace(own_kubelet(), node_addresses=tuple(node_addresses))
+        if _has_kubelet(kubernetes, groups)
+        else None,
         missing=missing,
         etcd_lacking=ETCD in groups and settings is None,
         endpoint_hosts=tuple(dict.fromkeys(host for host, _port in own)),
@@ -248,13 +250,15 @@ def _has_kubelet(kubernetes: str, groups: Collection[str]) -> bool:
     return bool({CONTROL_PLANE, WORKERS}.intersection(groups)) or any(os.path.lexists(path) for path in known)
 
 
-def _kubelet() -> Kubelet:
+def own_kubelet(node_addresses: Collection[str] = ()) -> Kubelet:
+    """The kubelet of this node, by its configuration and its flags."""
     text = read(KUBELET_CONFIG).data.decode("utf-8", "replace")
-    return replace(kubelet(text), node_name=kubelet_name())
+    told = kubelet(text, _kubelet_flags())
+    return replace(told, node_name=kubelet_name(), node_addresses=tuple(node_addresses))
 
 
-def kubelet(text: str) -> Kubelet:
-    """What a kubelet's configuration says of its certificates; its defaults where that cannot be read."""
+def kubelet(text: str, flags: str = "") -> Kubelet:
+    """What a kubelet is told of its certificates: a flag goes before its configuration, defaults fill the rest."""
     try:
         config = simple_yaml.parse(text)
     except (ValueError, RecursionError):
@@ -266,8 +270,9 @@ def kubelet(text: str) -> Kubelet:
     return Kubelet(
         address=str(values.get("address") or ""),
         port=int(port) if port.isdecimal() and len(port) < 6 else 10250,
-        cert_file=str(values.get("tlsCertFile") or ""),
-        key_file=str(values.get("tlsPrivateKeyFile") or ""),
+        cert_dir=kubelet_flag(flags, "cert-dir").rstrip("/") or Kubelet.cert_dir,
+        cert_file=kubelet_flag(flags, "tls-cert-file") or str(values.get("tlsCertFile") or ""),
+        key_file=kubelet_flag(flags, "tls-private-key-file") or str(values.get("tlsPrivateKeyFile") or ""),
         serving_requested=str(values.get("serverTLSBootstrap") or "").lower() == "true",
         client_ca=str(x509.get("clientCAFile") or "") if isinstance(x509, dict) else "",
         cluster_domain=str(values.get("clusterDomain") or ""),
@@ -279,16 +284,20 @@ def kubelet_name() -> str:
 
     https://kubernetes.io/docs/reference/command-line-tools-reference/kubelet/ (--hostname-override)
     """
+    return kubelet_flag(_kubelet_flags(), "hostname-override").lower() or socket.gethostname().strip().lower()
+
+
+def _kubelet_flags() -> str:
+    """Its command line; where it does not run, the files that its unit reads."""
     running = [" ".join(processes.arguments(pid)) for pid in processes.running(estate.KUBELET)]
-    texts = running or [read(path).data.decode("utf-8", "replace") for path in KUBELET_FLAGS]
-    return hostname_override("\n".join(texts)) or socket.gethostname().strip().lower()
+    return "\n".join(running or [read(path).data.decode("utf-8", "replace") for path in KUBELET_FLAGS])
 
 
-def hostname_override(text: str) -> str:
-    """The last --hostname-override of a command line or of files of flags; empty where there is none."""
+def kubelet_flag(text: str, name: str) -> str:
+    """The last value of a flag in a command line or in files of flags; empty where there is none."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    found = _NAME_FLAG.findall("\n".join(lines))
-    return str(found[-1]).lower() if found else ""
+    found = re.findall(_FLAG.format(name=name), "\n".join(lines))
+    return str(found[-1]) if found else ""
 
 
 def node_name() -> str:

@@ -30,7 +30,7 @@ from .estate import (
     Entry,
 )
 from .kubeconfig import SECRET_WAYS
-from .load import anchors
+from .load import anchors, signed_by
 from .model import CLIENT_AUTH, SERVER_AUTH, Certificate, File
 from .observe import Found
 from .served import Served
@@ -48,6 +48,9 @@ BOOTSTRAP_SECONDS = 600.0
 RENEW = "renew it"
 
 _PERCENT = re.compile(r"^(?P<part>\d+(?:\.\d+)?)%$")
+# A kubelet calls its own certificate HOST@SECONDS, and the CA that it makes up for it HOST-ca@SECONDS:
+# https://github.com/kubernetes/client-go/blob/master/util/cert/cert.go, GenerateSelfSignedCertKey
+_OF_KUBELET = re.compile(r"(?P<host>.+)@\d+")
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,15 @@ def expiry(certificate: Certificate, standard: Standard) -> Iterator[Reason]:
         yield Reason("expires_soon", WARNING, f"it expires in {duration.describe(left)}", RENEW)
 
 
+def made_by_kubelet(certificates: Sequence[Certificate]) -> bool:
+    """Tell whether a kubelet made these for itself, leaf and CA; an operator's have other names."""
+    leaf = certificates[0]
+    own = _OF_KUBELET.fullmatch(leaf.common_name)
+    host = re.escape(own["host"]) if own else ""
+    authorities = [ca for ca in certificates[1:] if own and re.fullmatch(rf"{host}-ca@\d+", ca.common_name)]
+    return any(ca.self_issued and signed_by(leaf, ca) for ca in authorities)
+
+
 def silence(served: Served | None) -> Iterator[Reason]:
     """A port that was asked and showed no certificate."""
     if served is not None and served.certificate is None:
@@ -154,7 +166,7 @@ def _reasons(found: Found, standard: Standard) -> Iterator[Reason]:
     yield from _key(found)
     yield from _credentials(found)
     if found.leaf is not None:
-        yield from _ending(found.entry, found.leaf, standard)
+        yield from _ending(found, found.leaf, standard)
         yield from _rest(found, found.leaf, standard)
         yield from unlike(found.entry, found.leaf)
         yield from _chain(found, found.leaf, standard)
@@ -162,16 +174,19 @@ def _reasons(found: Found, standard: Standard) -> Iterator[Reason]:
     yield from _trust(found, standard)
 
 
-def _ending(entry: Entry, leaf: Certificate, standard: Standard) -> Iterator[Reason]:
+def _ending(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reason]:
     """As expiry, with the way out that an entry of the kubelet has: nobody but it renews those."""
     for reason in expiry(leaf, standard):
-        fix = _of_kubelet(entry) if entry.managed_by == KUBELET and reason.fix == RENEW else reason.fix
+        fix = _of_kubelet(found) if found.entry.managed_by == KUBELET and reason.fix == RENEW else reason.fix
         yield replace(reason, fix=fix)
 
 
-def _of_kubelet(entry: Entry) -> str:
-    if entry.use == SERVER:
-        return f"run the playbook {'approve_kubelet_certificates' if entry.authority else 'renew_certificates'}"
+def _of_kubelet(found: Found) -> str:
+    if found.entry.use == SERVER and found.entry.authority:
+        return "run the playbook approve_kubelet_certificates"
+    if found.entry.use == SERVER:
+        own = made_by_kubelet(found.certificates)
+        return "run the playbook renew_certificates" if own else "put a new pair there, and restart the kubelet"
     return "see why the kubelet does not rotate it (journalctl -u kubelet), or run the playbook recover_certificates"
 
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import kubeconfig as kubeadm
-from ansible_collections.kubeops.cluster.plugins.module_utils._kubelet import identity
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubelet import identity, repair
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue, policy
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
@@ -31,6 +32,14 @@ def client(days: float = 300, name: str = "w1", ca: tuple[bytes, bytes] = (CA, C
     leaf = issue.Leaf(f"system:node:{name}", ("system:nodes",))
     key, certificate = issue.issue(leaf, *ca, NOW - timedelta(days=30), timedelta(days=30 + days), KIND)
     return certificate + key
+
+
+def serving(days: float = 300) -> bytes:
+    """As a kubelet makes it."""
+    key, begin, life = issue.make_key(KIND), NOW - timedelta(days=30), timedelta(days=30 + days)
+    authority = issue.make_ca(key, "w1-ca@1795000000", begin, life)
+    leaf = issue.Leaf("w1@1795000000", dns_names=("w1",), usages=(issue.SERVER,))
+    return issue.issue(leaf, authority, key, begin, life, KIND)[1] + authority
 
 
 PAIR = client()
@@ -55,15 +64,17 @@ EMBEDDED = identity.document(SERVER, CA).replace(
         (replace(GOOD, client=PAIR.partition(b"-----BEGIN EC")[0] + issue.make_key(KIND)), ISSUED),
         (replace(GOOD, kubeconfig=EMBEDDED), [identity.WRITE, identity.RESTART]),
         (replace(GOOD, kubeconfig=identity.document(SERVER, OTHER_CA)), [identity.WRITE, identity.RESTART]),
-        (replace(GOOD, self_signed=client(-1)), [identity.REMOVE, identity.RESTART]),
-        (replace(GOOD, self_signed=client(3)), [identity.REMOVE, identity.RESTART]),
-        (replace(GOOD, self_signed=client()), []),
+        (replace(GOOD, serving=serving(-1)), [identity.REMOVE, identity.RESTART]),
+        (replace(GOOD, serving=serving(3)), [identity.REMOVE, identity.RESTART]),
+        (replace(GOOD, serving=serving()), []),
+        (replace(GOOD, serving=client(-1)), []),
         (replace(GOOD, unfinished=True), [identity.RESTART]),
         (replace(GOOD, healthy=False), [identity.RESTART]),
     ],
     ids=[
         *("good", "ended", "about to end", "days left", "missing", "unreadable", "of another CA"),
         *("with another key", "embedded", "trusts another CA", "serving ended", "serving ends", "serving good"),
+        "an operator's serving ended",
         *("killed", "down"),
     ],
 )
@@ -74,19 +85,40 @@ def test_what_is_repaired(observed: identity.Observed, actions: list[str]) -> No
 
 
 @pytest.mark.parametrize(
-    ("self_signed", "actions"),
+    ("pem", "actions", "warned"),
     [
-        (None, []),
-        (client(), []),
-        (client(3), [identity.REMOVE, identity.RESTART]),
-        (b"nonsense", [identity.REMOVE, identity.RESTART]),
+        (None, [], False),
+        (serving(), [], False),
+        (serving(3), [identity.REMOVE, identity.RESTART], False),
+        (client(), [], False),
+        (client(3), [], True),
+        (b"nonsense", [], True),
     ],
-    ids=["none", "good", "ends", "unreadable"],
+    ids=["none", "good", "ends", "an operator's", "an operator's ends", "unreadable"],
 )
-def test_a_serving_certificate_is_renewed_alone(self_signed: bytes | None, actions: list[str]) -> None:
-    observed = identity.Observed(client(-1), self_signed=self_signed, unfinished=True)
+def test_a_serving_certificate_is_renewed_alone(pem: bytes | None, actions: list[str], warned: bool) -> None:
+    observed = identity.Observed(client(-1), serving=pem, serving_path="/pki/kubelet.crt", unfinished=True)
     planned = identity.plan_serving(observed, policy.threshold("30d,10%", "serving_renew_before"), NOW)
     assert [step.action for step in planned.steps] == actions
+    assert {step.target for step in planned.steps[:1]} <= {"/pki/kubelet.crt"}
+    assert [warning.startswith("/pki/kubelet.crt is left alone") for warning in planned.warnings] == [True] * warned
+
+
+@pytest.mark.parametrize(
+    ("config", "read"),
+    [("port: 10250\n", True), ("tlsCertFile: {}\n", False), ("serverTLSBootstrap: true\n", False)],
+    ids=["told of none", "told of this one", "of the cluster"],
+)
+def test_a_certificate_that_a_kubelet_is_told_of_is_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str, read: bool
+) -> None:
+    certificate = tmp_path / "kubelet.crt"
+    certificate.write_bytes(serving(-1))
+    (tmp_path / "config.yaml").write_text(config.format(certificate))
+    monkeypatch.setattr(repair.layouts, "KUBELET_CONFIG", str(tmp_path / "config.yaml"))
+    monkeypatch.setattr(repair.layouts, "_kubelet_flags", lambda: f"kubelet --cert-dir={tmp_path}")
+    observed = repair.observe()
+    assert (observed.serving_path, observed.serving is not None) == ((str(certificate), True) if read else ("", False))
 
 
 @pytest.mark.parametrize(

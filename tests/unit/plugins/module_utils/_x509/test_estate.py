@@ -225,7 +225,30 @@ def test_where_a_member_listens_and_by_which_names_it_is_asked(
     ],
 )
 def test_the_name_that_a_kubelet_is_told(text: str, name: str) -> None:
-    assert observe.hostname_override(text) == name
+    assert observe.kubelet_flag(text, "hostname-override").lower() == name
+
+
+@pytest.mark.parametrize(
+    ("config", "flags", "path", "key"),
+    [
+        ("port: 10250\n", "", "/var/lib/kubelet/pki/kubelet.crt", "/var/lib/kubelet/pki/kubelet.key"),
+        ("port: 10250\n", "kubelet --cert-dir=/pki/ --v=2", "/pki/kubelet.crt", "/pki/kubelet.key"),
+        ("serverTLSBootstrap: true\n", "kubelet --cert-dir /pki", "/pki/kubelet-server-current.pem", ""),
+        ("tlsCertFile: /a.crt\ntlsPrivateKeyFile: /a.key\n", "", "/a.crt", "/a.key"),
+        (
+            "tlsCertFile: /a.crt\ntlsPrivateKeyFile: /a.key\n",
+            "kubelet --tls-cert-file=/b.crt --tls-private-key-file=/b.key",
+            "/b.crt",
+            "/b.key",
+        ),
+    ],
+    ids=["its own", "its own elsewhere", "of the cluster", "given", "given by flags, which go first"],
+)
+def test_where_a_kubelet_keeps_its_certificates(config: str, flags: str, path: str, key: str) -> None:
+    kubelet = observe.kubelet(config, flags)
+    entry = {one.name: one for one in estate.estate(estate.Layout(kubelet=kubelet))}["kubelet-server"]
+    assert (entry.path, entry.key_path) == (path, key)
+    assert kubelet.own_serving == (path if path.endswith("/kubelet.crt") else "")
 
 
 @pytest.mark.parametrize(

@@ -161,10 +161,44 @@ def test_expiry_by_time_left(days: int, level: str | None) -> None:
     assert levels == ([level] if level else [])
 
 
+def of_kubelet(leaf: str, ca: str) -> tuple[Certificate, ...]:
+    key = issue.make_key(KIND)
+    authority = issue.make_ca(key, ca, NOW, timedelta(days=365))
+    own = issue.issue(issue.Leaf(leaf, usages=(issue.SERVER,)), authority, key, NOW, timedelta(days=365), KIND)[1]
+    return load.certificates(own + authority)
+
+
+OF_KUBELET = of_kubelet("w1@1767225600", "w1-ca@1767225600")
+
+
+@pytest.mark.parametrize(
+    ("certificates", "own"),
+    [
+        (OF_KUBELET, True),
+        (OF_KUBELET[:1], False),
+        ((OF_KUBELET[0], of_kubelet("w1@1767225600", "w1-ca@1767225600")[1]), False),
+        (of_kubelet("w1@1767225600", "w2-ca@1767225600"), False),
+        (of_kubelet("w1", "w1-ca"), False),
+        (of_kubelet("w1.example.com", "kubernetes"), False),
+        ((CERTIFICATE, *CA), False),
+    ],
+    ids=["a kubelet's", "without its CA", "of another CA", "of another host", "no time", "an operator's", "kubeadm's"],
+)
+def test_what_a_kubelet_made_itself(certificates: tuple[Certificate, ...], own: bool) -> None:
+    assert policy.made_by_kubelet(certificates) is own
+
+
+def test_an_operators_certificate_of_a_kubelet_is_renewed_by_nobody_else() -> None:
+    entry = Entry("kubelet-server", "/k", use=SERVER, managed_by="kubelet")
+    for certificates, fix in ((OF_KUBELET, "renew_certificates"), ((CERTIFICATE, *CA), "put a new pair there")):
+        found = replace(SOUND, entry=entry, certificates=certificates)
+        reasons = policy.judge(found, standard(now=NOW + timedelta(days=340)))
+        assert [fix in reason.fix for reason in reasons if reason.id == "expires_soon"][:1] == [True]
+
+
 @pytest.mark.parametrize(
     ("entry", "fix"),
     [
-        (Entry("kubelet-server", "/k", use=SERVER, managed_by="kubelet"), "playbook renew_certificates"),
         (
             Entry("kubelet-server", "/k", use=SERVER, managed_by="kubelet", authority="ca"),
             "playbook approve_kubelet_certificates",
@@ -172,7 +206,7 @@ def test_expiry_by_time_left(days: int, level: str | None) -> None:
         (Entry("kubelet-client", "/k", use="client", managed_by="kubelet"), "playbook recover_certificates"),
         (Entry("apiserver", "/k", use=SERVER, managed_by="kubeadm"), "renew it"),
     ],
-    ids=["signed by itself", "signed by the cluster", "a client", "kubeadm's"],
+    ids=["signed by the cluster", "a client", "kubeadm's"],
 )
 def test_what_ends_names_the_way_out(entry: Entry, fix: str) -> None:
     reasons = policy.judge(replace(SOUND, entry=entry), standard(now=NOW + timedelta(days=340)))
