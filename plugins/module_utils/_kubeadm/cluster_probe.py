@@ -49,6 +49,18 @@ def not_ready(api: ApiClient, without: str) -> list[str]:
     return [*_nodes_down(nodes, without), *_pods_down(pods, without)]
 
 
+def other_members(api: ApiClient, without: str) -> list[str]:
+    """Return the addresses of the other control planes that run a member of etcd."""
+    pods = (api.get(STATIC_PODS) or {}).get("items", [])
+    return [
+        pod["status"]["hostIP"]
+        for pod in pods
+        if component_summary(pod)["component"] == "etcd"
+        and pod.get("spec", {}).get("nodeName") != without
+        and pod.get("status", {}).get("hostIP")
+    ]
+
+
 def _nodes_down(nodes: Iterable[Mapping[str, Any]], without: str) -> list[str]:
     """Control planes run in the host's network: that of the pods may still be missing, as before the CNI."""
     names = {node["metadata"]["name"]: _ready(node) for node in nodes}

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from .._core import files
+from .._core import clock, files
 from .._core.errors import KubeopsError, Refusal
 from .._core.runner import Runner
 from .._etcd import quorum
-from .._etcd.gateway import Gateway
+from .._etcd.gateway import Gateway, first_answer
 from .._etcd.model import Member
+from .._x509 import load
+from .._x509.model import CLIENT_AUTH, Unreadable
 from . import ca_hash, command, config, paths, static_pod
 from .api import ApiClient, object_path
 
@@ -26,6 +29,12 @@ CERTIFICATES = "kubeadm-certs"
 NAMESPACE = "kube-system"
 DESCRIPTION = "kubeops.cluster: one node joins"
 UPLOAD_TIMEOUT = 120.0
+# kubeadm's pairs that a member takes for a client's, the API server's own first.
+ETCD_CLIENTS = ("apiserver-etcd-client", "etcd/healthcheck-client", "etcd/peer", "etcd/server")
+LOST = (
+    "see what check_certificates says of this host: where a certificate is over or has lost its key, run the playbook "
+    "recover_certificates with --limit to this host"
+)
 
 _ENDPOINT = re.compile(r"^controlPlaneEndpoint:\s*[\"']?([^\s\"']+)", re.MULTILINE)
 
@@ -127,7 +136,23 @@ def local_etcd() -> Gateway | None:
     if manifest is None:
         return None
     url = static_pod.parse(manifest).argument("advertise-client-urls")
-    return Gateway(url, paths.ETCD_CA, paths.ETCD_CLIENT_CERT, paths.ETCD_CLIENT_KEY)
+    return Gateway(url, paths.ETCD_CA, *_etcd_client())
+
+
+def _etcd_client() -> tuple[str, str]:
+    """Certificate and key to ask etcd with: the first pair that it takes, since the API server's may be lost."""
+    pairs = [(f"{paths.PKI}/{name}.crt", f"{paths.PKI}/{name}.key") for name in ETCD_CLIENTS]
+    return next((pair for pair in pairs if _is_taken(*pair)), pairs[0])
+
+
+def _is_taken(cert_file: str, key_file: str) -> bool:
+    certificate, key, authority = (files.read_bytes(path) or b"" for path in (cert_file, key_file, paths.ETCD_CA))
+    try:
+        leaf, authorities = load.certificates(certificate)[0], load.certificates(authority)
+        whole = load.private_key(key).public_key == leaf.public_key and CLIENT_AUTH in leaf.usages
+    except Unreadable:
+        return False
+    return whole and leaf.not_before <= clock.now() < leaf.not_after and bool(load.anchors([leaf], authorities))
 
 
 def external_etcd() -> list[Gateway]:
@@ -160,22 +185,35 @@ def members_without(members: Sequence[Member], name: str, address: str) -> list[
     return [member for member in members if member is not own]
 
 
-def require_spare_member() -> None:
-    """Raise Refusal where etcd would not keep its quorum without this node's member."""
+def require_spare_member(others: Sequence[str] = ()) -> None:
+    """Raise Refusal where etcd would not keep its quorum without this node's member.
+
+    others: addresses of further members, which answer where this one serves a certificate that has lost its key.
+    """
     gateway = local_etcd()
     if gateway is None:
         return
     manifest = static_pod.parse(files.read_text(f"{paths.MANIFESTS}/etcd.yaml") or "")
-    members = gateway.members_with_health()
-    reason = quorum.why_not_stop(members, manifest.argument("name"))
+    members = _members([replace(gateway, url=url) for url in static_pod.etcd_urls(manifest, others)])
+    own = manifest.argument("name")
+    reason = quorum.why_not_stop(members, own)
     if reason:
+        silent = any(member.name == own and not member.healthy for member in members)
         raise Refusal(
             "etcd cannot do without this node's member now",
             seen=reason,
-            fix="bring the members named back, then run again",
+            fix=f"bring the members named back, then run again{f'; {LOST}' if silent else ''}",
             rule="etcd_quorum",
             details={"etcd_members": [member.as_dict() for member in members]},
         )
+
+
+def _members(gateways: Sequence[Gateway]) -> list[Member]:
+    try:
+        return first_answer(gateways)[0].members_with_health()
+    except KubeopsError as error:
+        what = "no member of etcd says whether the others could do without this node's"
+        raise KubeopsError(what, error.seen, LOST, error.details) from error
 
 
 def forget(api: ApiClient, etcd: Gateway | None, name: str, address: str) -> list[str]:

@@ -127,7 +127,7 @@ def require_others(api: ApiClient, node_name: str, planned: Plan) -> None:
     if drift.restarts(planned):
         require_others_ready(api, node_name)
     if drift.restarts_etcd(planned):
-        credentials.require_spare_member()
+        credentials.require_spare_member(cluster_probe.other_members(api, node_name))
 
 
 def act(runner: Runner, planned: Plan, documents: Sequence[config.Document], url: str) -> None:

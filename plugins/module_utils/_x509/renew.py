@@ -17,7 +17,7 @@ from .._core import clock, files
 from .._core.errors import KubeopsError, Refusal
 from .._core.plan import Plan, Step
 from .._core.runner import Runner
-from .._kubeadm import api, containers, credentials, paths, probe, reconfigure, static_pod
+from .._kubeadm import api, cluster_probe, containers, credentials, paths, probe, reconfigure, static_pod
 from .._kubeadm.containers import Container
 from . import estate, issue, keep, load, renewal, served
 from . import observe as layouts
@@ -92,13 +92,14 @@ def renew(found: Sequence[Found], planned: Plan, valid_for: timedelta) -> None:
 def require_others(ended: Sequence[str] = (), way_out: str = RECOVER) -> None:
     """Raise Refusal where the others could not do without this control plane for a while.
 
-    ended: certificates of this node that are over; way_out: what to do then.
+    ended: certificates of this node that nobody can use any more; way_out: what to do then.
     """
     try:
         with api.admin() as client:
             credentials.require_healthy(client)
-            reconfigure.require_others_ready(client, layouts.node_name())
-        credentials.require_spare_member()
+            name = layouts.node_name()
+            reconfigure.require_others_ready(client, name)
+            credentials.require_spare_member(cluster_probe.other_members(client, name))
     except KubeopsError as error:
         raise not_permitted(error, ended, way_out) from error
 

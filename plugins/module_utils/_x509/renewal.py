@@ -198,8 +198,12 @@ def _restart(found: Sequence[Found], name: str, container: Container, renewed: C
 
 
 def over(found: Sequence[Found], now: datetime) -> list[str]:
-    """Return the names of certificates that have ended."""
-    return [each.entry.name for each in found if each.certificate and _left(each.certificate, now) <= timedelta(0)]
+    """Return the names of certificates that nobody can use: they have ended, or have lost their key."""
+    return [
+        each.entry.name
+        for each in found
+        if each.certificate and (_left(each.certificate, now) <= timedelta(0) or key_defect(each))
+    ]
 
 
 def _left(certificate: bytes, now: datetime) -> timedelta:
@@ -213,15 +217,16 @@ def _left(certificate: bytes, now: datetime) -> timedelta:
 def not_permitted(error: KubeopsError, ended: Sequence[str], way_out: str = RECOVER) -> KubeopsError:
     """Return why this control plane may not be renewed now, with the way out of its own operator.
 
-    ended: its certificates that are over. Whoever asks the API with them, or asks an API server that serves one,
-    gets no answer.
+    ended: its certificates that are over or have lost their key. Whoever asks the API with them, or asks an API server
+    that serves one, gets no answer.
     """
     rule = error.rule if isinstance(error, Refusal) else ""
     if rule in OF_OTHERS:
         return error
     if ended:
         return Refusal(
-            "certificates of this control plane are over, so neither its API nor the others can be asked",
+            "certificates of this control plane are over or have lost their key, so neither its API nor the others can "
+            "be asked",
             f"{', '.join(ended)}; {error}",
             way_out,
             rule="certificates_over",

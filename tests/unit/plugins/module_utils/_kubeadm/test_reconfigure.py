@@ -35,11 +35,13 @@ CONFIG_MAP = drift.plan(Generated(config_maps={"kubelet-config": {"kubelet": "k"
     ],
 )
 def test_others(planned: Plan, down: list[str], spare: bool, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def require_spare_member() -> None:
+    def require_spare_member(others: list[str]) -> None:
+        assert others == ["192.0.2.1"]
         if not spare:
             raise Refusal("etcd cannot do without", rule="etcd_quorum")
 
     monkeypatch.setattr(reconfigure.cluster_probe, "not_ready", lambda _api, without: down)
+    monkeypatch.setattr(reconfigure.cluster_probe, "other_members", lambda _api, without: ["192.0.2.1"])
     monkeypatch.setattr(reconfigure.credentials, "require_spare_member", require_spare_member)
     monkeypatch.setattr(reconfigure, "OTHERS_TIMEOUT", -1.0)
     if not rule:

@@ -206,9 +206,10 @@ def test_an_admin_conf_that_logs_in_by_other_means_is_not_ours() -> None:
 
 
 def test_what_is_over() -> None:
-    estate = (*ESTATE, found("apiserver-etcd-client", 0), replace(ESTATE[0], certificate=b"text"))
-    assert renewal.over(estate, NOW) == ["apiserver-etcd-client"]
-    assert renewal.over(estate, NOW + 50 * DAY) == ["apiserver", "scheduler.conf", "apiserver-etcd-client"]
+    lost = [replace(found(name, 100), key=key) for name, key in (("etcd-server", None), ("etcd-peer", OTHER_KEY))]
+    estate = (*ESTATE, found("apiserver-etcd-client", 0), *lost, replace(ESTATE[0], certificate=None))
+    assert renewal.over(estate, NOW) == ["apiserver-etcd-client", "etcd-server", "etcd-peer"]
+    assert renewal.over(estate, NOW + 50 * DAY)[:3] == ["apiserver", "scheduler.conf", "apiserver-etcd-client"]
 
 
 @pytest.mark.parametrize(
