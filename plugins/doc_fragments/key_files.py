@@ -14,7 +14,7 @@ options:
   key_type:
     description: Kind of new keys.
     type: str
-    choices: [rsa-2048, rsa-3072, rsa-4096, ecdsa-p256, ecdsa-p384]
+    choices: [rsa-2048, rsa-3072, rsa-4096, ecdsa-p256, ecdsa-p384, ecdsa-p521]
     default: rsa-2048
   owner:
     description: User the files belong to. Empty leaves it, or root for new ones.

@@ -64,7 +64,7 @@ options:
   key_type:
     description: Kind of a new CA's key. Empty means that of the CA it replaces.
     type: str
-    choices: ['', rsa-2048, rsa-3072, rsa-4096, ecdsa-p256, ecdsa-p384]
+    choices: ['', rsa-2048, rsa-3072, rsa-4096, ecdsa-p256, ecdsa-p384, ecdsa-p521]
     default: ''
   lock_timeout:
     description: Seconds to wait for another run that still works on this node.

@@ -17,12 +17,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Union
 
 from .._core.errors import KubeopsError, Refusal
+from . import load
 
 try:
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
     HAS_CRYPTOGRAPHY = True
@@ -32,7 +33,9 @@ except ImportError:
 SERVER = "server"
 CLIENT = "client"
 USAGES = (SERVER, CLIENT)
-KEY_TYPES = ("rsa-2048", "rsa-3072", "rsa-4096", "ecdsa-p256", "ecdsa-p384")
+# The curve by the kind of key, as cryptography names it; its class has that name in capitals.
+CURVES = {"ecdsa-p256": "secp256r1", "ecdsa-p384": "secp384r1", "ecdsa-p521": "secp521r1"}
+KEY_TYPES = ("rsa-2048", "rsa-3072", "rsa-4096", *CURVES)
 # A peer whose clock is a little behind accepts a certificate made this moment.
 CLOCK_SKEW = timedelta(minutes=5)
 UTC = timezone.utc
@@ -71,10 +74,8 @@ def make_key(kind: str = "rsa-2048") -> bytes:
     """Return a new private key as PEM, unencrypted, in the format that kubeadm writes. Secret."""
     require_cryptography()
     key: PrivateKey
-    if kind == "ecdsa-p384":
-        key = ec.generate_private_key(ec.SECP384R1())
-    elif kind == "ecdsa-p256":
-        key = ec.generate_private_key(ec.SECP256R1())
+    if kind in CURVES:
+        key = ec.generate_private_key(getattr(ec, CURVES[kind].upper())())
     elif kind in KEY_TYPES:
         key = rsa.generate_private_key(public_exponent=65537, key_size=int(kind.partition("-")[2]))
     else:
@@ -185,27 +186,14 @@ def key_type(certificate: bytes) -> str:
     """Return the kind of a certificate's key, so that its successor has the same; rsa-2048 where we make no such."""
     key = _certificate(certificate, "the certificate").public_key()
     if isinstance(key, ec.EllipticCurvePublicKey):
-        return "ecdsa-p384" if key.curve.name == "secp384r1" else "ecdsa-p256"
+        return next((kind for kind, curve in CURVES.items() if curve == key.curve.name), "ecdsa-p256")
     kind = f"rsa-{key.key_size}" if isinstance(key, rsa.RSAPublicKey) else ""
     return kind if kind in KEY_TYPES else "rsa-2048"
 
 
 def is_issued_by(certificate: bytes, ca_cert: bytes) -> bool:
     """Tell whether the (first) CA's key signed this certificate."""
-    parsed, authority = _certificate(certificate, "the certificate"), _certificate(ca_cert, "the CA's certificate")
-    key, algorithm = authority.public_key(), parsed.signature_hash_algorithm
-    if parsed.issuer != authority.subject or algorithm is None:
-        return False
-    try:
-        if isinstance(key, rsa.RSAPublicKey):
-            key.verify(parsed.signature, parsed.tbs_certificate_bytes, padding.PKCS1v15(), algorithm)
-        elif isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(parsed.signature, parsed.tbs_certificate_bytes, ec.ECDSA(algorithm))
-        else:
-            return False
-    except InvalidSignature:
-        return False
-    return True
+    return load.signed_by(load.certificates(certificate)[0], load.certificates(ca_cert)[0])
 
 
 def serial(certificate: bytes) -> str:
@@ -338,7 +326,7 @@ def _whole(read: Callable[[bytes], Any], pem: bytes, what: str) -> Any:
     """Parse all of it now: the library reads names, keys and extensions only once they are asked for."""
     try:
         parsed = read(pem)
-        for part in ("subject", "issuer", "extensions", "signature_hash_algorithm", "is_signature_valid"):
+        for part in ("subject", "issuer", "extensions", "is_signature_valid"):
             getattr(parsed, part, None)  # a request has no issuer, a certificate does not verify itself
         parsed.public_key()
         return parsed
@@ -353,7 +341,7 @@ def _private_key(pem: bytes) -> PrivateKey:
     require_cryptography()
     try:
         key = serialization.load_pem_private_key(pem, password=None)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
         # The library's text names the defect, never the key.
         raise KubeopsError("this is no unencrypted private key in PEM", seen=type(error).__name__) from error
     if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):

@@ -23,8 +23,9 @@ try:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
 
+    PSS_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
     HAS_CRYPTOGRAPHY = True
 except ImportError:
     HAS_CRYPTOGRAPHY = False
@@ -266,6 +267,8 @@ def _verifies(der: bytes, authority_spki: bytes) -> bool:
     signature, signed = parsed.signature, parsed.tbs_certificate_bytes
     try:
         if isinstance(public, rsa.RSAPublicKey):
+            if parsed.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS:
+                return any(_verifies_pss(public, signature, signed, kind()) for kind in PSS_HASHES)
             public.verify(signature, signed, padding.PKCS1v15(), _hash(parsed))
         elif isinstance(public, ec.EllipticCurvePublicKey):
             public.verify(signature, signed, ec.ECDSA(_hash(parsed)))
@@ -273,6 +276,15 @@ def _verifies(der: bytes, authority_spki: bytes) -> bool:
             public.verify(signature, signed)
         else:
             return False
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _verifies_pss(public: Any, signature: bytes, signed: bytes, kind: Any) -> bool:
+    """As Go takes it: the mask by the same hash, and a salt as long. cryptography before 41 tells no parameters."""
+    try:
+        public.verify(signature, signed, padding.PSS(padding.MGF1(kind), kind.digest_size), kind)
     except InvalidSignature:
         return False
     return True

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError, Refusal
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import duration, issuance, issue
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
@@ -17,16 +21,44 @@ CA = issue.make_ca(CA_KEY, "etcd-ca", NOW, 100 * DAY)
 KEY, CERT = issue.issue(LEAF, CA, CA_KEY, NOW, 10 * DAY, "ecdsa-p256")
 
 
-@pytest.mark.parametrize("kind", ["rsa-2048", "ecdsa-p256", "ecdsa-p384"])
+@pytest.mark.parametrize("kind", ["rsa-2048", "ecdsa-p256", "ecdsa-p384", "ecdsa-p521"])
 def test_a_leaf_of_every_kind_says_what_was_wanted(kind: str) -> None:
     ca_key = issue.make_key(kind)
     ca = issue.make_ca(ca_key, "kubernetes", NOW, 100 * DAY)
     key, certificate = issue.issue(LEAF, ca, ca_key, NOW, 10 * DAY, kind)
     assert issue.leaf_of(certificate) == LEAF
+    assert issue.key_type(certificate) == kind
     assert issue.same_key(key, certificate)
     assert issue.is_issued_by(certificate, ca)
     assert not issue.is_issued_by(certificate, CA)
     assert issue.validity(certificate) == (NOW - issue.CLOCK_SKEW, NOW + 10 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "salt", "signed"),
+    [(hashes.SHA256, 32, True), (hashes.SHA384, 48, True), (hashes.SHA512, 64, True), (hashes.SHA256, 20, False)],
+    ids=["SHA-256", "SHA-384", "SHA-512", "a salt that Go refuses"],
+)
+def test_a_signature_by_rsa_pss_is_one(kind: type[hashes.HashAlgorithm], salt: int, signed: bool) -> None:
+    ca_key, other_key = issue.make_key(), issue.make_key()
+    ca, other = (issue.make_ca(key, "kubernetes", NOW, 100 * DAY) for key in (ca_key, other_key))
+    public, authority = serialization.load_pem_private_key(KEY, None), serialization.load_pem_private_key(ca_key, None)
+    name = x509.load_pem_x509_certificate(ca).subject
+    certificate = (
+        x509.CertificateBuilder(name, name, public.public_key(), 1, NOW, NOW + DAY)  # type: ignore[arg-type]
+        .sign(authority, kind(), rsa_padding=padding.PSS(padding.MGF1(kind()), salt))  # type: ignore[arg-type]
+        .public_bytes(serialization.Encoding.PEM)
+    )
+    assert issue.is_issued_by(certificate, ca) is signed
+    assert not issue.is_issued_by(certificate, other)
+    assert issue.key_type(certificate) == "ecdsa-p256"
+
+
+def test_a_key_of_a_kind_that_the_library_does_not_know_is_named() -> None:
+    unknown = bytes.fromhex("302e020100300506032b657304220420" + "00" * 32)
+    pem = b"-----BEGIN PRIVATE KEY-----\n" + base64.b64encode(unknown) + b"\n-----END PRIVATE KEY-----\n"
+    with pytest.raises(KubeopsError, match="private key"):
+        issue.same_key(pem, CERT)
 
 
 def test_a_leaf_never_outlives_its_ca() -> None:
