@@ -42,7 +42,7 @@ def start(runner: Runner, source: str, python: str, server: str, hours: int) -> 
     """Count, or count on; raises KubeopsError where no request is answered."""
     Path(ACCOUNT).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with admin() as api:
-        identity = kubeconfig.identity(files.read_text(paths.ADMIN_CONF) or "")
+        identity = kubeconfig.identity(files.read_text(paths.ADMIN_CONF) or "", paths.ADMIN_CONF)
         files.write_atomic(IDENTITY, identity.pem, mode=0o600)
         files.write_atomic(PROGRAM, source, mode=0o644)
         server = server or api.url.partition("//")[2]

@@ -79,7 +79,7 @@ def _trust() -> dict[str, tuple[str, ...]]:
     found = {}
     for name in KUBECONFIGS:
         path = f"{paths.KUBERNETES}/{name}"
-        pem = kubeconfig.certificate_authority(files.read_text(path) or "")
+        pem = kubeconfig.certificate_authority(files.read_text(path) or "", path)
         if pem:
             found[path] = _prints(pem.encode("ascii"))
     return found
@@ -97,9 +97,9 @@ def _kubelet_leaves(authorities: Mapping[str, model.Authority]) -> list[model.Le
     cluster = authorities.get(model.CLUSTER)
     if cluster is None:
         return []
-    embedded = kubeconfig.identity(files.read_text(paths.KUBELET_CONF) or "").pem.encode("ascii")
+    own = kubeconfig.identity(files.read_text(paths.KUBELET_CONF) or "", paths.KUBELET_CONF)
     pairs = (
-        ("kubelet.conf", paths.KUBELET_CONF, embedded),
+        ("kubelet.conf", paths.KUBELET_CONF, own.pem.encode("ascii")),
         ("kubelet-client", paths.KUBELET_CLIENT, files.read_bytes(paths.KUBELET_CLIENT)),
         ("kubelet-server", model.KUBELET_SERVER, files.read_bytes(model.KUBELET_SERVER)),
     )

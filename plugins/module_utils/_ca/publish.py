@@ -278,7 +278,8 @@ def _stale_cluster_info(client: ApiClient, rule: Rule) -> str:
     """Its text where that will not do, empty where it will, or where there is none."""
     found = client.get(CLUSTER_INFO)
     text = str((found or {}).get("data", {}).get("kubeconfig", ""))
-    stale = text and rule.broken(prints(kubeconfig.certificate_authority(text)), rule.wanted(paths.CA_CERT))
+    published = kubeconfig.certificate_authority(text, "ConfigMap kube-public/cluster-info")
+    stale = text and rule.broken(prints(published), rule.wanted(paths.CA_CERT))
     return text if stale else ""
 
 

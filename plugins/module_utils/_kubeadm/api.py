@@ -129,8 +129,8 @@ def admin() -> Iterator[ApiClient]:
 def _identity(text: str | None) -> str:
     """Return certificate and key of an admin.conf; it may have been put away, or log in by other means."""
     try:
-        pem = kubeconfig.identity(text or "").pem
-    except ValueError:
+        pem = kubeconfig.identity(text or "", paths.ADMIN_CONF).pem
+    except KubeopsError:
         pem = ""
     if not pem:
         raise Refusal(

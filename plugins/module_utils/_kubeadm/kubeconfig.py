@@ -10,6 +10,8 @@ import binascii
 import re
 from dataclasses import dataclass, field
 
+from .._core.errors import KubeopsError
+
 _SERVER = re.compile(r"^\s+server:\s*(\S+)", re.MULTILINE)
 _KUBEADM_USER = re.compile(r"system:node:([a-z0-9.-]+)")
 _HEALTHZ = re.compile(r"^healthz(?P<key>BindAddress|Port):\s*(?P<value>\S+)", re.MULTILINE)
@@ -42,17 +44,17 @@ def server(kubeconfig: str) -> str:
     return match[1] if match else ""
 
 
-def identity(kubeconfig: str) -> Identity:
-    """Return the client certificate of the (first) user."""
-    embedded = [_field(kubeconfig, f"client-{part}-data") for part in ("certificate", "key")]
+def identity(kubeconfig: str, path: str) -> Identity:
+    """Return the client certificate of the (first) user; path is where it was read, for what is wrong with it."""
+    embedded = [_decoded(kubeconfig, f"client-{part}-data", path) for part in ("certificate", "key")]
     if all(embedded):
-        return Identity(pem="\n".join(base64.b64decode(part).decode("ascii") for part in embedded))
+        return Identity(pem="\n".join(embedded))
     return Identity(cert_file=_field(kubeconfig, "client-certificate"), key_file=_field(kubeconfig, "client-key"))
 
 
-def certificate_authority(kubeconfig: str) -> str:
-    """Return the embedded CA certificates as PEM, empty when they are in a file."""
-    return base64.b64decode(_field(kubeconfig, "certificate-authority-data")).decode("ascii")
+def certificate_authority(kubeconfig: str, path: str) -> str:
+    """Return the embedded CA certificates as PEM, empty when they are in a file; path as for identity."""
+    return _decoded(kubeconfig, "certificate-authority-data", path)
 
 
 def node_name(kubelet_conf: str, client_pem: str) -> str:
@@ -74,6 +76,17 @@ def kubelet_health_url(kubelet_config: str) -> str:
     address = values.get("BindAddress", "127.0.0.1")
     host = f"[{address}]" if ":" in address else address
     return f"http://{host}:{values.get('Port', '10248')}/healthz"
+
+
+def _decoded(text: str, name: str, path: str) -> str:
+    try:
+        return base64.b64decode(_field(text, name)).decode("ascii")
+    except ValueError:
+        # Without its cause, which would quote a key.
+        raise KubeopsError(
+            f"{name} in {path} is no PEM in base64",
+            fix="put it back from a backup, or make it anew (of files, kubeadm init phase kubeconfig does)",
+        ) from None
 
 
 def _field(text: str, name: str) -> str:

@@ -25,6 +25,6 @@ def as_kubelet() -> Iterator[ApiClient]:
         return
     Path(paths.RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=paths.RUN, encoding="ascii") as handle:
-        handle.write(kubeconfig.identity(text).pem)
+        handle.write(kubeconfig.identity(text, paths.KUBELET_CONF).pem)
         handle.flush()
         yield ApiClient(url, paths.CA_CERT, handle.name)

@@ -167,13 +167,16 @@ def _identity_files(kubelet_conf: str) -> AbstractContextManager[tuple[str, str]
 @contextmanager
 def _embedded(config: str) -> Iterator[tuple[str, str]]:
     """Certificate and key that a kubeconfig holds, in a 0600 file for a moment; empty where it holds none."""
-    identity = kubeconfig.identity(config)
-    if not identity.pem:
+    try:
+        pem = kubeconfig.identity(config, "a kubeconfig").pem
+    except KubeopsError:
+        pem = ""
+    if not pem:
         yield "", ""
         return
     Path(paths.RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=paths.RUN, encoding="ascii") as handle:
-        handle.write(identity.pem)
+        handle.write(pem)
         handle.flush()
         yield handle.name, handle.name
 

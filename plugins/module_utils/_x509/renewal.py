@@ -342,8 +342,8 @@ def embedded(data: bytes) -> tuple[bytes, str]:
     """Return certificate and key of a kubeconfig, empty where it embeds none, and what is not as kubeadm writes it."""
     try:
         text = data.decode("utf-8")
-        pem = kubeconfig.identity(text).pem.encode("ascii")
-    except ValueError:
+        pem = kubeconfig.identity(text, "a kubeconfig").pem.encode("ascii")
+    except (KubeopsError, ValueError):
         return b"", "it cannot be read"
     several = [
         f"{name} stands there {count} times" for name in EMBEDDED if (count := len(line(name).findall(text))) != 1

@@ -89,7 +89,7 @@ def watching() -> Iterator[Watch]:
     text = files.read_text(paths.ADMIN_CONF) or ""
     Path(paths.RUN).mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=paths.RUN, encoding="ascii") as handle:
-        handle.write(kubeconfig.identity(text).pem)
+        handle.write(kubeconfig.identity(text, paths.ADMIN_CONF).pem)
         handle.flush()
         with _asking(Watch(Reader(kubeconfig.server(text), handle.name).ask)) as watch:
             yield watch

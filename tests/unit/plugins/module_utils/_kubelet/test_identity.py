@@ -148,4 +148,4 @@ def test_a_kubeconfig_that_is_gone_needs_to_know_where_the_api_is() -> None:
 def test_the_server_stays() -> None:
     step = identity.plan(replace(GOOD, kubeconfig=EMBEDDED), WANTED, NOW).steps[0]
     assert kubeadm.server(step.data["text"]) == SERVER
-    assert kubeadm.identity(step.data["text"]).cert_file == identity.paths.KUBELET_CLIENT
+    assert kubeadm.identity(step.data["text"], "kubelet.conf").cert_file == identity.paths.KUBELET_CLIENT

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What kubeconfigs embed is read, and rubbish named by its file."""
+
+from __future__ import annotations
+
+import base64
+import traceback
+
+import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import kubeconfig, probe
+
+PATH = "/etc/kubernetes/admin.conf"
+
+
+def encoded(text: bytes) -> str:
+    return base64.b64encode(text).decode("ascii")
+
+
+def config(certificate: str, key: str, authority: str = "") -> str:
+    return (
+        f"    certificate-authority-data: {authority}\n    client-certificate-data: {certificate}\n"
+        f"    client-key-data: {key}\n"
+    )
+
+
+def test_what_is_embedded() -> None:
+    text = config(encoded(b"certificate"), encoded(b"key"), encoded(b"authority"))
+    assert kubeconfig.identity(text, PATH).pem == "certificate\nkey"
+    assert kubeconfig.certificate_authority(text, PATH) == "authority"
+    assert kubeconfig.certificate_authority("", PATH) == ""
+    assert kubeconfig.identity("    client-certificate: /a\n    client-key: /b\n", PATH).cert_file == "/a"
+
+
+@pytest.mark.parametrize("rubbish", ["A", encoded(b"secret\xff\xfe")], ids=["no base64", "no text"])
+def test_rubbish_is_named_by_its_file_and_not_quoted(rubbish: str) -> None:
+    text = config(encoded(b"certificate"), rubbish, rubbish)
+    with pytest.raises(KubeopsError, match=f"client-key-data in {PATH}") as refused:
+        kubeconfig.identity(text, PATH)
+    assert refused.value.fix
+    assert "secret" not in "".join(traceback.format_exception(refused.type, refused.value, None))
+    with pytest.raises(KubeopsError, match=f"certificate-authority-data in {PATH}"):
+        kubeconfig.certificate_authority(text, PATH)
+    with probe._embedded(text) as files:
+        assert files == ("", "")
