@@ -47,7 +47,8 @@ options:
         of a key without a certificate only the mode counts.
       - A directory is searched for C(.crt), C(.cer), C(.pem), C(.key), C(.conf), C(.kubeconfig) and C(.kube/config)
         without following links. Anything else that a directory or a glob leads to is passed over. A glob that matches
-        nothing is a finding, as a file that is missing.
+        nothing and a directory without any of those are findings, as a file that is missing; so is what cannot be
+        looked into.
     type: list
     elements: str
     default: []

@@ -60,9 +60,11 @@ def authorities(found: Iterable[observe.Found]) -> dict[str, Sequence[Certificat
 
 
 def _unmatched(found: observe.Found) -> observe.Found:
-    if found.file.problem != "missing" or not extra.is_pattern(found.entry.path):
-        return found
-    return replace(found, problems=(("no_match", "nothing matches this pattern"),))
+    if found.file.problem == "missing" and extra.is_pattern(found.entry.path):
+        return replace(found, problems=(("no_match", "nothing matches this pattern"),))
+    if found.file.problem == "not_a_file" and extra.is_directory(found.entry.path):
+        return replace(found, problems=(("no_match", "no certificate, key or kubeconfig is in this directory"),))
+    return found
 
 
 def _of_cluster(found: observe.Found, layout: Layout, names: Sequence[str]) -> observe.Found:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .estate import CERTIFICATE, KEY, KUBECONFIG, Entry
@@ -34,17 +35,29 @@ def entries(patterns: Sequence[str], known: Sequence[Entry]) -> tuple[list[Entry
     What the estate (known) has already is left out, and so is a key that its certificate names.
     """
     taken = {path for entry in known for path in (entry.path, entry.key_path)}
-    met = [each for pattern in patterns for each in _expand(pattern)]
+    expanded = {pattern: _expand(pattern) for pattern in patterns}
+    met = [each for several in expanded.values() for each in several]
     paths = dict(sorted(met, key=lambda each: not each[1]))  # a name counts more than a search
     wanted = sorted(path for path in paths if path not in taken)
     found = [entry for path in wanted[:MAX_FILES] for entry in _entry(path, searched=paths[path])]
-    keys = {entry.key_path for entry in found}
+    keys, seen = {entry.key_path for entry in found}, {entry.path for entry in found}.union(taken, wanted[MAX_FILES:])
+    found += [_named(path) for path in expanded if _is_barren(path, expanded[path], seen)]
     return [entry for entry in found if entry.path not in keys], max(0, len(wanted) - MAX_FILES)
 
 
 def is_pattern(path: str) -> bool:
     """Tell whether a glob was meant, rather than a file whose name looks like one."""
     return glob.has_magic(path) and not os.path.lexists(path)
+
+
+def _is_barren(path: str, met: Sequence[tuple[str, bool]], seen: Collection[str]) -> bool:
+    """Whether a directory was named where nothing is: most likely another one was meant."""
+    return is_directory(path) and not any(file in seen for file, __ in met)
+
+
+def is_directory(path: str) -> bool:
+    """As Path.is_dir, which raises where it may not look or the name is too long."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def form_of(path: str, data: bytes) -> str:
@@ -79,7 +92,11 @@ def _entry(path: str, *, searched: bool) -> Iterator[Entry]:
     if searched and (not form or file.problem == "not_a_file"):
         return
     key = _key_of(path) if form == CERTIFICATE and b"PRIVATE KEY-----" not in file.data else ""
-    yield Entry(path, path, form=form or CERTIFICATE, key_path=key, owners=None, key_required=False)
+    yield replace(_named(path), form=form or CERTIFICATE, key_path=key)
+
+
+def _named(path: str) -> Entry:
+    return Entry(path, path, owners=None, key_required=False)
 
 
 def _key_of(path: str) -> str:
@@ -92,10 +109,16 @@ def _key_of(path: str) -> str:
 
 
 def _expand(pattern: str) -> list[tuple[str, bool]]:
-    """(path, whether a search met it). Directories are searched without following links: none leads in a circle."""
-    if Path(pattern).is_dir():
-        found = [os.path.join(top, name) for top, __, names in os.walk(pattern) for name in names]  # noqa: PTH118
-        return [(path, True) for path in found if path.endswith(SUFFIXES)]
+    """(path, whether a search met it). Directories are searched without following links: none leads in a circle.
+
+    One that cannot be looked into stands for itself, as if it had been named.
+    """
+    if is_directory(pattern):
+        closed: list[OSError] = []
+        walk = os.walk(pattern, onerror=closed.append)
+        found = [os.path.join(top, name) for top, __, names in walk for name in names]  # noqa: PTH118
+        searched = [(path, True) for path in found if path.endswith(SUFFIXES)]
+        return searched + [(str(error.filename), False) for error in closed]
     if is_pattern(pattern):
         found = glob.glob(pattern)  # noqa: PTH207 - the pattern may be absolute
         # One that matches nothing is missed as a path would be.

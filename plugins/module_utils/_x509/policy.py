@@ -38,9 +38,10 @@ from .served import Served
 OK, WARNING, CRITICAL, EXPIRED, BROKEN = LEVELS = ("ok", "warning", "critical", "expired", "broken")
 
 FIXES = {
-    "no_match": "correct the pattern, or name it on those hosts alone that have such files",
+    "no_match": "correct it, or name it on those hosts alone that have such files",
     "manifest_missing": "put the manifest back, or write it with kubeadm init phase control-plane or etcd",
     "too_many_files": "name narrower paths",
+    "permission_denied": "let root read it: permissions, SELinux, or the export of a network file system",
     "unit_missing": "run create_cluster, or take the host out of the group",
 }
 # A kubelet that joins writes its own kubeconfig, some time after it began.

@@ -6,9 +6,10 @@ from __future__ import annotations
 import base64
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import check, estate, extra, issue, observe
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import check, estate, extra, issue, observe, read
 
 NOW = datetime.now(timezone.utc)
 KEY = issue.make_key("ecdsa-p256")
@@ -116,10 +117,38 @@ def test_a_directory_of_many_things(tmp_path: Path) -> None:
 def test_a_file_named_by_itself_is_judged_whatever_it_is(tmp_path: Path) -> None:
     written(tmp_path, haproxy_conf=(b"global\n", 0o644))
     named = str(tmp_path / "haproxy.conf")
-    assert reasons(named) == {"haproxy.conf": ["malformed"]} == reasons(str(tmp_path), named)
+    assert reasons(named) == {"haproxy.conf": ["malformed"]}
+    assert reasons(str(tmp_path), named) == {"haproxy.conf": ["malformed"]}
     assert reasons(f"{tmp_path}/*") == {}
     assert reasons(f"{tmp_path}/none.crt") == {"none.crt": ["missing"]}
     assert reasons(f"{tmp_path}/*.crt") == {"*.crt": ["no_match"]}
+
+
+def test_a_directory_without_certificates_is_a_finding(tmp_path: Path) -> None:
+    written(tmp_path, haproxy_conf=(b"global\n", 0o644), notes_txt=(b"text", 0o644))
+    assert reasons(str(tmp_path)) == {tmp_path.name: ["no_match"]}
+    written(tmp_path, torn_crt=(b"text", 0o644))
+    assert reasons(str(tmp_path)) == {"torn.crt": ["malformed"]}
+
+
+def test_a_name_that_nobody_can_look_at_is_a_finding(tmp_path: Path) -> None:
+    written(tmp_path, a_crt=(CERTIFICATE, 0o644))
+    long = "a" * 300
+    assert reasons(f"{tmp_path}/{long}", str(tmp_path)) == {long: ["unreadable"], "a.crt": []}
+
+
+def test_a_directory_that_may_not_be_looked_into_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, a_crt=(CERTIFICATE, 0o644))
+    (tmp_path / "closed").mkdir()
+    scandir, opened = extra.os.scandir, read.os.open
+
+    def deny(path: Any) -> None:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(extra.os, "scandir", lambda path: deny(path) or scandir(path))
+    monkeypatch.setattr(read.os, "open", lambda path, flags: deny(path) or opened(path, flags))
+    assert reasons(str(tmp_path)) == {"a.crt": [], "closed": ["permission_denied"]}
 
 
 def test_a_name_that_looks_like_a_pattern(tmp_path: Path) -> None:
