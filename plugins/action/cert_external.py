@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
 MODULE = "kubeops.cluster.cert_external"
+SEQUENCE = b"\x30"
+BEGIN = b"-----BEGIN "
 
 
 class ActionModule(ActionBase):
@@ -34,7 +37,14 @@ class ActionModule(ActionBase):
 
 
 def _signed(directory: Path) -> dict[str, str]:
-    return {path.stem: path.read_text(encoding="utf-8", errors="replace") for path in sorted(directory.glob("*.crt"))}
+    return {path.stem: _as_pem(path.read_bytes()) for path in sorted(directory.glob("*.crt"))}
+
+
+def _as_pem(data: bytes) -> str:
+    """Some CAs answer in DER, which begins with the tag of a sequence; components read PEM alone."""
+    if data[:1] == SEQUENCE and BEGIN not in data:
+        return ssl.DER_cert_to_PEM_cert(data)
+    return data.decode("utf-8", "replace")
 
 
 def _write(directory: Path, requests: dict[str, str], *, dry: bool) -> tuple[list[str], bool]:

@@ -32,6 +32,13 @@ options:
     description: The same for V(critical).
     type: str
     default: 7d,3%
+  ca_warning:
+    description:
+      - The same as O(warning) for the CAs that belong to the node, since to replace one takes planning. The default is
+        what M(kubeops.cluster.ca_rotation) takes for due, of a CA of ten years. What ends together with its CA is
+        warned of then too, since nothing but another CA makes it last longer.
+    type: str
+    default: 365d,10%
   groups:
     description:
       - What the host is by the inventory, of V(control_plane), V(workers) and V(etcd). What belongs to that and is not
@@ -161,6 +168,7 @@ def main() -> None:
     spec = {
         "warning": {"type": "str", "default": "30d,10%"},
         "critical": {"type": "str", "default": "7d,3%"},
+        "ca_warning": {"type": "str", "default": "365d,10%"},
         "groups": {"type": "list", "elements": "str", "choices": list(observe.GROUPS), "default": []},
         "paths": {"type": "list", "elements": "str", "default": []},
         "endpoints": {"type": "list", "elements": "str", "default": []},

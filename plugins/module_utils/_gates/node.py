@@ -38,6 +38,7 @@ CLIENT_CONFIGS = {
 CERTIFICATES = {
     "warning": "30d,10%",
     "critical": "7d,3%",
+    "ca_warning": "365d,10%",
     "paths": [],
     "endpoints": [],
     "groups": [],

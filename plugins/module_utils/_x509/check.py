@@ -32,7 +32,9 @@ from .served import Served, all_served
 
 def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Return certificates, verdict, counts and clock_offset; options are those of cert_check."""
-    warning, critical = (policy.threshold(options[name], name) for name in ("warning", "critical"))
+    warning, critical, ca_warning = (
+        policy.threshold(options[name], name) for name in ("warning", "critical", "ca_warning")
+    )
     layout = observe.layout(groups=options["groups"], node_addresses=options["node_addresses"])
     entries = estate(layout, options["api_server_names"])
     further, unseen = extra.entries(options["paths"], entries)
@@ -43,7 +45,7 @@ def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     ports = [*(endpoint for entry in entries for endpoint in entry.endpoints), *made, *asked]
     served = all_served(ports, options["timeout"]) if options["served"] else {}
     began = processes.started(sorted({component for entry in entries for component in entry.read_once}))
-    standard = policy.Standard(now, warning, critical, authorities(found), served, began)
+    standard = policy.Standard(now, warning, critical, authorities(found), served, began, ca_warning)
     rows = [policy.as_dict(one, policy.judge(one, standard), standard) for one in found]
     offset = _clock_offset(options, now)
     wrong = _wrong_clock(offset, options["max_clock_offset"])

@@ -48,6 +48,9 @@ ETCD_CA = "etcd-ca"
 ETCD_PEER_CA = "etcd-peer-ca"
 FRONT_PROXY_CA = "front-proxy-ca"
 
+# Where the role etcd keeps certificates on hosts of etcd's own.
+ETCD_ROLE_PKI = "/etc/etcd/pki"
+
 # What each component reads only when it starts, by the names of entries. API servers and kubelets follow their client
 # CAs, and API servers and etcd their own certificates, by themselves.
 READ_ONCE: Mapping[str, tuple[str, ...]] = {
@@ -503,18 +506,14 @@ def _etcd(layout: Layout, settings: EtcdSettings) -> list[Entry]:
             wanted_names=_hosts(flag("initial-advertise-peer-urls")),
         ),
     ]
-    health = f"{pki}/healthcheck-client"
+    client = replace(member, use=CLIENT, readers=())
+    health, own = f"{pki}/healthcheck-client", f"{ETCD_ROLE_PKI}/client"
     if layout.kubeadm_etcd:
-        entries.append(
-            replace(
-                member,
-                name="etcd-healthcheck-client",
-                path=f"{health}.crt",
-                key_path=f"{health}.key",
-                use=CLIENT,
-                readers=(),
-            )
-        )
+        name = "etcd-healthcheck-client"
+        entries.append(replace(client, name=name, path=f"{health}.crt", key_path=f"{health}.key"))
+    if flag("cert-file").startswith(f"{ETCD_ROLE_PKI}/"):
+        # Backups and health checks of this collection log in with it.
+        entries.append(replace(client, name="etcd-client", path=f"{own}.crt", key_path=f"{own}.key", required=False))
     return entries
 
 

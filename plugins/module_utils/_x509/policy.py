@@ -47,6 +47,7 @@ FIXES = {
 # A kubelet that joins writes its own kubeconfig, some time after it began.
 BOOTSTRAP_SECONDS = 600.0
 RENEW = "renew it"
+ROTATE = "replace the CA while the cluster still works (of kubeadm's, the playbook rotate_ca does)"
 
 _PERCENT = re.compile(r"^(?P<part>\d+(?:\.\d+)?)%$")
 # A kubelet calls its own certificate HOST@SECONDS, and the CA that it makes up for it HOST-ca@SECONDS:
@@ -76,11 +77,16 @@ class Threshold:
         return min(spans)
 
 
+# To replace a CA takes planning. A tenth of kubeadm's ten years is what rotate_ca begins at by itself.
+CA_WARNING = Threshold(timedelta(days=365), 0.1)
+
+
 @dataclass(frozen=True)
 class Standard:
     """What everything is judged by.
 
     Attributes:
+        ca_warning: in place of warning for the CAs of the estate, which nobody replaces in a hurry.
         authorities: certificates of every CA of the estate, by the name of its entry.
         served: what each endpoint serves.
         started: when each component's process began, seconds since the epoch; those that run.
@@ -92,6 +98,7 @@ class Standard:
     authorities: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)
     served: Mapping[Endpoint, Served] = field(default_factory=dict)
     started: Mapping[str, float] = field(default_factory=dict)
+    ca_warning: Threshold = CA_WARNING
 
 
 def threshold(text: str, option: str) -> Threshold:
@@ -143,6 +150,11 @@ def expiry(certificate: Certificate, standard: Standard) -> Iterator[Reason]:
         yield Reason("expires_soon", WARNING, f"it expires in {duration.describe(left)}", RENEW)
 
 
+def _is_near(authority: Certificate, standard: Standard) -> bool:
+    """Whether a CA is warned of."""
+    return authority.not_after - standard.now <= standard.ca_warning.of(authority.lifetime)
+
+
 def made_by_kubelet(certificates: Sequence[Certificate]) -> bool:
     """Tell whether a kubelet made these for itself, leaf and CA; an operator's have other names."""
     leaf = certificates[0]
@@ -176,10 +188,11 @@ def _reasons(found: Found, standard: Standard) -> Iterator[Reason]:
 
 
 def _ending(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reason]:
-    """As expiry, with the way out that an entry of the kubelet has: nobody but it renews those."""
-    for reason in expiry(leaf, standard):
-        fix = _of_kubelet(found) if found.entry.managed_by == KUBELET and reason.fix == RENEW else reason.fix
-        yield replace(reason, fix=fix)
+    """As expiry, with the way out of what nobody renews: the kubelet's own, and CAs, which are warned of earlier."""
+    is_ca = found.entry.use == CA
+    way_out = ROTATE if is_ca else _of_kubelet(found) if found.entry.managed_by == KUBELET else RENEW
+    for reason in expiry(leaf, replace(standard, warning=standard.ca_warning) if is_ca else standard):
+        yield replace(reason, fix=way_out if reason.fix == RENEW else reason.fix)
 
 
 def _of_kubelet(found: Found) -> str:
@@ -326,9 +339,18 @@ def _chain(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reas
         if not signers:
             text = f"the CA {name} did not sign it; its issuer is {leaf.issuer}"
             yield Reason("wrong_ca", BROKEN, text, "issue it anew, or put the right CA back")
-        elif all(leaf.not_after > signer.not_after for signer in signers):
-            text = f"it ends after the CA {name}, which ends {signers[0].not_after:%Y-%m-%d %H:%M} UTC"
-            yield Reason("outlives_ca", WARNING, text, "rotate the CA")
+        else:
+            yield from _outlived(leaf, name, max(signers, key=lambda signer: signer.not_after), standard)
+
+
+def _outlived(leaf: Certificate, name: str, signer: Certificate, standard: Standard) -> Iterator[Reason]:
+    """What ends with its CA was cut short by it, or made as long: that matters from when the CA is warned of."""
+    end = f"{signer.not_after:%Y-%m-%d %H:%M} UTC"
+    if leaf.not_after > signer.not_after:
+        yield Reason("outlives_ca", WARNING, f"it ends after the CA {name}, which ends {end}", ROTATE)
+    elif leaf.not_after == signer.not_after and _is_near(signer, standard):
+        text = f"it ends with the CA {name}, {end}: a successor would too"
+        yield Reason("ends_with_ca", WARNING, text, ROTATE)
 
 
 def _signers(entry: Entry, standard: Standard) -> Sequence[Certificate]:

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import ssl
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.action import cert_external
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import duration, issue
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,14 @@ def test_what_is_written_and_what_is_only_said(
     written = cert_external._write(tmp_path / "cp1", {"apiserver": "csr"}, dry=dry)
     assert written == ([str(path)], changed)
     assert (path.read_text() if path.exists() else "") == after
+
+
+def test_a_certificate_may_come_as_der(tmp_path: Path) -> None:
+    now = datetime(2026, 11, 21, tzinfo=timezone.utc)
+    pem = issue.make_ca(issue.make_key("ecdsa-p256"), "example", now, duration.parse("9d", "")).decode()
+    (tmp_path / "a.crt").write_bytes(ssl.PEM_cert_to_DER_cert(pem))
+    (tmp_path / "b.crt").write_text(f"0 s:CN=example\n{pem}")
+    (tmp_path / "c.crt").write_bytes(b"\xff")
+    signed = cert_external._signed(tmp_path)
+    assert signed["a"].split() == pem.split()
+    assert (signed["b"], signed["c"]) == (f"0 s:CN=example\n{pem}", "\N{REPLACEMENT CHARACTER}")

@@ -14,6 +14,7 @@ NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 def checked(reference: float) -> dict[str, Any]:
     options = {"warning": "30d,10%", "critical": "7d,3%", "groups": [], "paths": [], "endpoints": []}
+    options["ca_warning"] = "365d,10%"
     more = {"api_server_names": [], "node_addresses": [], "served": False, "timeout": 1.0, "max_clock_offset": 60.0}
     return check.check({**options, **more, "reference_time": reference}, NOW)
 

@@ -215,6 +215,19 @@ def test_where_a_member_listens_and_by_which_names_it_is_asked(
 
 
 @pytest.mark.parametrize(
+    ("directory", "looked_at"), [("/etc/etcd/pki", True), ("/etc/ssl/etcd", False)], ids=["the role's", "somebody's"]
+)
+def test_the_client_that_the_role_etcd_makes(directory: str, looked_at: bool) -> None:
+    settings = estate.EtcdSettings({"cert-file": f"{directory}/server.crt", "trusted-ca-file": f"{directory}/ca.crt"})
+    entries = {entry.name: entry for entry in estate.estate(estate.Layout(etcd=settings))}
+    assert ("etcd-client" in entries) is looked_at
+    if looked_at:
+        client = entries["etcd-client"]
+        assert (client.path, client.key_path) == (f"{directory}/client.crt", f"{directory}/client.key")
+        assert (client.use, client.authority, client.required) == ("client", "etcd-ca", False)
+
+
+@pytest.mark.parametrize(
     ("text", "name"),
     [
         ("/usr/bin/kubelet --config=/c --hostname-override=Node-1 --v=2", "node-1"),

@@ -60,6 +60,7 @@ def reasons(*paths: str) -> dict[str, list[str]]:
     options = {
         "warning": "30d,10%",
         "critical": "7d,3%",
+        "ca_warning": "365d,10%",
         "groups": [],
         "endpoints": [],
         "api_server_names": [],

@@ -326,6 +326,34 @@ def test_a_ca_that_ends_before_its_leaf() -> None:
     assert ids(leaf, replace(standard(long), authorities={"ca": short})) == [("outlives_ca", "warning")]
 
 
+@pytest.mark.parametrize(
+    ("left", "level", "fix"),
+    [(366, None, ""), (364, "warning", "rotate_ca"), (6, "critical", "rotate_ca"), (-1, "expired", "rotate_ca")],
+)
+def test_a_ca_is_warned_of_a_year_before(left: int, level: str | None, fix: str) -> None:
+    entry = Entry("ca", "/ca.crt", use="ca")
+    found = Found(entry, File("/ca.crt", "/ca.crt", mode=0o644), certificates=CA)
+    reasons = policy.judge(found, standard(now=NOW + timedelta(days=3650 - left)))
+    assert [(reason.level, fix in reason.fix) for reason in reasons] == ([(level, True)] if level else [])
+
+
+@pytest.mark.parametrize(
+    ("ca_days", "leaf_days", "said"),
+    [(300, 365, []), (300, 200, []), (29, 365, [("ends_with_ca", "warning")]), (29, 20, [])],
+    ids=["cut short, long before", "shorter", "cut short, and the CA ends", "shorter than a CA that ends"],
+)
+def test_what_was_cut_short_by_its_ca(ca_days: int, leaf_days: int, said: list[tuple[str, str]]) -> None:
+    """Of a CA of 300 days, some of which have passed, and a certificate made now."""
+    key = issue.make_key(KIND)
+    ca = issue.make_ca(key, "kubernetes", NOW - timedelta(days=300 - ca_days), timedelta(days=300))
+    leaf_key, pem = issue.issue(LEAF, ca, key, NOW, timedelta(days=leaf_days), KIND)
+    leaf = load.certificates(pem)
+    found = replace(SOUND, certificates=leaf, key=load.private_key(leaf_key))
+    by = replace(standard(leaf[0]), authorities={"ca": load.certificates(ca)})
+    reasons = [reason for reason in policy.judge(found, by) if reason.id != "expires_soon"]
+    assert [(reason.id, reason.level) for reason in reasons] == said
+
+
 @pytest.mark.parametrize("text", ["", "10", "10x", "200%", "soon"])
 def test_a_threshold_that_is_none_names_its_option(text: str) -> None:
     with pytest.raises(KubeopsError, match="warning"):

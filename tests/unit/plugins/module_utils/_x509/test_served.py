@@ -59,6 +59,7 @@ def port(tmp_path: Path) -> Iterator[int]:
 def test_an_endpoint_is_asked_and_judged_by_its_name(port: int, host: str, verdict: str, reasons: list[str]) -> None:
     options = {
         "warning": "30d,10%",
+        "ca_warning": "365d,10%",
         "critical": "7d,3%",
         "groups": [],
         "paths": [],
