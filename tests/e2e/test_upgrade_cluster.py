@@ -181,10 +181,10 @@ def test_all_that_would_hurt_is_named_at_once(old: Cluster) -> None:
 
 @FULL_ONLY
 @pytest.mark.parametrize(
-    ("version", "available"), [("1.33.13", []), (target(), [target()])], ids=["downgrade", "skipped minor"]
+    ("wanted", "available"), [("1.33.13", []), (target(), [target()])], ids=["downgrade", "skipped minor"]
 )
-def test_no_road(old: Cluster, version: str, available: list[str]) -> None:
-    run = upgrade(old, kubeops_version=version, plan_upgrade_available=available)
+def test_no_road(old: Cluster, wanted: str, available: list[str]) -> None:
+    run = upgrade(old, kubeops_version=wanted, plan_upgrade_available=available)
     assert "error road" in told(run), run.tail()
 
 
