@@ -12,7 +12,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -153,6 +153,7 @@ def parsers() -> list[Parser]:
     keys, pems = [key for key, __ in pairs], [pem for __, pem in pairs]
     ders = [certificate.der for certificate in load.certificates(pems[0] + pems[1] + authority)]
     request = issue.make_csr(keys[1], leaf)
+    kubelet = issue.issue(replace(leaf, common_name="system:node:w1"), authority, ca_key, now, timedelta(days=1))[1]
     admin = _kubeconfig(authority, pems[1], keys[1])
     return [
         Parser("PEM", load.certificates, (*pems, pems[0] + authority, b"text\n" + pems[1])),
@@ -163,7 +164,7 @@ def parsers() -> list[Parser]:
         # Few RSA keys: their primes are tested, for 0.1 s.
         Parser("key that signs", lambda data: _key(data, authority, now), (*[ca_key, keys[1]] * 8, keys[0])),
         Parser("kubeconfig", kubeconfig.parse, (admin, KUBELET_CONF)),
-        Parser("fields of kubelet files", lambda data: _fields(_text(data)), (admin, KUBELET_CONF, KUBELET)),
+        Parser("fields of kubelet files", lambda data: _fields(_text(data)), (admin, KUBELET_CONF, KUBELET, kubelet)),
         Parser("kubeconfig to renew", renewal.embedded, (admin, KUBELET_CONF)),
         Parser("form", _forms, (admin, *pems, *keys, SETTINGS)),
         Parser("etcd unit", lambda data: _unit(data, data), (UNIT,)),
