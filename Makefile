@@ -9,7 +9,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/collections
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test unit lint sanity docs build demo cluster clean bench molecule
+.PHONY: help venv test unit lint sanity docs build demo cluster clean bench fuzz molecule
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -46,6 +46,9 @@ clean: ## remove the cluster of `make cluster` with every trace of its nodes
 
 bench: venv ## benchmarks against plain shell, as ratios of one run
 	@$(VENV)/python -m tests.benchmarks $(ARGS)
+
+fuzz: venv ## a million mutated certificates, keys and kubeconfigs; ARGS="--inputs 10000 --seed 1"
+	@$(VENV)/python -W ignore -m tests.fuzz $(ARGS)
 
 molecule: venv ## the roles' scenarios on nodes of the lab (root); ARGS="-s node_prep" runs one
 	@$(VENV)/molecule test $(or $(ARGS),--all)

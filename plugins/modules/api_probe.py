@@ -21,8 +21,9 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - With V(started), a new count begins. With V(running), the one that is there goes on, also after a reboot. Both
-        fail where the first request is not answered within a minute.
+      - With V(started), a new count begins. With V(running), the one that is there goes on, also after a reboot, with
+        the certificate that C(admin.conf) has by now. Both fail where the first request is not answered within a
+        minute.
       - V(asked) returns the account so far, and fails where O(budget) is exceeded, or nothing counts any more.
         V(stopped) ends it too.
     type: str
@@ -103,7 +104,9 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     if state in ("started", "running"):
         if state == "started":
             unit.forget(runner)
-        if not unit.active(runner):
+        if unit.active(runner):
+            unit.take_identity()
+        else:
             unit.start(runner, inspect.getsource(program), sys.executable, params["server"], params["hours"])
         return {"changed": False}
     blind, account = unit.why_blind(runner), unit.account()

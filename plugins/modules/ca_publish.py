@@ -18,8 +18,11 @@ description:
     servers trust, to these files where they lack what O(stage) asks for. Waits until the controller manager has done so
     with C(kube-root-ca.crt) in every namespace, which pods trust.
   - During the rotation of a CA, lets Deployments, DaemonSets and StatefulSets replace their pods, once, by an
-    annotation of the pod template; a program reads the file when it starts. What owns other running pods with a token,
-    as old as the former CAs, is named in a warning, such as a Job, a bare pod, or one with the strategy C(OnDelete).
+    annotation of the pod template; a program reads the file when it starts. They do so a few at a time (O(at_once)),
+    those of kube-system first. One that is not ready before, and does not become so within a minute, replaces its pods
+    too and is not waited for, in this run and in those that take the rotation up (RV(unready)). What owns other running
+    pods with a token, as old as the former CAs, is named in a warning, such as a Job, a bare pod, or one with the
+    strategy C(OnDelete).
   - Refuses a Deployment that is paused and a StatefulSet with a partition, since their pods would never be replaced.
 extends_documentation_fragment: kubeops.cluster.attributes.reads
 options:
@@ -37,8 +40,12 @@ options:
     type: str
     choices: [all, system, none]
     default: all
+  at_once:
+    description: How many of them replace their pods at the same time, 1 at least.
+    type: int
+    default: 10
   timeout:
-    description: Seconds until all pods are replaced and ready.
+    description: Seconds until the pods of these few are replaced and ready.
     type: int
     default: 900
 """
@@ -58,6 +65,14 @@ plan:
   type: list
   elements: dict
   sample: [{"action": "publish", "target": "ConfigMap kube-public/cluster-info", "reason": "nodes that join trust it"}]
+unready:
+  description:
+    - Workloads that were not ready before their pods were to be replaced, and are not ready now. Pods of theirs may
+      still hold the CAs they started with.
+  returned: success
+  type: list
+  elements: str
+  sample: [/apis/apps/v1/namespaces/shop/deployments/import]
 control_plane:
   description: The control plane that answered.
   returned: success
@@ -70,9 +85,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._ca import publish, report
 from ..module_utils._core.edge import run_module
+from ..module_utils._core.errors import KubeopsError
 from ..module_utils._core.plan import Plan
 from ..module_utils._kubeadm import api, credentials, safety
 
+WAS_UNREADY = (
+    "not ready before their pods were to be replaced, and therefore not waited for; pods that began before keep the "
+    "CAs they started with, and trust no API server from signed on"
+)
 KEPT = "pods that are not replaced here keep the CAs they started with, and trust no API server from signed on"
 
 
@@ -82,6 +102,7 @@ def main() -> None:
         argument_spec={
             "stage": {"type": "str", "choices": [report.PUBLISHED, report.WITHDRAWN], "default": report.WITHDRAWN},
             "restart_workloads": {"type": "str", "choices": ["all", "system", "none"], "default": "all"},
+            "at_once": {"type": "int", "default": 10},
             "timeout": {"type": "int", "default": 900},
         },
         supports_check_mode=True,
@@ -92,6 +113,8 @@ def main() -> None:
 def ensure(module: AnsibleModule) -> dict[str, Any]:
     """Publish, then restart: pods read what is published by then."""
     params = module.params
+    if params["at_once"] < 1:
+        raise KubeopsError(f"at_once is {params['at_once']}", fix="set rotate_ca_restart_at_once to 1 or more")
     rule = publish.Rule(exact=params["stage"] == report.WITHDRAWN)
     with api.admin() as client:
         credentials.require_healthy(client)
@@ -99,11 +122,13 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         due = [step for step in steps if step.action == "restart"]
         safety.refuse(publish.refusals(due))
         left = [] if rule.exact else publish.left_behind(client, params["restart_workloads"])
-        warnings = [f"{KEPT}: {', '.join(left)}"] if left else []
         if not module.check_mode:
             publish.publish(client, rule)
-            publish.restart_workloads(client, due, params["timeout"])
-    return Plan(tuple(steps), warnings=tuple(warnings)).as_result()
+            publish.restart_workloads(client, due, params["timeout"], params["at_once"])
+        unready = publish.unready(client, params["restart_workloads"])
+    named = ((KEPT, left), (WAS_UNREADY, unready))
+    warnings = tuple(f"{what}: {', '.join(targets)}" for what, targets in named if targets)
+    return {**Plan(tuple(steps), warnings=warnings).as_result(), "unready": unready}
 
 
 if __name__ == "__main__":

@@ -66,6 +66,14 @@ options:
     type: str
     choices: ['', rsa-2048, rsa-3072, rsa-4096, ecdsa-p256, ecdsa-p384, ecdsa-p521]
     default: ''
+  kubeconfigs:
+    description:
+      - Kubeconfigs elsewhere on a control plane, such as C(/root/.kube/config), that follow kubeadm's own from stage to
+        stage, each with its own subject. One that is not there is passed over. One that another CA signed, or that is
+        not written as kubeadm writes it, is left alone, with a warning.
+    type: list
+    elements: path
+    default: []
   lock_timeout:
     description: Seconds to wait for another run that still works on this node.
     type: int
@@ -155,6 +163,7 @@ def main() -> None:
             "ends_within": {"type": "str", "default": "365d"},
             "valid_for": {"type": "str", "default": "365d"},
             "ca_valid_for": {"type": "str", "default": "3650d"},
+            "kubeconfigs": {"type": "list", "elements": "path", "default": []},
             "key_type": {"type": "str", "choices": ["", *issue.KEY_TYPES], "default": "", "no_log": False},
             "lock_timeout": argspec.LOCK_TIMEOUT,
             "pairs": {"type": "dict", "default": {}, "no_log": True},
@@ -183,12 +192,14 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         "behind": node.behind(model.MOVED),
         "node_name": kubernetes.own_node_name(),
         "backup": saved,
+        # Once: what keeps a kubeconfig from going along stays the same from stage to stage.
+        "warnings": node.warnings() if params["stage"] == model.OBSERVED else (),
     }
 
 
 def _observe(module: AnsibleModule) -> model.Node:
     certificates = {name: pair["certificate"] for name, pair in module.params["pairs"].items()}
-    return probe.observe(Runner(module), module.params["authorities"], certificates)
+    return probe.observe(Runner(module), module.params["authorities"], certificates, module.params["kubeconfigs"])
 
 
 def _go(module: AnsibleModule, valid_for: Any) -> Plan:
@@ -209,7 +220,7 @@ def _go(module: AnsibleModule, valid_for: Any) -> Plan:
 
 def _carry_out(module: AnsibleModule, planned: Plan, valid_for: Any) -> None:
     stage, runner = module.params["stage"], Runner(module)
-    act.carry_out(runner, planned, valid_for)
+    act.carry_out(runner, planned, valid_for, module.params["kubeconfigs"])
     act.restart(runner, _restarts(planned, plan.plan(stage, _observe(module))))
     _verify(plan.plan(stage, _observe(module)))
 

@@ -6,18 +6,38 @@ from __future__ import annotations
 import base64
 import random
 import resource
+import signal
 import time
+import traceback
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
+import cryptography
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import kubeconfig as fields
 from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm import static_pod
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import etcd_unit, issue, kubeconfig, load, observe
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import (
+    etcd_unit,
+    extra,
+    issue,
+    kubeconfig,
+    load,
+    observe,
+    renewal,
+)
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509.model import Unreadable
+from cryptography.hazmat.primitives import serialization
 
-HANG_SECONDS = 1.0
+# Of the processor: a busy machine is no hang.
+HANG_SECONDS = 5.0
+# A library that never returns lets no handler of ours run; then this ends the process.
+STUCK_SECONDS = 120
+# What a whole run may add to the peak. Inputs have a few KiB, so this is what parsers keep, or one of them multiplies.
+GROWTH_MIB = 64
 TOKENS = (
     *(b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----", b"-----", b"\n", b"\0", b"\xff\xff\xff\xff"),
     *(b"\x30\x80", b"\x30\x84\xff\xff\xff\xff", b"\x02\x01\x00", b": ", b"- ", b"{", b"[", b'"', b"'", b"|\n", b"&a "),
@@ -50,38 +70,67 @@ spec:
     image: registry.k8s.io/kube-apiserver:v1.36.3
     name: kube-apiserver
 """
+# Both kinds that kubeadm leaves on a node: with names of files, and with the user that carries the Node's name.
+KUBELET_CONF = b"""apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: YWJj
+    server: "https://[fd00::1]:6443"
+  name: kubernetes
+users:
+- name: system:node:worker-1.example.com
+  user:
+    client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem
+    client-key: /var/lib/kubelet/pki/kubelet-client-current.pem
+"""
 KUBELET = b"""apiVersion: kubelet.config.k8s.io/v1beta1
 authentication:
   x509:
     clientCAFile: /etc/kubernetes/pki/ca.crt
 clusterDomain: cluster.local
+healthzBindAddress: "::1"
+healthzPort: 10248
 kind: KubeletConfiguration
 port: 10250
 serverTLSBootstrap: true
 """
 
 
+class Hang(BaseException):
+    """A parser took too long. No Exception, so that no parser takes it for a defect of its input."""
+
+
 @dataclass
 class Report:
-    """What a run did."""
+    """What a run did.
 
+    breaches: crashes and hangs by the line that let them through, and memory beyond its bound.
+    examples: the first input of each, as hexadecimal digits.
+    """
+
+    parsers: int = 0
     inputs: int = 0
+    seed: int = 0
     seconds: float = 0.0
     slowest: float = 0.0
     memory_before_mib: float = 0.0
     memory_after_mib: float = 0.0
     outcomes: Counter[str] = field(default_factory=Counter)
-    crashes: list[str] = field(default_factory=list)
+    breaches: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.inputs} inputs in {self.seconds:.0f} s ({self.inputs / self.seconds:.0f}/s), "
-            f"slowest {1000 * self.slowest:.1f} ms, "
-            f"peak memory {self.memory_before_mib:.0f} -> {self.memory_after_mib:.0f} MiB, {len(self.crashes)} crashes",
-            *(f"  {name:<32} {count}" for name, count in sorted(self.outcomes.items())),
-            *self.crashes[:10],
-        ]
-        return "\n".join(lines)
+        return "\n".join(
+            [
+                *(f"  {name:<40} {count}" for name, count in sorted(self.outcomes.items())),
+                *(f"{count} times {name}: {self.examples.get(name, '')}" for name, count in self.breaches.items()),
+                f"{self.parsers} parsers, {self.inputs} inputs, seed {self.seed}, "
+                f"cryptography {cryptography.__version__}: {self.seconds:.0f} s, slowest input "
+                f"{1000 * self.slowest:.0f} ms (bound {1000 * HANG_SECONDS:.0f}), peak memory "
+                f"{self.memory_before_mib:.0f} -> {self.memory_after_mib:.0f} MiB (bound +{GROWTH_MIB}), "
+                f"{sum(self.breaches.values())} breaches",
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -104,12 +153,20 @@ def parsers() -> list[Parser]:
     keys, pems = [key for key, __ in pairs], [pem for __, pem in pairs]
     ders = [certificate.der for certificate in load.certificates(pems[0] + pems[1] + authority)]
     request = issue.make_csr(keys[1], leaf)
+    kubelet = issue.issue(replace(leaf, common_name="system:node:w1"), authority, ca_key, now, timedelta(days=1))[1]
+    admin = _kubeconfig(authority, pems[1], keys[1])
     return [
         Parser("PEM", load.certificates, (*pems, pems[0] + authority, b"text\n" + pems[1])),
         Parser("DER", load.certificates, tuple(ders)),
         Parser("key", load.private_key, (*keys, pems[1] + keys[1])),
         Parser("CSR", load.request, (request, _der(request))),
-        Parser("kubeconfig", kubeconfig.parse, (_kubeconfig(authority, pems[1], keys[1]),)),
+        Parser("public key", load.public_keys, (_public(keys[0]), _public(keys[0]) + _public(keys[1]))),
+        # Few RSA keys: their primes are tested, for 0.1 s.
+        Parser("key that signs", lambda data: _key(data, authority, now), (*[ca_key, keys[1]] * 8, keys[0])),
+        Parser("kubeconfig", kubeconfig.parse, (admin, KUBELET_CONF)),
+        Parser("fields of kubelet files", lambda data: _fields(_text(data)), (admin, KUBELET_CONF, KUBELET, kubelet)),
+        Parser("kubeconfig to renew", renewal.embedded, (admin, KUBELET_CONF)),
+        Parser("form", _forms, (admin, *pems, *keys, SETTINGS)),
         Parser("etcd unit", lambda data: _unit(data, data), (UNIT,)),
         Parser("answer", lambda data: _answer(data, authority, keys[1]), (*pems, pems[0] + authority)),
         Parser("answered request", issue.leaf_of_csr, (request,)),
@@ -130,22 +187,61 @@ def _answer(data: bytes, authority: bytes, key: bytes) -> object:
     return issue.leaf_of(data), issue.validity(data), issue.key_type(data), issued
 
 
+def _key(data: bytes, authority: bytes, now: datetime) -> object:
+    """What is asked of a key before it signs, and of one beside its certificate."""
+    issue.require_able(authority, data, now)
+    return issue.same_key(data, authority)
+
+
+def _fields(text: str) -> object:
+    found = fields.server(text), fields.kubelet_health_url(text), fields.node_name(text, text)
+    return found, fields.certificate_authority(text, "any"), fields.identity(text, "any")
+
+
+def _forms(data: bytes) -> list[str]:
+    return [extra.form_of(path, data) for path in ("/pki/any", "/pki/a.pem", "/pki/a.key", "/root/.kube/config")]
+
+
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
-def run(inputs: int, seed: int = 0) -> Report:
-    """Feed every parser in turn with mutations of its seeds."""
+def run(inputs: int, seed: int = 0, last_input: Path | None = None) -> Report:
+    """Feed every parser in turn with mutations of its seeds.
+
+    last_input: file that holds the input being read, for what kills the process itself.
+    """
     chance = random.Random(seed)
-    report = Report(memory_before_mib=_memory())
     known = parsers()
+    report = Report(len(known), inputs, seed, memory_before_mib=_memory())
     started = time.monotonic()
-    for number in range(inputs):
-        parser = known[number % len(known)]
-        _one(parser, mutated(chance, chance.choice(parser.seeds)), report)
-    report.inputs, report.seconds = inputs, time.monotonic() - started
-    report.memory_after_mib = _memory()
+    with _watchdog():
+        for number in range(inputs):
+            parser = known[number % len(known)]
+            data = mutated(chance, chance.choice(parser.seeds))
+            if last_input:
+                last_input.write_bytes(data)
+                signal.alarm(STUCK_SECONDS)
+            _one(parser, data, report)
+    signal.alarm(0)
+    report.seconds, report.memory_after_mib = time.monotonic() - started, _memory()
+    if report.memory_after_mib > report.memory_before_mib + GROWTH_MIB:
+        report.breaches[f"memory grew by more than {GROWTH_MIB} MiB"] += 1
     return report
+
+
+@contextmanager
+def _watchdog() -> Iterator[None]:
+    """Interrupt whatever runs when the timer of an input (_one) ends."""
+
+    def interrupt(*_: object) -> None:
+        raise Hang
+
+    before = signal.signal(signal.SIGPROF, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGPROF, before)
 
 
 def mutated(chance: random.Random, seed: bytes) -> bytes:
@@ -170,8 +266,8 @@ def mutated(chance: random.Random, seed: bytes) -> bytes:
 
 
 def _one(parser: Parser, data: bytes, report: Report) -> None:
-    # Of the processor: a busy machine is no hang.
     started = time.process_time()
+    signal.setitimer(signal.ITIMER_PROF, HANG_SECONDS)
     try:
         parser.parse(data)
         outcome = "read"
@@ -179,16 +275,26 @@ def _one(parser: Parser, data: bytes, report: Report) -> None:
         outcome = error.problem
     except KubeopsError:
         outcome = "refused"
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        outcome = "CRASH"
-        report.crashes.append(f"{parser.name}: {type(error).__name__}: {error}: {data.hex()}")
-    took = time.process_time() - started
-    if took > HANG_SECONDS:
-        report.crashes.append(f"{parser.name}: {took:.1f} s: {data.hex()}")
-    report.slowest = max(report.slowest, took)
+        outcome = "HANG" if isinstance(error, Hang) else "CRASH"
+        _breach(report, f"{parser.name}: {type(error).__name__} at {_where(error)}", data)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+    report.slowest = max(report.slowest, time.process_time() - started)
     report.outcomes[f"{parser.name}: {outcome}"] += 1
+
+
+def _breach(report: Report, name: str, data: bytes) -> None:
+    report.breaches[name] += 1
+    report.examples.setdefault(name, data.hex())
+
+
+def _where(error: BaseException) -> str:
+    """The line of ours that raised, or that called what did."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/plugins/" in frame.filename]
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "the harness"
 
 
 def _memory() -> float:
@@ -197,6 +303,11 @@ def _memory() -> float:
 
 def _der(pem: bytes) -> bytes:
     return base64.b64decode(b"".join(pem.splitlines()[1:-1]))
+
+
+def _public(key: bytes) -> bytes:
+    public = serialization.load_pem_private_key(key, password=None).public_key()
+    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _kubeconfig(authority: bytes, certificate: bytes, key: bytes) -> bytes:

@@ -42,8 +42,7 @@ def start(runner: Runner, source: str, python: str, server: str, hours: int) -> 
     """Count, or count on; raises KubeopsError where no request is answered."""
     Path(ACCOUNT).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with admin() as api:
-        identity = kubeconfig.identity(files.read_text(paths.ADMIN_CONF) or "", paths.ADMIN_CONF)
-        files.write_atomic(IDENTITY, identity.pem, mode=0o600)
+        take_identity()
         files.write_atomic(PROGRAM, source, mode=0o644)
         server = server or api.url.partition("//")[2]
     before = judge.answered(account())
@@ -52,6 +51,12 @@ def start(runner: Runner, source: str, python: str, server: str, hours: int) -> 
     limit = f"--property=RuntimeMaxSec={hours}h"
     runner.run(["systemd-run", "--quiet", "--collect", f"--unit={UNIT}", limit, "--", *command], timeout=60)
     _wait_for_answer(runner, server, before)
+
+
+def take_identity() -> None:
+    """Show the certificate that admin.conf has now: the program reads it for each connection."""
+    identity = kubeconfig.identity(files.read_text(paths.ADMIN_CONF) or "", paths.ADMIN_CONF)
+    files.write_atomic(IDENTITY, identity.pem, mode=0o600)
 
 
 def _wait_for_answer(runner: Runner, server: str, before: int) -> None:

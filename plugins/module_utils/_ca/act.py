@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import ssl
 import tempfile
 import time
@@ -46,8 +45,8 @@ def put(place: model.Place, certificate: bytes, key: bytes) -> None:
     keep.write_pair(place.next_cert, place.next_key, certificate, key, keep.Owner())
 
 
-def carry_out(runner: Runner, planned: Plan, valid_for: timedelta) -> None:
-    """Every step but the restarts, in order."""
+def carry_out(runner: Runner, planned: Plan, valid_for: timedelta, kubeconfigs: Sequence[str]) -> None:
+    """Every step but the restarts, in order. kubeconfigs: those elsewhere that were looked at too."""
     for step in planned.steps:
         if step.action == plan.WRITE_CERT:
             files.write_atomic(step.target, _pem(step.data["certificates"]), keep.CERT_MODE, backup=True)
@@ -61,7 +60,7 @@ def carry_out(runner: Runner, planned: Plan, valid_for: timedelta) -> None:
             kubelet_client.replace(step.target)
         elif step.action in (plan.REMOVE, plan.KUBELET_SERVER):
             files.remove(step.target)
-    _reissue(runner, [step for step in planned.steps if step.action == plan.REISSUE], valid_for)
+    _reissue(runner, [step for step in planned.steps if step.action == plan.REISSUE], valid_for, kubeconfigs)
 
 
 def restart(runner: Runner, steps: Sequence[Step]) -> None:
@@ -103,8 +102,7 @@ def _take_over_key(target: str) -> None:
 
 def _trust(path: str, pem: bytes) -> None:
     encoded = base64.b64encode(pem).decode("ascii")
-    pattern = re.compile(r"^(\s+certificate-authority-data:[ \t]*).*$", re.MULTILINE)
-    text, count = pattern.subn(rf"\g<1>{encoded}", files.read_text(path) or "")
+    text, count = plan.CA_DATA.subn(rf"\g<1>{encoded}", files.read_text(path) or "")
     if count != 1:
         raise KubeopsError(
             f"{path} is not written as kubeadm writes it",
@@ -114,10 +112,10 @@ def _trust(path: str, pem: bytes) -> None:
     files.write_atomic(path, text, mode=0o600, backup=True)
 
 
-def _reissue(runner: Runner, steps: Sequence[Step], valid_for: timedelta) -> None:
+def _reissue(runner: Runner, steps: Sequence[Step], valid_for: timedelta, kubeconfigs: Sequence[str]) -> None:
     if not steps:
         return
-    found = renew.observe(runner).found
+    found = renew.observe(runner, kubeconfigs).found
     named = Plan(tuple(Step(RENEW, step.data["name"], step.reason) for step in steps))
     renew.renew(found, named, valid_for)
 

@@ -122,6 +122,7 @@ class Node:
         manager: manifest of the controller manager, empty on a worker.
         kubelet_ca: file by which the API server verifies kubelets, empty where it does not.
         signing: fingerprints in the file that the controller manager signs with during the rotation.
+        passed_over: why a kubeconfig that somebody named cannot go along, by path.
         began: when each component began, seconds since the epoch.
         modified: when each file was written, seconds since the epoch.
     """
@@ -132,12 +133,21 @@ class Node:
     manager: str = ""
     kubelet_ca: str = ""
     signing: tuple[str, ...] = ()
+    passed_over: Mapping[str, str] = field(default_factory=dict)
     began: Mapping[str, float] = field(default_factory=dict)
     modified: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def control_plane(self) -> bool:
         return bool(self.manager)
+
+    def warnings(self) -> tuple[str, ...]:
+        """One for each kubeconfig that will trust, and be signed by, the old CA in the end."""
+        return tuple(
+            f"{path} does not follow the rotation: {why}. Fix: make it anew afterwards, as kubeadm writes it, or take "
+            "it out of rotate_ca_kubeconfigs."
+            for path, why in self.passed_over.items()
+        )
 
     def behind(self, stage: str) -> list[str]:
         """What keeps this node from the stage after this one: leaves that the old CA signed."""

@@ -40,6 +40,8 @@ READ_ONCE: Mapping[str, tuple[str, ...]] = {
     component: tuple(_FILES[name] for name in names if name in _FILES) for component, names in estate.READ_ONCE.items()
 }
 API_SERVER = "kube-apiserver"
+# Where a kubeconfig as kubeadm writes it holds what it trusts.
+CA_DATA = re.compile(r"^(\s+certificate-authority-data:[ \t]*).*$", re.MULTILINE)
 _SINGLE = re.compile(r"(--(?:client-ca-file|cluster-signing-cert-file)=)(\S+)")
 
 

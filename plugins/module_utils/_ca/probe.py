@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .._core import files, processes
+from .._core.errors import KubeopsError
 from .._core.runner import Runner
 from .._kubeadm import containers, kubeconfig, paths, static_pod
-from .._x509 import load, renew
+from .._x509 import load, renew, renewal
 from .._x509.model import Certificate
+from .._x509.renewal import Found
 from . import model, plan
 
 KUBECONFIGS = ("admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf")
@@ -30,15 +32,25 @@ def places() -> list[model.Place]:
     return [place for place in known if Path(place.cert).exists() and place.name not in without]
 
 
-def observe(runner: Runner, names: Sequence[str], incoming: Mapping[str, str]) -> model.Node:
-    """Read the node. incoming: PEM of the CAs that come, by name, where the node has no file of them itself."""
+def observe(
+    runner: Runner, names: Sequence[str], incoming: Mapping[str, str], kubeconfigs: Sequence[str] = ()
+) -> model.Node:
+    """Read the node.
+
+    incoming: PEM of the CAs that come, by name, where the node has no file of them itself.
+    kubeconfigs: those elsewhere on a control plane that go along with kubeadm's.
+    """
+    found = renew.observe(runner, kubeconfigs).found if control_plane() else []
+    odd = {each.entry.path: why for each in found if is_owned(each) and (why := _odd(each))}
+    kept = [each for each in found if each.certificate and each.entry.path not in odd]
     here = [place for place in places() if place.name in names]
     authorities = {place.name: authority(place, incoming.get(place.name, "")) for place in here}
     kubelets = kubelet_ca()
     return model.Node(
         authorities=authorities,
-        trust=_trust(),
-        leaves=[*(_leaves(runner, authorities) if control_plane() else []), *_kubelet_leaves(authorities)],
+        trust=_trust([each.entry.path for each in kept if is_owned(each)]),
+        leaves=[*_leaves(kept, authorities), *_kubelet_leaves(authorities)],
+        passed_over=odd,
         manager=files.read_text(plan.CONTROLLER_MANAGER_MANIFEST) or "",
         kubelet_ca=kubelets,
         signing=_prints(files.read_bytes(model.SIGNING)),
@@ -74,22 +86,43 @@ def began(runner: Runner) -> dict[str, float]:
     return found
 
 
-def _trust() -> dict[str, tuple[str, ...]]:
+def is_owned(found: Found) -> bool:
+    """Tell whether somebody named this kubeconfig, rather than kubeadm made it."""
+    return found.entry.name == found.entry.path
+
+
+def _odd(found: Found) -> str:
+    """Why a kubeconfig that somebody named cannot go along; empty where it can, or is not there."""
+    if found.certificate is None:
+        return ""
+    path = found.entry.path
+    if refused := renewal.unusable(found):
+        return refused[0].evidence.removeprefix(f"{path}: {path}: ")
+    text = files.read_text(path) or ""
+    if (count := len(plan.CA_DATA.findall(text))) > 1:
+        return f"certificate-authority-data stands there {count} times"
+    try:
+        _prints(kubeconfig.certificate_authority(text, path).encode("ascii"))
+    except KubeopsError as error:
+        return error.what
+    return ""
+
+
+def _trust(owned: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """What each kubeconfig embeds; one that names a file instead trusts what the file says."""
     found = {}
-    for name in KUBECONFIGS:
-        path = f"{paths.KUBERNETES}/{name}"
+    for path in (*(f"{paths.KUBERNETES}/{name}" for name in KUBECONFIGS), *owned):
         pem = kubeconfig.certificate_authority(files.read_text(path) or "", path)
         if pem:
             found[path] = _prints(pem.encode("ascii"))
     return found
 
 
-def _leaves(runner: Runner, authorities: Mapping[str, model.Authority]) -> list[model.Leaf]:
+def _leaves(found: Sequence[Found], authorities: Mapping[str, model.Authority]) -> list[model.Leaf]:
     return [
-        _leaf(each.entry.name, each.entry.path, each.certificate, authorities[each.entry.authority])
-        for each in renew.observe(runner).found
-        if each.entry.authority in authorities and each.certificate
+        _leaf(each.entry.name, each.entry.path, each.certificate or b"", authorities[each.entry.authority])
+        for each in found
+        if each.entry.authority in authorities
     ]
 
 

@@ -26,6 +26,8 @@ from .._x509.model import Certificate, Unreadable
 
 ROOT_CA = "kube-root-ca.crt"
 ANNOTATION = "kubeops.io/trusts-ca"
+# Of the workload itself: it was not ready when its pods were to read this CA, so no run waits for it.
+UNREADY_ANNOTATION = "kubeops.io/was-not-ready"
 KINDS = {"Deployment": "deployments", "DaemonSet": "daemonsets", "StatefulSet": "statefulsets"}
 BY_HAND = "OnDelete"
 NEVER = "~"  # after every time stamp
@@ -38,6 +40,8 @@ CLIENT_CAS = {
 }
 # The controller manager that leads may just have restarted: its lease is held for 15 s.
 PUBLISH_TIMEOUT = 180.0
+# What is on its way gets there, before it counts as not ready.
+SETTLE_TIMEOUT = 60.0
 POLL_SECONDS = 1.0
 APPS = "apps/v1"
 ROOT_CAS = f"/api/v1/configmaps?fieldSelector=metadata.name%3D{ROOT_CA}"
@@ -80,6 +84,10 @@ class Workload:
         """The incoming CA that its pods have read; empty where they bear none."""
         return str((self.item["spec"]["template"]["metadata"].get("annotations") or {}).get(ANNOTATION, ""))
 
+    def was_unready(self, mark: str) -> bool:
+        """Tell whether a run found it not ready before it let its pods be replaced for this CA."""
+        return bool((self.item["metadata"].get("annotations") or {}).get(UNREADY_ANNOTATION) == mark)
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -114,9 +122,19 @@ def plan(client: ApiClient, restart: str, rule: Rule) -> list[Step]:
         reason = "aggregated API servers trust what it says"
         steps.append(Step("publish", "ConfigMap kube-system/extension-apiserver-authentication", reason))
     mark = _mark()
-    due = [one for one in workloads(client, restart, mark) if not (one.mark == mark and rolled_out(one.item))]
-    reason = "its pods read the CAs when they started"
-    return [*steps, *(Step("restart", one.path, reason, {"mark": mark, "held": held(one.item)}) for one in due)]
+    return [*steps, *(restart_step(one, mark) for one in due(workloads(client, restart, mark), mark))]
+
+
+def due(found: Sequence[Workload], mark: str) -> list[Workload]:
+    """Return workloads whose pods are to be replaced or waited for, the cluster's own first."""
+    left = [one for one in found if one.mark != mark or not (one.was_unready(mark) or rolled_out(one.item))]
+    return sorted(left, key=lambda one: (one.namespace != "kube-system", one.namespace))
+
+
+def restart_step(one: Workload, mark: str) -> Step:
+    """Replace the pods of a workload, or wait for those that an earlier run let be replaced."""
+    data = {"mark": mark, "held": held(one.item), "begun": one.mark == mark}
+    return Step("restart", one.path, "its pods read the CAs when they started", data)
 
 
 def refusals(steps: Sequence[Step]) -> list[Refused]:
@@ -136,17 +154,46 @@ def publish(client: ApiClient, rule: Rule) -> None:
     _wait(lambda: _merged(client, rule), "extension-apiserver-authentication is behind in")
 
 
-def restart_workloads(client: ApiClient, steps: Sequence[Step], timeout: float) -> None:
-    """Let pods be replaced as their controllers do for any other change, and wait until they are."""
-    for step in steps:
-        annotations = {"annotations": {ANNOTATION: step.data["mark"]}}
-        client.patch(step.target, {"spec": {"template": {"metadata": annotations}}})
-    _wait(
-        lambda: [step.target for step in steps if not rolled_out(client.get(step.target))],
-        "pods are not replaced of",
-        timeout,
-        UNREADY,
-    )
+def restart_workloads(client: ApiClient, steps: Sequence[Step], timeout: float, at_once: int) -> None:
+    """Let pods be replaced as their controllers do for any other change, those of so many workloads at a time.
+
+    timeout: seconds until the pods of these few are replaced and ready. What was not ready before is replaced too, and
+    not waited for: it may never become so.
+    """
+    unready = _unready(client, [step for step in steps if not step.data["begun"]])
+    for start in range(0, len(steps), at_once):
+        batch = steps[start : start + at_once]
+        for step in batch:
+            _restart(client, step, unready=step.target in unready)
+        awaited = [step.target for step in batch if step.target not in unready]
+        _wait(lambda targets=awaited: _not_rolled_out(client, targets), "pods are not replaced of", timeout, UNREADY)  # type: ignore[misc]
+
+
+def unready(client: ApiClient, scope: str) -> list[str]:
+    """Return what was not ready before its pods were to be replaced, and is not ready now."""
+    mark = _mark()
+    return [one.path for one in workloads(client, scope, mark) if one.was_unready(mark) and not rolled_out(one.item)]
+
+
+def _unready(client: ApiClient, steps: Sequence[Step]) -> list[str]:
+    """What does not become ready by itself, as something that merely starts does."""
+    deadline = clock.monotonic() + SETTLE_TIMEOUT
+    left = [step.target for step in steps]
+    while (left := _not_rolled_out(client, left)) and clock.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return left
+
+
+def _restart(client: ApiClient, step: Step, *, unready: bool) -> None:
+    mark = step.data["mark"]
+    body: dict[str, Any] = {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: mark}}}}}
+    if unready:
+        body["metadata"] = {"annotations": {UNREADY_ANNOTATION: mark}}
+    client.patch(step.target, body)
+
+
+def _not_rolled_out(client: ApiClient, targets: Sequence[str]) -> list[str]:
+    return [target for target in targets if not rolled_out(client.get(target))]
 
 
 def workloads(client: ApiClient, scope: str, mark: str) -> list[Workload]:

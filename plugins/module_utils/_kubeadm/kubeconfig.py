@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass, field
 
@@ -101,7 +100,7 @@ def _name_in_certificate(pem: str) -> str:
         return ""
     try:
         der = base64.b64decode(match[1])
-    except binascii.Error:
+    except ValueError:  # of what is no ASCII too
         return ""
     start = der.find(_NODE_SUBJECT)
     if start < 1:

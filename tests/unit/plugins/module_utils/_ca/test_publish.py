@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which pods are left with the CAs they started with, and which workloads would never replace theirs."""
+"""Which pods are left with the CAs they started with, which workloads replace theirs, and which are waited for."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from ansible_collections.kubeops.cluster.plugins.module_utils._ca import publish
+from ansible_collections.kubeops.cluster.plugins.module_utils._core import clock
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.plan import Step
+from ansible_collections.kubeops.cluster.plugins.module_utils._kubeadm.api import ApiClient
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import issue
 
 BEFORE, PUBLISHED, AFTER = "2026-11-21T11:00:00Z", "2026-11-21T12:00:00Z", "2026-11-21T13:00:00Z"
@@ -113,3 +117,92 @@ def test_what_is_waited_for_in_vain_is_named_with_the_way_out() -> None:
         publish._wait(lambda: ["/deployments/web"], "pods are not replaced of", -1.0, publish.UNREADY)
     assert "/deployments/web" in str(raised.value)
     assert "rotate_ca_restart_workloads" in raised.value.fix
+
+
+def workload(namespace: str, name: str, mark: str = "", *, ready: int = 1, was_unready: str = "") -> publish.Workload:
+    annotations = {publish.UNREADY_ANNOTATION: was_unready} if was_unready else {}
+    template = {"metadata": {"annotations": {publish.ANNOTATION: mark}} if mark else {}, "spec": {}}
+    item = {
+        "metadata": {"namespace": namespace, "name": name, "annotations": annotations},
+        "spec": {"replicas": 1, "template": template},
+        "status": {"replicas": 1, "updatedReplicas": 1, "readyReplicas": ready},
+    }
+    return publish.Workload("Deployment", item)
+
+
+class Controllers:
+    """Pods of these workloads become ready at once when they are replaced, those of what is broken never."""
+
+    def __init__(self, *known: publish.Workload, broken: tuple[str, ...] = ()) -> None:
+        self.items: dict[str, dict[str, Any]] = {one.path: dict(one.item) for one in known}
+        self.broken = broken
+        self.sent: list[tuple[str, Mapping[str, Any]]] = []
+
+    def restart(self, *known: publish.Workload, at_once: int = 10) -> None:
+        client = cast(ApiClient, self)
+        publish.restart_workloads(client, [publish.restart_step(one, "new") for one in known], 900, at_once)
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        return self.items[path]
+
+    def patch(self, path: str, body: Mapping[str, Any], kind: str = "") -> dict[str, Any] | None:
+        self.sent.append((path.rpartition("/")[2], body))
+        ready = 0 if self.items[path]["metadata"]["name"] in self.broken else 1
+        self.items[path]["status"] = {"replicas": 1, "updatedReplicas": 1, "readyReplicas": ready}
+        return None
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every look at the clock is a minute later."""
+    minutes = iter(range(0, 10**6, 60))
+    monkeypatch.setattr(clock, "monotonic", lambda: float(next(minutes)))
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+
+
+@pytest.mark.parametrize(
+    ("one", "is_due"),
+    [
+        (workload("shop", "web"), True),
+        (workload("shop", "web", ready=0), True),
+        (workload("shop", "web", "new"), False),
+        (workload("shop", "web", "new", ready=0), True),
+        (workload("shop", "web", "new", ready=0, was_unready="new"), False),
+        (workload("shop", "web", "old", ready=0, was_unready="old"), True),
+    ],
+    ids=["old", "old and not ready", "done", "begun by a killed run", "was not ready", "of an earlier rotation"],
+)
+def test_whose_pods_are_replaced_or_waited_for(one: publish.Workload, is_due: bool) -> None:
+    assert bool(publish.due([one], "new")) is is_due
+
+
+def test_the_cluster_itself_comes_first() -> None:
+    found = [workload("shop", "web"), workload("kube-system", "coredns"), workload("bank", "api")]
+    assert [one.namespace for one in publish.due(found, "new")] == ["kube-system", "bank", "shop"]
+
+
+@pytest.mark.usefixtures("hasty")
+def test_what_was_not_ready_before_is_replaced_and_not_waited_for() -> None:
+    known = [workload("shop", "web"), workload("shop", "import", ready=0)]
+    client = Controllers(*known, broken=("import",))
+    client.restart(*known)
+    sent = dict(client.sent)
+    assert sent["import"]["spec"]["template"]["metadata"]["annotations"] == {publish.ANNOTATION: "new"}
+    assert sent["import"]["metadata"]["annotations"] == {publish.UNREADY_ANNOTATION: "new"}
+    assert "metadata" not in sent["web"]
+
+
+@pytest.mark.usefixtures("hasty")
+def test_what_its_restart_broke_is_waited_for_in_this_run_and_the_next() -> None:
+    for one in (workload("shop", "web"), workload("shop", "web", "new", ready=0)):
+        with pytest.raises(publish.KubeopsError, match="deployments/web"):
+            Controllers(one, broken=("web",)).restart(one)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_few_at_a_time() -> None:
+    known = [workload("shop", name) for name in ("a", "b", "c")]
+    client = Controllers(*known, broken=("b",))
+    with pytest.raises(publish.KubeopsError, match="deployments/b"):
+        client.restart(*known, at_once=2)
+    assert [name for name, __ in client.sent] == ["a", "b"]

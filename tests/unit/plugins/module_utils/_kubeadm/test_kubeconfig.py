@@ -43,3 +43,8 @@ def test_rubbish_is_named_by_its_file_and_not_quoted(rubbish: str) -> None:
         kubeconfig.certificate_authority(text, PATH)
     with probe._embedded(text) as files:
         assert files == ("", "")
+
+
+def test_a_client_certificate_that_is_no_text_leaves_the_name_to_kubelet_conf() -> None:
+    spoiled = "-----BEGIN CERTIFICATE-----\nMII\N{REPLACEMENT CHARACTER}\n-----END CERTIFICATE-----\n"
+    assert kubeconfig.node_name("- name: system:node:w1", spoiled) == "w1"
