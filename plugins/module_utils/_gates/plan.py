@@ -164,7 +164,7 @@ def disruption(found: road.Road, seen: Seen, options: Options) -> dict[str, Any]
 
 def table(upgrade: UpgradePlan) -> str:
     """For people: every rule and gate, the road, the diffs, what it disturbs, and the conclusion."""
-    lines = [judge.as_table(judge.Judgement(upgrade.verdicts, upgrade.road))]
+    lines = [judge.as_table(judge.Judgement(upgrade.verdicts, upgrade.road, upgrade.support))]
     for node, diffs in upgrade.diffs.items():
         lines += [f"\n{diff}" for diff in (f"On {node}:\n{text}" for text in diffs.values())]
     return "\n".join([*lines, "", *_disruption_lines(upgrade.disruption), "", _conclusion(upgrade)])

@@ -100,8 +100,10 @@ def judge_mapping(data: Mapping[str, Any], options: Mapping[str, Any], today: da
 
 
 def as_table(judgement: Judgement) -> str:
-    """For people: a line for each rule, what is wrong below it, and the road."""
+    """For people: a line for each rule, what is wrong below it, for how long the version gets fixes, and the road."""
     lines = [line for entry in judgement.verdicts for line in _rule(entry)]
+    if judgement.support.get("released"):
+        lines += ["", _support_line(judgement.support)]
     if judgement.road is not None:
         lines += ["", *road_lines(judgement.road)]
     return "\n".join(lines)
@@ -114,6 +116,13 @@ def _rule(entry: Verdict) -> Iterable[str]:
     if entry.findings:
         yield table(entry.findings)
         yield f"         Source: {entry.source}"
+
+
+def _support_line(days: Mapping[str, str]) -> str:
+    return (
+        f"Support of {days['minor']}: released {days['released']}, security fixes only after {days['maintenance']}, "
+        f"none after {days['end_of_life']} (as of {days['as_of']})"
+    )
 
 
 def road_lines(found: road.Road) -> list[str]:

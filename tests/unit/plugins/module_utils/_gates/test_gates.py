@@ -125,6 +125,7 @@ def test_a_healthy_cluster_may_go() -> None:
     assert made.disruption["nodes_drained"] == ["cp2", "cp3", "cp1", "w1"]
     assert made.disruption["pods_evicted"] == 7
     assert "The upgrade may go ahead" in made.as_dict()["table"]
+    assert "Support of 1.36: released 2026-04-22, security fixes only after 2027-04-28" in made.as_dict()["table"]
 
 
 def not_ready(cluster: Data, nodes: Data) -> None:
