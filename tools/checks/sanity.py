@@ -2,7 +2,8 @@
 """Run ``ansible-test sanity`` under one of the two ansible-cores, without containers and with no network but PyPI.
 
 ansible-test wants the collection at a real path, so it gets a copy of what a commit would hold.
-Its home is under .build, so nothing is left in the caller's.
+Its home is under .build, so nothing is left in the caller's, and each core has its own: both run side by side,
+and nothing keeps them from making the same environment at the same time.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from tools import paths
 from tools.checks.report import SKIPPED
 
 SANITY = paths.BUILD / "sanity"
-HOME = SANITY / "home"
 CORES = {"newest": paths.VENV_NEWEST, "oldest": paths.VENV_OLDEST}
 
 # ansible-test fetches this script from a host of its own to put pip into the environments it makes, and takes the
@@ -53,24 +53,24 @@ def pip_versions(venv: Path) -> set[str]:
     return {version for path in sources for version in re.findall(r"\bpip='([\d.]+)'", path.read_text())}
 
 
-def prepare_home(venv: Path) -> None:
+def prepare_home(home: Path, venv: Path) -> None:
     """A home with the pip bootstrap scripts in ansible-test's cache and the caller's own pip configuration."""
-    cache = HOME / ".ansible" / "test" / "cache"
+    cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     for version in pip_versions(venv):
         (cache / f"get_pip_{version.replace('.', '_')}.py").write_text(GET_PIP)
     own = Path.home() / ".config" / "pip"
-    link = HOME / ".config" / "pip"
+    link = home / ".config" / "pip"
     if own.is_dir() and not link.is_symlink():
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(own)
 
 
-def environment(venv: Path) -> dict[str, str]:
-    """The caller's environment with our home, and on PATH every interpreter of this machine, then our linters."""
+def environment(home: Path, venv: Path) -> dict[str, str]:
+    """The caller's environment with that home, and on PATH every interpreter of this machine, then our linters."""
     path = os.pathsep.join([str(venv / "bin"), *paths.interpreter_directories(), str(paths.VENV_NEWEST / "bin")])
     outside = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    return {**outside, "HOME": str(HOME), "PATH": path}
+    return {**outside, "HOME": str(home), "PATH": path}
 
 
 def main(core: str) -> int:
@@ -78,13 +78,14 @@ def main(core: str) -> int:
     if not (venv / "bin" / "ansible-test").exists():
         print(f"no environment for the {core} ansible-core on this machine")
         return SKIPPED
-    prepare_home(venv)
+    home = SANITY / core / "home"
+    prepare_home(home, venv)
     target = copy_collection(core)
     with (SANITY / f"{core}.log").open("w") as log:
         done = subprocess.run(
             [str(venv / "bin" / "ansible-test"), "sanity", "--color", "no", "--lint"],
             cwd=target,
-            env=environment(venv),
+            env=environment(home, venv),
             check=False,
             text=True,
             stdout=subprocess.PIPE,
