@@ -15,8 +15,10 @@ author: kubeops.cluster contributors (@kubeops)
 description:
   - Restarts the kubelet where the cluster says that the node still runs another version, and waits until the node is
     Ready with the one wanted. Refuses where another version than the one wanted is installed.
-  - A kubelet of another version starts static pods anew. So on a control plane it first sees that every other one is
-    up, and lets another etcd member lead; in the end it sees that this control plane runs the version and is ready.
+  - A kubelet of another minor version starts static pods anew, some time after it called its node Ready. So on a
+    control plane it first sees that every other one is up, and lets another etcd member lead; then it waits up to half
+    a minute for their containers to be replaced, and in the end it sees that this control plane runs the version and is
+    ready.
   - Installs nothing and drains nothing.
   - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/).
 extends_documentation_fragment:
@@ -61,6 +63,7 @@ plan:
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -68,7 +71,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import KubeopsError
 from ..module_utils._core.runner import Runner
-from ..module_utils._kubeadm import command, journal, kubelet, probe, safety, upgrade_act
+from ..module_utils._kubeadm import command, containers, journal, kubelet, probe, safety, upgrade_act
+from ..module_utils._kubeadm.containers import Container
 
 LOCK_TIMEOUT = 300.0
 
@@ -102,19 +106,28 @@ def prepared(module: AnsibleModule, _runner: Runner, _target: str) -> dict[str, 
 def rebooted(module: AnsibleModule, runner: Runner, target: str) -> dict[str, Any]:
     """The kubelet runs by itself."""
     if not module.check_mode:
-        _verify(runner, target, module.params["timeout"])
+        _verify(runner, target, module.params["timeout"], {})
     return {"changed": False}
 
 
 def running(module: AnsibleModule, runner: Runner, target: str) -> dict[str, Any]:
     """Restart it where it is another, and see for ourselves in any case."""
-    planned = kubelet.plan(target, kubelet.observe(runner), predicting=module.check_mode)
+    seen = kubelet.observe(runner)
+    planned = kubelet.plan(target, seen, predicting=module.check_mode)
     safety.refuse(planned.refusals)
-    if not module.check_mode:
-        if planned.changed:
-            _restart(runner)
-        _verify(runner, target, module.params["timeout"])
+    if module.check_mode:
+        return planned.as_result()
+    before = _static_pods(runner) if planned.changed and kubelet.replaces_static_pods(seen.running, target) else {}
+    if planned.changed:
+        _restart(runner)
+    _verify(runner, target, module.params["timeout"], before)
     return planned.as_result()
+
+
+def _static_pods(runner: Runner) -> dict[str, Container]:
+    """Containers of kubeadm's static pods; none on a worker."""
+    own = upgrade_act.static_pods()
+    return {name: one for name, one in containers.newest(runner).items() if name in own} if own else {}
 
 
 def _restart(runner: Runner) -> None:
@@ -123,7 +136,7 @@ def _restart(runner: Runner) -> None:
         runner.run(["systemctl", "restart", "kubelet"], timeout=120)
 
 
-def _verify(runner: Runner, target: str, timeout: float) -> None:
+def _verify(runner: Runner, target: str, timeout: float, before: Mapping[str, Container]) -> None:
     problem = kubelet.wait(runner, target, timeout)
     if problem:
         evidence = command.gather_evidence(runner)
@@ -133,6 +146,7 @@ def _verify(runner: Runner, target: str, timeout: float) -> None:
             fix="on the node: journalctl -u kubelet; run the same playbook again once it is repaired",
             details={"evidence": evidence},
         )
+    kubelet.wait_for_replacement(runner, before)
     upgrade_act.verify(target, probe.own_node_name())
 
 

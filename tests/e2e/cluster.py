@@ -337,8 +337,8 @@ class Probe:
         try:
             method, path = next(self._asked)
             connection.request(method, path, **(self._change() if method == "PATCH" else {}))
-            status = connection.getresponse().status
-            return None if status == 200 else f"HTTP {status}"
+            answer = connection.getresponse()
+            return None if answer.status == 200 else f"HTTP {answer.status} {answer.read(300)!r}"
         except (OSError, http.client.HTTPException) as error:
             return f"{type(error).__name__}: {error}"
         finally:

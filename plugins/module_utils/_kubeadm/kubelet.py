@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .._core import clock, files
 from .._core.plan import Plan, Refused, Step
 from .._core.runner import Runner
-from . import cluster_probe, kubeconfig, paths, probe
+from .._version.version import KubeVersion
+from . import cluster_probe, containers, kubeconfig, paths, probe
+from .containers import Container
 
 POLL_SECONDS = 1.0
+# How long a kubelet that is Ready may take until it has looked at its static pods; most need a few.
+REPLACE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,27 @@ def plan(target: str, seen: Observed, *, predicting: bool = False) -> Plan:
     what = f"the node runs {seen.running}" if seen.running != target else "the node is not Ready"
     step = Step("restart", "kubelet", f"{what}, {target} is wanted")
     return Plan((step,), before={"kubelet": seen.running}, after={"kubelet": target})
+
+
+def replaces_static_pods(running: str, target: str) -> bool:
+    """Whether a kubelet of another minor follows: it hashes the containers' specifications in another way."""
+    return not running or KubeVersion.parse(running).line != KubeVersion.parse(target).line
+
+
+def wait_for_replacement(runner: Runner, before: Mapping[str, Container]) -> bool:
+    """Wait until none of these containers of static pods is the newest any more; False where some still are.
+
+    A kubelet calls its node Ready before it replaces them, and until then they look as if all was well.
+    """
+    deadline = clock.monotonic() + REPLACE_SECONDS
+    while before:
+        newest = containers.newest(runner)
+        if all(newest.get(name, Container()).id != container.id for name, container in before.items()):
+            break
+        if clock.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
 
 
 def wait(runner: Runner, target: str, timeout: float) -> str:
