@@ -80,11 +80,12 @@ def from_cluster(
     port = int(apiserver.argument("secure-port", "6443"))
     document = dict(config.upload_certs_document("", apiserver.argument("advertise-address"), port))
     del document["certificateKey"]
+    if patches:  # kubeadm takes no --patches beside --config
+        document["patches"] = {"directory": patches}
     text = config.dump([{**document, "nodeRegistration": {"name": own_node_name()}}]) + "---\n" + cluster
     with tempfile.TemporaryDirectory(dir=paths.RUN) as scratch, command.config_file(text) as path:
         for phase in (["control-plane", "all"], ["etcd", "local"]):
             argv = [kubeadm, "init", "phase", *phase, "--dry-run", "--config", path]
-            argv += ["--patches", patches] if patches else []
             runner.run(argv, env={"KUBEADM_INIT_DRYRUN_DIR": scratch}, timeout=TIMEOUT_SECONDS)
         return _texts(scratch, {name: f"{name}.yaml" for name in MANIFESTS})
 
