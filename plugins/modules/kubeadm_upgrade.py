@@ -53,7 +53,9 @@ options:
     type: bool
     default: true
   manifests_timeout:
-    description: Seconds that kubeadm waits for each static pod.
+    description:
+      - Seconds that kubeadm waits for each static pod, and that the control plane then has to be ready, also where it was
+        put back.
     type: int
     default: 300
   lock_timeout:
@@ -157,14 +159,15 @@ def _upgrade(runner: Runner, settings: upgrade.Settings, step: Step, name: str, 
             phases = upgrade_act.act(runner, step.target, step.action, patched)
         addons_moved = last
         upgrade_act.keep_birth(runner, born)
-        upgrade_act.verify(step.target, name)
+        upgrade_act.verify(step.target, name, settings.manifests_timeout)
     except KubeopsError as error:
-        raise _explained(error, step.target, name, _way_back(started, name, addons_moved=addons_moved)) from error
+        outcome = _way_back(started, name, settings.manifests_timeout, addons_moved=addons_moved)
+        raise _explained(error, step.target, name, outcome) from error
     upgrade_act.remove_older_etcd_copies()
     return {"phases": command.describe(phases), "etcd_leader": leader}
 
 
-def _way_back(started: float, name: str, *, addons_moved: bool) -> str:
+def _way_back(started: float, name: str, seconds: float, *, addons_moved: bool) -> str:
     """Go back where that helps; says what became of the node. kubeadm does so only while it waits for static pods."""
     if not upgrade_act.static_pods():
         return "the kubelet was not touched"
@@ -172,7 +175,7 @@ def _way_back(started: float, name: str, *, addons_moved: bool) -> str:
         return (
             "it stays as it is, since kubeadm has brought kube-proxy along, which must not be newer than an API server"
         )
-    return upgrade_act.roll_back(started, name)
+    return upgrade_act.roll_back(started, name, seconds)
 
 
 def _explained(error: KubeopsError, target: str, name: str, outcome: str) -> KubeopsError:

@@ -172,18 +172,22 @@ def keep_birth(runner: Runner, before: str) -> None:
         trial.change(runner, trial.component(runner, trial.ETCD, alone=True), {ETCD_MANIFEST: text})
 
 
-def verify(target: str, node_name: str) -> None:
+def verify(target: str, node_name: str, seconds: float = VERIFY_SECONDS) -> None:
     """Wait until this node's control plane runs the target and is ready; raises KubeopsError where it does not."""
-    if not static_pods():
-        return
+    problems = _settled(target, node_name, seconds) if static_pods() else []
+    if problems:
+        raise KubeopsError(f"the control plane of this node does not run {target}", seen="; ".join(problems))
+
+
+def _settled(target: str, node_name: str, seconds: float) -> list[str]:
+    """Wait until nothing is wrong; what still is when the time is up."""
     problems: list[str] = []
 
     def settled() -> bool:
         problems[:] = wrong(target, node_name)
         return not problems
 
-    if not _wait(settled, VERIFY_SECONDS):
-        raise KubeopsError(f"the control plane of this node does not run {target}", seen="; ".join(problems))
+    return [] if _wait(settled, seconds) else problems
 
 
 def wrong(target: str, node_name: str) -> list[str]:
@@ -215,7 +219,7 @@ def remove_older_etcd_copies() -> None:
         shutil.rmtree(path, ignore_errors=True)  # what cannot be removed takes space, and nothing else
 
 
-def roll_back(since: float, node_name: str) -> str:
+def roll_back(since: float, node_name: str, seconds: float = VERIFY_SECONDS) -> str:
     """Put the replaced manifests of Kubernetes back and wait until they serve; says what came of it.
 
     etcd stays on its new version: a member that has written in a newer format may not start as an older one.
@@ -229,9 +233,11 @@ def roll_back(since: float, node_name: str) -> str:
         if text is not None and text != files.read_text(f"{paths.MANIFESTS}/{name}.yaml"):
             files.write_atomic(f"{paths.MANIFESTS}/{name}.yaml", text, mode=0o600, backup=True)
     version = static_pod.parse(texts["kube-apiserver"] or "").version
-    if _wait(lambda: not wrong(version, node_name), VERIFY_SECONDS):
+    problems = _settled(version, node_name, seconds)
+    if not problems:
         return f"it was put back to {version} and serves"
-    return f"its manifests were put back to {version} (from {kept[-1]}), but it does not serve yet"
+    why = "; ".join(problems)
+    return f"its manifests were put back to {version} (from {kept[-1]}), but it does not serve yet: {why}"
 
 
 def _wait(done: Callable[[], bool], seconds: float) -> bool:

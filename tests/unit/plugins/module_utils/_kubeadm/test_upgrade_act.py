@@ -26,7 +26,6 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A node whose API server was upgraded twice in this run, after one of an earlier run."""
     monkeypatch.setattr(upgrade_act, "BACKUPS", str(tmp_path))
     monkeypatch.setattr(upgrade_act.paths, "MANIFESTS", str(tmp_path / "manifests"))
-    monkeypatch.setattr(upgrade_act, "VERIFY_SECONDS", 0.0)
     monkeypatch.setattr(upgrade_act.files, "keep_aside", lambda *_arguments: None)
     (tmp_path / "manifests").mkdir()
     (tmp_path / "manifests" / "kube-apiserver.yaml").write_text(API_SERVER.format(NEW))
@@ -62,7 +61,8 @@ def test_what_ran_before_this_run_comes_back(node: Path, monkeypatch: pytest.Mon
 def test_a_way_back_that_does_not_serve_is_said(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upgrade_act, "wrong", lambda *_arguments: ["the API server is not ready"])
     monkeypatch.setattr(upgrade_act.time, "sleep", lambda _seconds: None)
-    assert "it does not serve yet" in upgrade_act.roll_back(150, "cp1")
+    said = upgrade_act.roll_back(150, "cp1", seconds=0)
+    assert "it does not serve yet: the API server is not ready" in said
 
 
 @pytest.mark.parametrize(
