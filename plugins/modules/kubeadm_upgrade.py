@@ -54,8 +54,8 @@ options:
     default: true
   manifests_timeout:
     description:
-      - Seconds that kubeadm waits for each static pod, and that the control plane then has to become ready, also where it
-        was put back.
+      - Seconds that kubeadm waits for each static pod, and that the control plane then has to become ready, also where
+        it was put back.
     type: int
     default: 300
   lock_timeout:
