@@ -454,11 +454,11 @@ ILL = """
 def test_a_worker_that_falls_ill_after_its_turn_stops_the_run(
     make_cluster: Callable[[str, str, str], Cluster], tmp_path: Path
 ) -> None:
-    """Its kubelet ends while the soak lasts; the next batch is not begun."""
+    """Its kubelet ends while the soak lasts, long enough that the API notices; the next batch is not begun."""
     made = make_cluster(LAB, bundle_versions()[-2], FIVE_NODES).created()
     hook = tmp_path / "ill.yml"
     hook.write_text(ILL)
-    run = upgrade(made, upgrade_cluster_hooks={"after_node": str(hook)}, upgrade_cluster_soak=30)
+    run = upgrade(made, upgrade_cluster_hooks={"after_node": str(hook)}, upgrade_cluster_soak=75)
     assert run.rc != 0
     assert "w1 failed or are not Ready" in " ".join(run.output.split()), run.tail()
     assert made.nodes()["w2"]["version"] == f"v{made.version}", "nothing is upgraded around a node that is not Ready"
