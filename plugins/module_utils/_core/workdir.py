@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from . import locks
 
 # For root: /tmp may forbid to run programs, and is often memory.
 ROOT = "/var/lib/kubeops"
@@ -64,9 +65,7 @@ def sweep(parent: str, prefix: str, before_removal: Callable[[str], None] = _not
 def _lock(directory: str) -> int | None:
     """The lock, or None where another process has it."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    return handle
+    if locks.acquire(handle):
+        return handle
+    os.close(handle)
+    return None

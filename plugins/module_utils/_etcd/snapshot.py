@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import mmap
@@ -18,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from .._core import clock, files
+from .._core import clock, files, locks
 from .._core.behind import Behind
 from .._core.errors import KubeopsError, Refusal
 from . import bolt, identity
@@ -81,7 +80,7 @@ def exclusive(directory: str, wait: float = 0.0) -> Iterator[None]:
     Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
     with Path(directory, LOCK).open("w", encoding="ascii") as lock:
         deadline = clock.monotonic() + wait
-        while not _try_lock(lock.fileno()):
+        while not locks.acquire(lock.fileno()):
             if clock.monotonic() >= deadline:
                 raise Refusal(
                     f"another run works on the snapshots in {directory}",
@@ -93,14 +92,6 @@ def exclusive(directory: str, wait: float = 0.0) -> Iterator[None]:
         for left in (*Path(directory).glob(f"*{PARTIAL_SUFFIX}"), *_lone_manifests(directory)):
             left.unlink()
         yield
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _lone_manifests(directory: str) -> list[Path]:

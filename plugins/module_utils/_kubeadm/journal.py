@@ -11,7 +11,6 @@ starting a second one.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -20,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .._core import clock, files
+from .._core import clock, files, locks
 from .._core.errors import KubeopsError
 from . import paths
 
@@ -58,7 +57,7 @@ def running() -> bool:
         return False
     try:
         with Path(paths.LOCK).open("rb") as handle:
-            return not _try_lock(handle.fileno())
+            return not locks.acquire(handle.fileno())
     except FileNotFoundError:
         return False
 
@@ -108,7 +107,7 @@ def _no_hang_up() -> Iterator[None]:
 
 def _wait_for_lock(descriptor: int, timeout: float) -> None:
     deadline = clock.monotonic() + timeout
-    while not _try_lock(descriptor):
+    while not locks.acquire(descriptor):
         if clock.monotonic() > deadline:
             raise KubeopsError(
                 "another run is working on this node",
@@ -116,11 +115,3 @@ def _wait_for_lock(descriptor: int, timeout: float) -> None:
                 fix="wait until the other run has ended, then run again",
             )
         time.sleep(POLL_SECONDS)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -23,8 +23,13 @@ def start(tmp_path: Path) -> Iterator[Callable[[str], int]]:
     def run(name: str) -> int:
         program = tmp_path / name
         shutil.copy(shutil.which("sleep") or "", program)
-        started.append(subprocess.Popen([str(program), "60"]))
-        return started[-1].pid
+        process = subprocess.Popen([str(program), "60"])
+        started.append(process)
+        # The kernel sets name and command line up a moment after it took the program.
+        while processes.arguments(process.pid)[:1] != [str(program)]:
+            assert process.poll() is None
+            time.sleep(0.01)
+        return process.pid
 
     yield run
     for process in started:
