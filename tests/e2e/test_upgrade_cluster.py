@@ -143,6 +143,7 @@ webhooks:
     clientConfig: {service: {namespace: default, name: policy}}
     rules: [{apiGroups: [apps], apiVersions: [v1], operations: [UPDATE], resources: [daemonsets]}]
 """
+# A field that kubeadm does not write: one that is put back to kubeadm's value stays the other manager's.
 COREDNS = """-n kube-system patch deployment coredns --field-manager=by-hand -p '{"spec":{"template":{"spec":%s}}}'"""
 DROP_IN = "/etc/systemd/system/kubelet.service.d/90-flag.conf"
 SCHEDULER = "/etc/kubernetes/manifests/kube-scheduler.yaml"
@@ -150,7 +151,7 @@ SCHEDULER = "/etc/kubernetes/manifests/kube-scheduler.yaml"
 GATE = "--feature-gates=PodIndexLabel=true"
 IN_THE_WAY = {
     "gate.webhooks": "policy.example.com",
-    "gate.customisations": "nodeSelector",
+    "gate.customisations": "hostAliases",
     "gate.certificates": "certificate apiserver ends in",
     "gate.disk": "/var has",
     "gate.drift": "kube-scheduler.yaml differs",
@@ -163,7 +164,7 @@ IN_THE_WAY = {
 def test_all_that_would_hurt_is_named_at_once(old: Cluster) -> None:
     """Each with its rule."""
     apply(old, WEBHOOK)
-    old.kubectl("cp1", COREDNS % '{"nodeSelector":{"kubernetes.io/arch":"amd64"}}')
+    old.kubectl("cp1", COREDNS % '{"hostAliases":[{"ip":"192.0.2.1","hostnames":["by.hand"]}]}')
     flag = "[Service]\\nEnvironment=KUBELET_EXTRA_ARGS=--pod-infra-container-image=x\\n"
     old.sh("w1", f"mkdir -p $(dirname {DROP_IN}); printf '{flag}' > {DROP_IN} && systemctl daemon-reload")
     old.sh("cp3", f"sed -i '/- kube-scheduler$/a\\    - {GATE}' {SCHEDULER}")
@@ -172,7 +173,7 @@ def test_all_that_would_hurt_is_named_at_once(old: Cluster) -> None:
     finally:
         old.sh("cp3", f"sed -i '/{GATE}/d' {SCHEDULER}")
         old.sh("w1", f"rm {DROP_IN}; systemctl daemon-reload")
-        old.kubectl("cp1", COREDNS % '{"nodeSelector":{"kubernetes.io/arch":null}}')
+        old.kubectl("cp1", COREDNS % '{"hostAliases":null}')
         old.kubectl("cp1", "delete validatingwebhookconfiguration nobody-serves-it")
     said = told(run)
     missing = {rule: seen for rule, seen in IN_THE_WAY.items() if f"error {rule}" not in said or seen not in said}

@@ -413,7 +413,24 @@ def _api_server(layout: Layout, pod: StaticPod, extra_names: Sequence[str]) -> l
             form=KEY_PAIR,
             readers=(API_SERVER, CONTROLLER_MANAGER),
         ),
+        *_named(pod),
     ]
+
+
+def _named(pod: StaticPod) -> Iterator[Entry]:
+    """What the operator gave the API server for some names: --tls-sni-cert-key is cert,key or cert,key:name,name."""
+    for number, value in enumerate(pod.arguments.get("tls-sni-cert-key", ()), 1):
+        files, _colon, names = value.partition(":")
+        path, _comma, key_path = files.partition(",")
+        yield Entry(
+            f"apiserver-sni-{number}",
+            path.strip(),
+            key_path=key_path.strip(),
+            use=SERVER,
+            managed_by=OPERATOR,
+            wanted_names=tuple(name.strip() for name in names.split(",") if name.strip()),
+            readers=(API_SERVER,),
+        )
 
 
 def _signing_ca(layout: Layout, pod: StaticPod, manager: StaticPod) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
-from .model import CLIENT_AUTH, SERVER_AUTH, Certificate, Key, Request, Unreadable
+from .model import CLIENT_AUTH, KEY_USAGES, SERVER_AUTH, Certificate, Key, Request, Unreadable
 
 try:
     from cryptography import x509
@@ -40,15 +40,6 @@ RSA_PUBLIC_KEY = "RSA PUBLIC KEY"
 _BEGIN = b"-----BEGIN "
 _DASHES = b"-----"
 _SEQUENCE = b"\x30"
-_KEY_USAGES = {
-    "digital_signature": "digital signature",
-    "content_commitment": "content commitment",
-    "key_encipherment": "key encipherment",
-    "data_encipherment": "data encipherment",
-    "key_agreement": "key agreement",
-    "key_cert_sign": "cert sign",
-    "crl_sign": "crl sign",
-}
 _DEFECT = re.compile(r"[^\x20-\x7e]+")
 _Read = TypeVar("_Read")
 
@@ -339,7 +330,7 @@ def _usages(extensions: Any) -> tuple[str, ...]:
     usage = _value(extensions, x509.KeyUsage)
     extended = _value(extensions, x509.ExtendedKeyUsage) or ()
     words = {ExtendedKeyUsageOID.SERVER_AUTH: SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH: CLIENT_AUTH}
-    plain = [word for attribute, word in _KEY_USAGES.items() if usage is not None and getattr(usage, attribute)]
+    plain = [word for attribute, word in KEY_USAGES.items() if usage is not None and getattr(usage, attribute)]
     return (*plain, *(words.get(oid, oid.dotted_string) for oid in extended))
 
 

@@ -14,6 +14,17 @@ from .._core.errors import KubeopsError
 
 SERVER_AUTH = "server auth"
 CLIENT_AUTH = "client auth"
+CERT_SIGN = "cert sign"
+# Names of the extension's bits (RFC 5280, 4.2.1.3) and what they are called here.
+KEY_USAGES = {
+    "digital_signature": "digital signature",
+    "content_commitment": "content commitment",
+    "key_encipherment": "key encipherment",
+    "data_encipherment": "data encipherment",
+    "key_agreement": "key agreement",
+    "key_cert_sign": CERT_SIGN,
+    "crl_sign": "crl sign",
+}
 
 
 class Unreadable(KubeopsError):  # noqa: N818 - what the input is, not a fault of ours

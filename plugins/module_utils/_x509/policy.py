@@ -31,7 +31,7 @@ from .estate import (
 )
 from .kubeconfig import SECRET_WAYS
 from .load import anchors, signed_by
-from .model import CLIENT_AUTH, SERVER_AUTH, Certificate, File
+from .model import CERT_SIGN, CLIENT_AUTH, KEY_USAGES, SERVER_AUTH, Certificate, File
 from .observe import Found
 from .served import Served
 
@@ -306,6 +306,10 @@ def _use(entry: Entry, leaf: Certificate) -> Iterator[Reason]:
     missing = [usage for usage in needed if usage not in leaf.usages]
     if use == CA and not leaf.is_ca:
         yield Reason("not_a_ca", BROKEN, f"{leaf.subject} is no CA", "put the CA's certificate back")
+    elif use == CA and CERT_SIGN not in leaf.usages and set(KEY_USAGES.values()) & set(leaf.usages):
+        # RFC 5280, 4.2.1.3: where the extension is there, it has to allow this; Go refuses what such a CA signed.
+        text = f"its key usage ({', '.join(leaf.usages)}) does not allow it to sign certificates"
+        yield Reason("not_a_ca", BROKEN, text, "make the CA's certificate anew, of the same key, with cert sign")
     if missing:
         yield Reason("usage", BROKEN, f"it lacks the usage {' and '.join(missing)}", "put the right file here")
     if user and leaf.common_name != user:

@@ -101,6 +101,21 @@ def test_another_directory_of_certificates_is_kubeadms_too(tmp_path: Path, gone:
     assert refused.value.rule == "certificates_dir_unknown"
 
 
+def test_certificates_that_the_api_server_shows_for_some_names(tmp_path: Path) -> None:
+    layout = observe.layout(control_plane(tmp_path))
+    given = ["/srv/a.crt,/srv/a.key", "/srv/b.crt,/srv/b.key:api.example.com,*.api.example.com"]
+    assert layout.api_server is not None
+    pod = replace(layout.api_server, arguments={**layout.api_server.arguments, "tls-sni-cert-key": given})
+    entries = {entry.name: entry for entry in estate.estate(replace(layout, api_server=pod))}
+    found = [entries["apiserver-sni-1"], entries["apiserver-sni-2"]]
+    assert [(entry.path, entry.key_path) for entry in found] == [
+        ("/srv/a.crt", "/srv/a.key"),
+        ("/srv/b.crt", "/srv/b.key"),
+    ]
+    assert [entry.wanted_names for entry in found] == [(), ("api.example.com", "*.api.example.com")]
+    assert {entry.managed_by for entry in found} == {estate.OPERATOR}
+
+
 @pytest.mark.parametrize(
     ("flags", "read_once"),
     [

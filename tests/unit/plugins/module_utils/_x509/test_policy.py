@@ -90,6 +90,22 @@ def test_a_defect_has_its_own_reason(change: dict[str, object], reason: tuple[st
     assert ids(replace(SOUND, **change)) == [reason]  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("usages", "reasons"),
+    [
+        (("digital signature", "cert sign"), []),
+        (("crl sign",), [("not_a_ca", "broken")]),
+        (("server auth",), []),
+        ((), []),
+    ],
+    ids=["may sign", "may not sign", "extended usages only", "says nothing"],
+)
+def test_a_ca_that_may_not_sign(usages: tuple[str, ...], reasons: list[tuple[str, str]]) -> None:
+    entry = replace(ENTRY, use="ca", wanted_names=(), wanted_user="", endpoints=(), authority="")
+    found = replace(SOUND, entry=entry, certificates=(replace(CA[0], usages=usages),), key=None, key_file=None)
+    assert ids(found) == reasons
+
+
 def bundle(first: Certificate, second_days: int, of_cas: bool = False) -> Found:
     second = load.certificates(authority(second_days)[1])[0]
     bare = replace(ENTRY, wanted_names=(), endpoints=(), authority="")
