@@ -243,6 +243,7 @@ def test_one_command_to_the_newest(old: Cluster, tmp_path: Path) -> None:
     assert again.rc == 0 and again.changed_hosts == {}, again.changed_tasks
 
 
+RELEASES = "/var/lib/kubeops/releases"
 MOMENTS = ("before_hop", "after_hop", "before_group", "after_group", "before_node", "drained_node", "after_node")
 
 
@@ -293,6 +294,9 @@ def test_every_option_of_a_hop(make_cluster: Callable[[str, str, str], Cluster],
     Cluster(LAB, hop).assert_healthy(NAMES)
     assert cordoned(made) == []
     assert replicas.looks > 10 and replicas.least >= 1, f"{replicas.least} replicas in {replicas.looks} looks"
+    kept = f"find {RELEASES} -type f"
+    assert set(made.sh("cp2", kept).split()) == {f"{RELEASES}/v{version}/kubeadm" for version in (start_version(), hop)}
+    assert made.sh("w1", kept).split() == []
     after = boots(made)
     assert [name for name in NAMES if after[name] == before[name]] == [], "every node is rebooted"
     said = re.findall(r"hook (\w+) (\w+) ([-\w]+) ([\d.]+)", run.output)
