@@ -58,7 +58,9 @@ def main() -> None:
     Cluster(bare.lab_id, hops[-1]).assert_healthy(FIVE_NAMES)
 
     cluster = fresh(start, FIVE_NODES).created()
-    run = passed(cluster.run(playbook="upgrade_cluster", extra={"kubeops_version": hops[-1]}))
+    # Time is what is measured: what clients saw is printed, and stops nothing.
+    wanted = {"kubeops_version": hops[-1], "upgrade_cluster_error_budget": -1}
+    run = passed(cluster.run(playbook="upgrade_cluster", extra=wanted))
     print("\n".join(line for line in run.output.splitlines() if "The API during this run" in line))
     cluster.remove()
     rows = [
