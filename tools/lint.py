@@ -82,6 +82,7 @@ CHECKS = (
     Check("ruff-format", (str(BIN / "ruff"), "format", "--check", ".")),
     own("docs-fresh", "tools.docs", "--check"),
     own("role-variables", "tools.checks.role_variables"),
+    own("list-order", "tools.checks.list_order"),
     own("spdx", "tools.checks.spdx"),
 )
 
