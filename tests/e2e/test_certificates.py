@@ -337,7 +337,9 @@ def test_everything_expired_on_every_node(short: Cluster, tmp_path: Path) -> Non
     short.kubectl("cp1", "create configmap kept --from-literal=a=b")
     before = content(short)
     rows = check(short, tmp_path)[1]
-    last = max(ends(row) for row in rows if row["certificate"] and not row["certificate"]["is_ca"])
+    # What is only served, a component makes for itself at each start.
+    kept = [row for row in rows if row["certificate"] and not row["certificate"]["is_ca"] and row["form"] != "served"]
+    last = max(map(ends, kept))
     short.lab("stop", "--id", short.lab_id, "--all")
     time.sleep(max(0.0, (last - datetime.now(timezone.utc)).total_seconds()) + 5)
     short.lab("start", "--id", short.lab_id, "--all")
