@@ -56,7 +56,7 @@ WEB = {
 
 def fingerprints(cluster: Cluster, node: str) -> list[str]:
     command = f"for ca in {' '.join(CAS)}; do openssl x509 -noout -fingerprint -in {PKI}/$ca; done"
-    return cluster.sh(node, command).split()
+    return cluster.sh(node, command).splitlines()
 
 
 def published(cluster: Cluster) -> dict[str, int]:
