@@ -128,7 +128,9 @@ def test_rotated_through_kills_in_every_stage(web: Cluster, tmp_path: Path) -> N
     assert cluster.sh("cp1", f"ls {PKI} {PKI}/etcd | grep -c next", check=False).strip() == "0"
     cluster.assert_healthy(NODES)
     cluster.kubectl("cp1", "rollout status deployment/web --timeout=120s")
-    assert "exec works" in cluster.kubectl("cp1", "exec deployment/web -- echo exec works")
+    assert "version" in cluster.kubectl("cp1", "exec deployment/web -- /agnhost --version"), (
+        "the kubelet lets the API server in"
+    )
 
     assert "cp2" in cluster.sh("cp2", f"kubectl --kubeconfig {OWNED} get nodes -o name")
     assert brought.read_text() in [cluster.sh(node, "cat /etc/kubernetes/admin.conf") for node in CONTROL_PLANES]
