@@ -62,12 +62,12 @@ def seconds(cluster: Cluster, command: list[str], environment: dict[str, str]) -
 def certificate_files(cluster: Cluster) -> list[str]:
     """What x509_certificate_info can read of what cert_check finds."""
     program = str(Path(sys.executable).with_name("ansible"))
-    environment = {**cluster.environment, "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1", "ANSIBLE_STDOUT_CALLBACK": "json"}
+    environment = {**cluster.environment, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
     done = subprocess.run(
         [program, "-i", str(cluster.inventory), *adhoc("kubeops.cluster.cert_check")[1:]],
         cwd=REPO, env=environment, check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True,
     )  # fmt: skip
-    found = json.loads(done.stdout)["plays"][0]["tasks"][0]["hosts"]["cp1"]["certificates"]
+    found = json.loads(done.stdout.partition("=> ")[2])["certificates"]
     return [row["path"] for row in found if row["form"] == "certificate"]
 
 
@@ -124,7 +124,7 @@ def write(issue: Any, directory: Path, size: int, now: datetime) -> None:
 
 
 def options(directory: str) -> dict[str, Any]:
-    words = {"warning": "30d,10%", "critical": "7d,3%"}
+    words = {"warning": "30d,10%", "critical": "7d,3%", "ca_warning": "365d,10%"}
     empty: dict[str, Any] = {
         "groups": [],
         "endpoints": [],
