@@ -180,7 +180,7 @@ def test_a_wrong_signature_is_refused(node: Node, keys: Keys) -> None:
 def test_check_mode_on_a_bare_node_installs_nothing(node: Node) -> None:
     done = node.run("--check", "--diff", kubeops_version="1.36.2", kubeops_repository_key=f"{node.url}/good.asc")
     assert done.returncode == 0, done.stdout
-    assert "would install kubeadm, kubectl, kubelet 1.36.2" in done.stdout
+    assert "would install kubeadm, kubelet, kubectl 1.36.2" in done.stdout
     assert not installed(node)
 
 
