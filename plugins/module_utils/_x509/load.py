@@ -21,6 +21,7 @@ from .model import CLIENT_AUTH, KEY_USAGES, SERVER_AUTH, Certificate, Key, Reque
 try:
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.backends import default_backend
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
@@ -215,10 +216,14 @@ def _load_private(der: bytes) -> Any:
         return serialization.load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:  # cryptography before 39, or a key that is encrypted: the call below tells which
         pass
+    backend = default_backend()
+    backend._rsa_skip_check_key = True  # what the option was in 36 to 38
     try:
         return serialization.load_der_private_key(der, password=None)
     except TypeError as error:
         raise Unreadable("encrypted", "the private key is encrypted") from error
+    finally:
+        backend._rsa_skip_check_key = False
 
 
 def _public_key(der: bytes) -> Key:
