@@ -34,7 +34,9 @@ options:
     choices: [drain, ready]
     required: true
   linger:
-    description: Seconds that open connections have with O(state=drain). A negative number leaves them open.
+    description:
+      - Seconds that open connections have with O(state=drain), counted from this call, also where the server was drained
+        before. A negative number leaves them open.
     type: int
     default: 3
   timeout:
@@ -51,6 +53,15 @@ EXAMPLES = r"""
   kubeops.cluster.load_balancer_server:
     name: "{{ inventory_hostname }}"
     state: drain
+    linger: -1
+  delegate_to: "{{ item }}"
+  loop: "{{ groups['control_plane'] }}"
+
+- name: End what goes on there; the first wait is a wait on all load balancers
+  kubeops.cluster.load_balancer_server:
+    name: "{{ inventory_hostname }}"
+    state: drain
+    linger: "{{ 3 if item == groups['control_plane'] | first else 0 }}"
   delegate_to: "{{ item }}"
   loop: "{{ groups['control_plane'] }}"
 """
@@ -99,13 +110,15 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     planned = server.plan(name, state, observe())
     for refused in planned.refusals:
         raise refused.as_error()
-    if planned.changed and not module.check_mode:
+    if module.check_mode:
+        return planned.as_result()
+    if planned.changed:
         answer = ask(server.command(name, state)).strip()
         if answer:
             raise KubeopsError(f"haproxy did not set {name} to {state}", seen=answer)
         _wait(name, state, module.params["timeout"])
-        if state == server.DRAIN and module.params["linger"] >= 0:
-            _close(name, module.params["linger"])
+    if state == server.DRAIN and module.params["linger"] >= 0 and observe()[name].drained:
+        _close(name, module.params["linger"])
     return planned.as_result()
 
 
