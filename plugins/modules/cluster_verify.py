@@ -112,6 +112,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core import clock
 from ..module_utils._core.edge import run_module
+from ..module_utils._core.errors import KubeopsError
 from ..module_utils._inventory.finding import Finding, table
 from ..module_utils._kubeadm import paths
 from ..module_utils._kubeadm.api import ApiClient, admin
@@ -150,10 +151,15 @@ def settled(client: ApiClient, wanted: Expected, timeout: float) -> tuple[Observ
     """Observe until no error is left or the time is up."""
     deadline = clock.monotonic() + timeout
     while True:
-        observed = probe.observe(client, wanted)
-        findings = judge.judge(wanted, observed)
-        if not judge.errors(findings) or clock.monotonic() > deadline:
-            return observed, findings
+        late = clock.monotonic() >= deadline
+        try:
+            observed = probe.observe(client, wanted)
+            findings = judge.judge(wanted, observed)
+            if late or not judge.errors(findings):
+                return observed, findings
+        except KubeopsError:  # an API server that has just started may be silent, or forbid all for want of its roles
+            if late:
+                raise
         time.sleep(POLL_SECONDS)
 
 
