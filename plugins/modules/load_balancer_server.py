@@ -35,8 +35,8 @@ options:
     required: true
   linger:
     description:
-      - Seconds that open connections have with O(state=drain), counted from this call, also where the server was drained
-        before. A negative number leaves them open.
+      - Seconds that open connections have with O(state=drain), counted from this call, also where the server was
+        drained before. A negative number leaves them open.
     type: int
     default: 3
   timeout:
