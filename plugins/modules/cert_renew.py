@@ -21,9 +21,10 @@ description:
     so again before each restart. Run it on one control plane at a time.
   - A certificate whose key is missing or belongs to another one is due too. Where it is itself the wrong one for its
     place, by its names, its usages or its CA, it is refused, since its successor would be as wrong.
-  - Refuses what is missing or unreadable, and what a CA signs that ended or whose key is not on this node, before any
-    of them is renewed. An C(admin.conf) that is not there or embeds no certificate is not renewed. With
-    O(api_required) one that does is needed as soon as anything is due, since the cluster is asked with it.
+  - Refuses what is missing or unreadable, what a CA signs that ended or whose key is not on this node, and what another
+    CA signed than the one that is here, before any of them is renewed. An C(admin.conf) that is not there or embeds no
+    certificate is not renewed. With O(api_required) one that does is needed as soon as anything is due, since the
+    cluster is asked with it.
   - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/).
 requirements:
   - The Python library C(cryptography) on the node, 36 or newer.

@@ -43,6 +43,7 @@ CONTROLLER_MANAGER = "kube-controller-manager"
 SCHEDULER = "kube-scheduler"
 
 CLUSTER_CA = "ca"
+SIGNING_CA = "signing-ca"  # of kubelets' requests, where the controller manager has one of its own for them
 CLIENT_CA = "client-ca"  # what the API server takes clients from, where that is a file of its own
 ETCD_CA = "etcd-ca"
 ETCD_PEER_CA = "etcd-peer-ca"
@@ -360,12 +361,16 @@ def _api_server(layout: Layout, pod: StaticPod, extra_names: Sequence[str]) -> l
     authority = replace(base, use=CA, readers=(API_SERVER, CONTROLLER_MANAGER), key_required=False)
     client = replace(base, use=CLIENT)
     public = pod.arguments.get("service-account-key-file") or [f"{pki}/sa.pub"]
+    cluster_ca, signing_ca = _cluster_ca(layout, pod, manager), _signing_ca(layout, manager)
     return [
+        replace(authority, name=CLUSTER_CA, path=cluster_ca[0], key_path=cluster_ca[1]),
         replace(
             authority,
-            name=CLUSTER_CA,
-            path=_signing_ca(layout, pod, manager),
-            key_path=manager.argument("cluster-signing-key-file", f"{pki}/ca.key"),
+            name=SIGNING_CA,
+            path=signing_ca[0],
+            key_path=signing_ca[1],
+            managed_by=OPERATOR,
+            readers=(CONTROLLER_MANAGER,),
         ),
         replace(
             authority,
@@ -433,12 +438,25 @@ def _named(pod: StaticPod) -> Iterator[Entry]:
         )
 
 
-def _signing_ca(layout: Layout, pod: StaticPod, manager: StaticPod) -> str:
-    """The CA whose key is here, apart from those of clients; without a key kubeadm tells the manager of no CA."""
+def _cluster_ca(layout: Layout, pod: StaticPod, manager: StaticPod) -> tuple[str, str]:
+    """Certificate and key of the CA that kubeadm signs with: its own where clients trust that, whoever signs requests.
+
+    Where its key is kept elsewhere, kubeadm tells the manager of none.
+    """
     own = f"{layout.pki}/ca.crt"
-    path = manager.argument("cluster-signing-cert-file", own) or pod.argument("client-ca-file", own)
+    path, key_path = _signing_ca(layout, manager)
+    client_ca = pod.argument("client-ca-file", own)
+    if path != own and own in (client_ca, manager.argument("root-ca-file")):
+        return own, f"{layout.pki}/ca.key"
+    return path or client_ca, key_path
+
+
+def _signing_ca(layout: Layout, manager: StaticPod) -> tuple[str, str]:
+    """Certificate and key that the controller manager signs requests with; it may have been told of none."""
+    path = manager.argument("cluster-signing-cert-file", f"{layout.pki}/ca.crt")
     # In a rotation the manager signs with the first certificate of the bundle beside it.
-    return re.sub(r"/ca-signing\.crt$", "/ca.crt", path)
+    path = re.sub(r"/ca-signing\.crt$", "/ca.crt", path)
+    return path, manager.argument("cluster-signing-key-file", f"{layout.pki}/ca.key")
 
 
 def _etcd_client(layout: Layout, pod: StaticPod) -> list[Entry]:

@@ -26,6 +26,7 @@ from .estate import (
     KUBELET,
     PEER,
     SERVER,
+    SIGNING_CA,
     Endpoint,
     Entry,
 )
@@ -358,11 +359,13 @@ def _outlived(leaf: Certificate, name: str, signer: Certificate, standard: Stand
 
 
 def _signers(entry: Entry, standard: Standard) -> Sequence[Certificate]:
-    """What may have signed it: the API server takes clients of further CAs too."""
+    """What may have signed it: the API server takes clients of further CAs too, and kubelets ask whoever signs."""
     known = standard.authorities.get(entry.authority, ())
-    if not known or entry.authority != CLUSTER_CA or entry.use in (SERVER, PEER):
+    if not known or entry.authority != CLUSTER_CA:
         return known
-    return (*known, *standard.authorities.get(CLIENT_CA, ()))
+    more = [CLIENT_CA] if entry.use not in (SERVER, PEER) else []
+    more += [SIGNING_CA] if entry.managed_by == KUBELET else []
+    return (*known, *(ca for name in more for ca in standard.authorities.get(name, ())))
 
 
 def _trust(found: Found, standard: Standard) -> Iterator[Reason]:

@@ -33,6 +33,11 @@ FROM_BACKUP = (
     "put it back from a backup below /var/lib/kubeops/backups, or make it with kubeadm init phase "
     "certs or kubeconfig and this cluster's configuration"
 )
+TO_ITS_CA = (
+    "let the CA that signed it sign its successor, and put that there (playbook external_ca, where it is the cluster's "
+    "and its key is kept elsewhere), or put the CA's own files back; where the CA that is here shall take its place, "
+    "run kubeadm certs renew; without it the others are renewed by name (renew_certificates_names)"
+)
 
 
 @dataclass(frozen=True)
@@ -324,7 +329,16 @@ def _unsignable(found: Found, now: datetime) -> list[Refused]:
     except KubeopsError as error:
         rule = error.rule if isinstance(error, Refusal) else "ca_unreadable"
         return [Refused(rule, f"{name}: {error.what}: {error.seen}", "", error.fix or FROM_BACKUP)]
-    return []
+    return _of_others(found)
+
+
+def _of_others(found: Found) -> list[Refused]:
+    """A refusal of what another CA signed: whoever trusts that one would not trust the successor."""
+    certificates = load.certificates(found.certificate or b"")
+    if not _of_another_ca(certificates, found.ca_cert):
+        return []
+    seen = f"the CA in {found.ca_path} did not sign {found.entry.path}; its issuer is {certificates[0].issuer}"
+    return [Refused("certificate_externally_managed", f"{found.entry.name}: {seen}", "", TO_ITS_CA)]
 
 
 def foreign(certificate: bytes, ca_cert: bytes | None) -> str:

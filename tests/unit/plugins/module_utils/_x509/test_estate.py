@@ -364,6 +364,28 @@ def test_the_ca_that_signs_is_not_those_of_clients(manager: dict[str, list[str]]
 
 
 @pytest.mark.parametrize(
+    ("client_ca", "root_ca", "found"),
+    [
+        ("{pki}/ca.crt", "", ("{pki}/ca.crt", "{pki}/ca.key")),
+        ("/clients.crt", "{pki}/ca.crt", ("{pki}/ca.crt", "{pki}/ca.key")),
+        ("/clients.crt", "/root.crt", ("/csr/ca.crt", "/csr/ca.key")),
+    ],
+    ids=["clients are kubeadm's", "pods trust kubeadm's", "nothing is kubeadm's"],
+)
+def test_a_ca_for_requests_alone_is_not_the_clusters(client_ca: str, root_ca: str, found: tuple[str, str]) -> None:
+    pki = "/etc/kubernetes/pki"
+    signing = {"cluster-signing-cert-file": ["/csr/ca.crt"], "cluster-signing-key-file": ["/csr/ca.key"]}
+    layout = estate.Layout(
+        api_server=StaticPod(arguments={"client-ca-file": [client_ca.format(pki=pki)]}),
+        controller_manager=StaticPod(arguments={**signing, "root-ca-file": [root_ca.format(pki=pki)]}),
+    )
+    authorities = estate.authorities(estate.estate(layout))
+    cluster = authorities["ca"]
+    assert (cluster.path, cluster.key_path) == tuple(path.format(pki=pki) for path in found)
+    assert ("signing-ca" in authorities) is (cluster.path != "/csr/ca.crt")
+
+
+@pytest.mark.parametrize(
     ("server", "own"),
     [
         ("https://api.example:8443", True),

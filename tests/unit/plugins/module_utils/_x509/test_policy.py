@@ -308,6 +308,15 @@ def test_a_client_may_be_of_any_ca_that_the_api_server_takes_clients_from(
     assert ids(found, replace(standard(), authorities={"ca": other, "client-ca": CA})) == reasons
 
 
+@pytest.mark.parametrize(("managed_by", "reasons"), [("kubelet", []), ("kubeadm", [("wrong_ca", "broken")])])
+def test_a_kubelets_certificate_is_of_whoever_signs_its_requests(
+    managed_by: str, reasons: list[tuple[str, str]]
+) -> None:
+    found = replace(SOUND, entry=replace(ENTRY, managed_by=managed_by))
+    other = load.certificates(authority()[1])
+    assert ids(found, replace(standard(), authorities={"ca": other, "signing-ca": CA})) == reasons
+
+
 @pytest.mark.parametrize(
     ("parts", "reasons"),
     [

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -147,6 +148,42 @@ def test_a_certificate_without_its_key_is_renewed_or_refused(
         [("apiserver", True)] if reason else []
     )
     assert [refused.rule for refused in planned.refusals] == rules
+
+
+OTHERS_KEY = issue.make_key("ecdsa-p256")
+OTHERS = issue.make_ca(OTHERS_KEY, "company", NOW, 400 * DAY)
+SAME_NAME = issue.make_ca(OTHERS_KEY, "kubernetes", NOW, 400 * DAY)
+LONGER = issue.make_ca(CA_KEY, "kubernetes", NOW, 800 * DAY)
+NAMED = "certificate_externally_managed"
+
+
+@pytest.mark.parametrize(
+    ("change", "rules"),
+    [
+        ({"ca_cert": OTHERS, "ca_key": OTHERS_KEY}, [NAMED]),
+        ({"ca_cert": SAME_NAME, "ca_key": OTHERS_KEY}, [NAMED]),
+        ({"ca_cert": LONGER}, []),
+        ({"ca_cert": SAME_NAME + CA, "ca_key": OTHERS_KEY}, []),
+        ({"ca_cert": CA + OTHERS}, []),
+    ],
+    ids=["another CA", "of the same name", "the CA made anew of its key", "in a rotation", "a bundle"],
+)
+@pytest.mark.parametrize("wish", [renewal.Wish("all"), renewal.Wish(renew_before=30 * DAY)])
+def test_what_another_ca_signed_is_never_replaced(
+    change: dict[str, bytes], rules: list[str], wish: renewal.Wish
+) -> None:
+    refusals = renewal.plan((replace(ESTATE[0], **change),), STARTED, wish, NOW).refusals  # type: ignore[arg-type]
+    assert [refused.rule for refused in refusals] == rules
+    assert all("its issuer is CN=kubernetes" in refused.evidence for refused in refusals)
+
+
+def test_what_an_intermediate_below_the_ca_signed_is_renewed(
+    intermediate: Callable[[bytes, bytes, datetime], tuple[bytes, bytes]],
+) -> None:
+    between, key = intermediate(CA, CA_KEY, NOW)
+    __, leaf = issue.issue(issue.Leaf("apiserver"), between, key, NOW, 10 * DAY, "ecdsa-p256")
+    planned = renewal.plan((replace(ESTATE[0], certificate=leaf + between),), {}, renewal.Wish("all"), NOW)
+    assert planned.refusals == ()
 
 
 def test_a_renewal_for_a_lost_key_leaves_a_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
