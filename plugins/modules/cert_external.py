@@ -19,7 +19,7 @@ description:
   - The key stays on the node, below C(/etc/kubernetes/pki/requests), until its certificate comes.
   - V(installed) takes C(HOST/NAME.crt) from there, PEM or DER. Each has to have the key, subject, names and usages of
     its request, to be signed by a CA that the cluster trusts, and to last for O(valid_for_at_least). One that does not
-    forbids them all; until then nothing is replaced.
+    forbids them all, as does a symbolic link in its place; until then nothing is replaced.
   - Afterwards what reads its certificate only when it starts restarts, and every port has to serve the new one.
   - Certificates whose CA has its key on the node are left to M(kubeops.cluster.cert_renew).
   - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/#external-ca-mode).

@@ -22,9 +22,9 @@ description:
   - A certificate whose key is missing or belongs to another one is due too. Where it is itself the wrong one for its
     place, by its names, its usages or its CA, it is refused, since its successor would be as wrong.
   - Refuses what is missing or unreadable, what a CA signs that ended or whose key is not on this node, and what another
-    CA signed than the one that is here, before any of them is renewed. An C(admin.conf) that is not there or embeds no
-    certificate is not renewed. With O(api_required) one that does is needed as soon as anything is due, since the
-    cluster is asked with it.
+    CA signed than the one that is here, before any of them is renewed; so it does where a symbolic link is in the place
+    of one. An C(admin.conf) that is not there or embeds no certificate is not renewed. With O(api_required) one that
+    does is needed as soon as anything is due, since the cluster is asked with it.
   - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/).
 requirements:
   - The Python library C(cryptography) on the node, 36 or newer.
@@ -125,7 +125,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._core import clock
+from ..module_utils._core import clock, files
 from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import KubeopsError
 from ..module_utils._core.plan import Plan, Refused, Step
@@ -184,7 +184,8 @@ def _restore_plan(path: str, observed: renew.Observed) -> Plan:
     unfit = archive.unfit(saved, observed.found, present, observe.node_name(), clock.now()) if steps else []
     fix = f"name an archive of {backup.DIRECTORY} that this node made since its CAs are those of now"
     refused = Refused("archive_unfit", f"{path}: {'; '.join(unfit)}", "renew_certificates_restore", fix)
-    return Plan(steps, (refused,) if unfit else ())
+    linked = renewal.linked(path, files.links(step.target for step in steps))
+    return Plan(steps, (*linked, refused) if unfit else tuple(linked))
 
 
 def _act(runner: Runner, params: dict[str, Any], planned: Plan) -> dict[str, Any]:

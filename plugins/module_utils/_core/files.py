@@ -13,7 +13,7 @@ import pwd
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .clock import now
@@ -90,6 +90,21 @@ def write_atomic(
     return kept
 
 
+def links(paths: Iterable[str]) -> tuple[str, ...]:
+    """Say which of these are symbolic links, and where to; write_atomic writes none of them."""
+    return tuple(f"{path} is a symbolic link to {Path(path).readlink()}" for path in paths if Path(path).is_symlink())
+
+
+def require_no_link(path: str) -> None:
+    """Raise KubeopsError where path is a symlink."""
+    if Path(path).is_symlink():
+        raise KubeopsError(
+            f"{path} is a symbolic link and would be replaced by a file",
+            seen=f"it points to {Path(path).readlink()}",
+            fix="remove the link, or manage the file it points to",
+        )
+
+
 def link_atomic(path: str, target: str) -> None:
     """Make path a symbolic link to target; what is there is replaced at once, never missing."""
     temporary = Path(path).with_name(f".kubeops-{os.getpid()}-{Path(path).name}")
@@ -152,15 +167,10 @@ def sync_directory(path: str) -> None:
 
 def _target(path: Path, follow: bool) -> Path:
     path = path.absolute()
-    if not path.is_symlink():
-        return path
-    if not follow:
-        raise KubeopsError(
-            f"{path} is a symbolic link and would be replaced by a file",
-            seen=f"it points to {path.readlink()}",
-            fix="remove the link, or manage the file it points to",
-        )
-    return path.resolve()
+    if follow:
+        return path.resolve() if path.is_symlink() else path
+    require_no_link(str(path))
+    return path
 
 
 def _own(handle: int, replaced: Path, owner: str | int | None, group: str | int | None) -> None:

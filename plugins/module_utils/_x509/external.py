@@ -84,6 +84,7 @@ def plan_install(found: Sequence[Found], signed: Mapping[str, bytes], now: datet
             fix = "take the file away, or correct its name"
             refusals.append(Refused("certificate_unknown", f"{name} is none of {', '.join(known)}", "", fix))
         elif not _installed(known[name], pem):
+            refusals += renewal.linked(name, known[name].links)
             refusals += [_refused(name, why) for why in problems(known[name], pem, now, least)]
             steps.append(Step(INSTALL, name, "the holder of the CA signed it"))
     return Plan(tuple(steps), tuple(refusals))

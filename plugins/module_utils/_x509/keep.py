@@ -91,19 +91,22 @@ def install(entry: issuance.Wanted, certificate: bytes, ca_cert: bytes, owner: O
     reason = issuance.why_due(entry.leaf, certificate, key, ca_cert, now, timedelta(0))
     if key is None or reason:
         raise KubeopsError(f"the certificate for {entry.cert} is not the one asked for", seen=reason)
-    _write(entry.key, key, KEY_MODE, owner)
-    _write(entry.cert, certificate, CERT_MODE, owner)
+    write_pair(entry.cert, entry.key, certificate, key, owner)
     files.remove(entry.pending_key)
 
 
 def write_authority(cert: str, key: str, authority: Authority, owner: Owner) -> None:
     """Write a new CA; its key first, so that a certificate without key is never taken for a CA."""
-    _write(key, authority.key, KEY_MODE, owner)
-    _write(cert, authority.cert, CERT_MODE, owner)
+    write_pair(cert, key, authority.cert, authority.key, owner)
 
 
 def write_pair(cert: str, key: str, certificate: bytes, key_pem: bytes, owner: Owner) -> None:
-    """Replace a certificate and its key; a reader between the two refuses the pair and keeps its old one."""
+    """Replace a certificate and its key; a reader between the two refuses the pair and keeps its old one.
+
+    Raises KubeopsError where one of the two cannot be replaced, before the other is.
+    """
+    for path in (key, cert):
+        files.require_no_link(path)
     _write(key, key_pem, KEY_MODE, owner)
     _write(cert, certificate, CERT_MODE, owner)
 

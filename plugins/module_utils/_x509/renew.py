@@ -161,6 +161,7 @@ def _found(entry: estate.Entry, authority: estate.Entry | None) -> Found:
         defect,
         authority.path if authority else "",
         authority.key_path if authority else "",
+        files.links(filter(None, (entry.path, entry.key_path))),
     )
 
 

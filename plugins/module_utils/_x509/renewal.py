@@ -33,6 +33,10 @@ FROM_BACKUP = (
     "put it back from a backup below /var/lib/kubeops/backups, or make it with kubeadm init phase "
     "certs or kubeconfig and this cluster's configuration"
 )
+NO_LINK = (
+    "put a copy of the file in the link's place (cp --remove-destination), or leave it to whoever keeps the file "
+    "behind it, and name the others (renew_certificates_names)"
+)
 TO_ITS_CA = (
     "let the CA that signed it sign its successor, and put that there (playbook external_ca, where it is the cluster's "
     "and its key is kept elsewhere), or put the CA's own files back; where the CA that is here shall take its place, "
@@ -50,6 +54,7 @@ class Found:
         ca_path, ca_key_path: where its certificate and key lie.
         modified: when its file was written, seconds since the epoch.
         defect: why its file could not be written anew, empty where it can.
+        links: which of its files are symbolic links, and where to.
     """
 
     entry: Entry
@@ -61,6 +66,7 @@ class Found:
     defect: str = ""
     ca_path: str = ""
     ca_key_path: str = ""
+    links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -263,6 +269,8 @@ def unknown(found: Sequence[Found], wish: Wish) -> list[Refused]:
 def unusable(found: Found) -> list[Refused]:
     """Return a refusal where nothing says what the successor shall hold, or its file cannot be written."""
     name, path = found.entry.name, found.entry.path
+    if found.links:
+        return linked(name, found.links)
     if found.certificate is None:
         return [
             Refused(
@@ -279,6 +287,11 @@ def unusable(found: Found) -> list[Refused]:
     fix = f"{FROM_BACKUP}; without it the others are renewed by name (renew_certificates_names)"
     rule = "certificate_unreadable" if seen else "certificate_misplaced"
     return [Refused(rule, f"{name}: {path}: {seen or misplaced}", "", fix)]
+
+
+def linked(name: str, links: Sequence[str]) -> list[Refused]:
+    """Return a refusal for each link: whoever keeps the file behind it would not know of the successor."""
+    return [Refused("certificate_linked", f"{name}: {link}", "", NO_LINK) for link in links]
 
 
 def _unreadable(certificate: bytes) -> str:

@@ -64,6 +64,7 @@ def test_symbolic_links(tmp_path: Path) -> None:
     with pytest.raises(KubeopsError, match="is a symbolic link"):
         files.write_atomic(str(link), "new")
     files.write_atomic(str(link), "new", follow=True)
+    assert files.links([str(target), str(link), str(tmp_path / "none")]) == (f"{link} is a symbolic link to {target}",)
     assert (link.is_symlink(), target.read_text()) == (True, "new")
 
 

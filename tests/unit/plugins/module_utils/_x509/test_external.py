@@ -67,6 +67,17 @@ def test_what_was_asked_is_installed() -> None:
     assert planned.refusals == ()
 
 
+def test_nothing_is_asked_or_installed_where_a_link_is() -> None:
+    pem = sign(external.request(FOUND))
+    linked = replace(FOUND, links=("/apiserver.key is a symbolic link to /a",))
+    wish = renewal.Wish("all")
+    planned = (
+        external.plan_requests([linked], wish, NOW),
+        external.plan_install([linked], {"apiserver": pem}, NOW, 30 * DAY),
+    )
+    assert [[refused.rule for refused in each.refusals] for each in planned] == [["certificate_linked"]] * 2
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_an_intermediate_signs_where_its_own_certificate_comes_along(
     intermediate: Callable[[bytes, bytes, datetime], tuple[bytes, bytes]], whole: bool

@@ -150,6 +150,22 @@ def test_a_certificate_without_its_key_is_renewed_or_refused(
     assert [refused.rule for refused in planned.refusals] == rules
 
 
+@pytest.mark.parametrize("linked", ["a.crt", "a.key"])
+def test_a_link_is_refused_and_leaves_the_pair_whole(tmp_path: Path, linked: str) -> None:
+    here = serving()
+    certificate, key = tmp_path / "a.crt", tmp_path / "a.key"
+    certificate.write_bytes(here.certificate or b"")
+    key.write_bytes(here.key or b"")
+    (tmp_path / linked).rename(tmp_path / "elsewhere")
+    (tmp_path / linked).symlink_to(tmp_path / "elsewhere")
+    entry = replace(here.entry, path=str(certificate), key_path=str(key))
+    each = renew._found(entry, None)
+    assert [refused.rule for refused in renewal.unusable(each)] == ["certificate_linked"]
+    with pytest.raises(KubeopsError, match="is a symbolic link"):
+        renew.write(entry, b"new", b"new")
+    assert (certificate.read_bytes(), key.read_bytes()) == (here.certificate, here.key)
+
+
 OTHERS_KEY = issue.make_key("ecdsa-p256")
 OTHERS = issue.make_ca(OTHERS_KEY, "company", NOW, 400 * DAY)
 SAME_NAME = issue.make_ca(OTHERS_KEY, "kubernetes", NOW, 400 * DAY)
