@@ -38,7 +38,9 @@ options:
     choices: [due, all]
     default: due
   names:
-    description: Only these, by the names of C(kubeadm certs renew). Empty means every one that is on the node.
+    description:
+      - Only these, by the names of C(kubeadm certs renew). Empty means every one that is on the node. With O(restore)
+        only they, with their keys, are put back, and no CA.
     type: list
     elements: str
     default: []
@@ -76,9 +78,10 @@ options:
     default: []
   restore:
     description:
-      - Archive of an earlier run on this node to put back instead (RV(backup)). Refused where it holds what has ended,
-        what does not belong together, another node's certificates, or another CA or another key for service accounts
-        than the node has now. Put back is what kubeadm made; C(kubelet.conf) stays as it is.
+      - Archive of an earlier run on this node to put back instead (RV(backup)), or what O(names) names of it. Refused
+        where of that it holds what has ended, what does not belong together, another node's certificates, or another CA
+        or another key for service accounts than the node has now. What the node has as it is in the archive is not
+        judged. Put back is what kubeadm made; C(kubelet.conf) stays as it is.
     type: path
     default: ''
 attributes:
@@ -120,6 +123,7 @@ api:
   type: dict
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -159,9 +163,10 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
     valid_for = duration.parse(params["valid_for"], "valid_for")
     with journal.exclusive(params["lock_timeout"]):
         observed = renew.observe(runner, params["kubeconfigs"])
-        planned = (
-            _restore_plan(params["restore"], observed) if params["restore"] else _plan(observed, params, valid_for)
-        )
+        if params["restore"]:
+            planned = _restore_plan(params["restore"], params["names"], observed)
+        else:
+            planned = _plan(observed, params, valid_for)
         safety.refuse(planned.refusals)
         if planned.changed and params["api_required"]:
             renew.require_others(renewal.over(observed.found, clock.now()))
@@ -176,16 +181,29 @@ def _plan(observed: renew.Observed, params: dict[str, Any], valid_for: timedelta
     return renewal.plan(observed.found, observed.components, wish, clock.now())
 
 
-def _restore_plan(path: str, observed: renew.Observed) -> Plan:
+def _restore_plan(path: str, names: Sequence[str], observed: renew.Observed) -> Plan:
+    found = observed.found
     contents = {target: content for target, (content, __) in backup.read(path).items()}
-    saved = archive.restorable(contents, observed.found)
-    steps = tuple(Step("restore", target, f"other than in {path}") for target in backup.differing(saved))
+    saved = archive.restorable(contents, found, names)
+    changing = backup.differing(saved)
     present = backup.present(archive.SERVICE_ACCOUNTS)
-    unfit = archive.unfit(saved, observed.found, present, observe.node_name(), clock.now()) if steps else []
-    fix = f"name an archive of {backup.DIRECTORY} that this node made since its CAs are those of now"
+    unfit = [
+        *archive.absent(saved, found, names),
+        *archive.unfit(saved, changing, found, present, observe.node_name(), clock.now()),
+    ]
+    fix = (
+        f"name an archive of {backup.DIRECTORY} that this node made since its CAs are those of now, or name with "
+        "renew_certificates_names what of this one is still good"
+    )
     refused = Refused("archive_unfit", f"{path}: {'; '.join(unfit)}", "renew_certificates_restore", fix)
-    linked = renewal.linked(path, files.links(step.target for step in steps))
-    return Plan(steps, (*linked, refused) if unfit else tuple(linked))
+    return Plan(
+        tuple(Step("restore", target, f"other than in {path}") for target in changing),
+        (
+            *renewal.unknown(found, renewal.Wish(names=tuple(names))),
+            *renewal.linked(path, files.links(changing)),
+            *([refused] if unfit else []),
+        ),
+    )
 
 
 def _act(runner: Runner, params: dict[str, Any], planned: Plan) -> dict[str, Any]:

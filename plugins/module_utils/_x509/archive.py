@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from .._core.errors import KubeopsError
@@ -18,21 +18,37 @@ from .renewal import Found, embedded
 SERVICE_ACCOUNTS = (f"{paths.PKI}/sa.key", f"{paths.PKI}/sa.pub")
 
 
-def restorable(saved: Mapping[str, bytes], found: Sequence[Found]) -> dict[str, bytes]:
+def restorable(saved: Mapping[str, bytes], found: Sequence[Found], names: Sequence[str] = ()) -> dict[str, bytes]:
     """Return what of an archive is kubeadm's: its certificates, kubeconfigs, their keys, their CAs, service accounts'.
 
     A kubelet.conf belongs to the kubelet, and may embed a certificate that ended long ago.
+    names: only these with their keys, where there are any.
     """
-    known = {path for each in found for path in (each.entry.path, each.entry.key_path, each.ca_path, each.ca_key_path)}
-    return {path: content for path, content in saved.items() if path in known or path in SERVICE_ACCOUNTS}
+    named = [each for each in found if each.entry.name in names or not names]
+    known = {path for each in named for path in (each.entry.path, each.entry.key_path)}
+    if not names:
+        known |= {path for each in found for path in (each.ca_path, each.ca_key_path)} | {*SERVICE_ACCOUNTS}
+    return {path: content for path, content in saved.items() if path in known}
+
+
+def absent(saved: Mapping[str, bytes], found: Sequence[Found], names: Sequence[str]) -> list[str]:
+    """Say which of these names an archive holds nothing of."""
+    paths = [each.entry.path for each in found if each.entry.name in names]
+    return [f"{path} is not in the archive" for path in paths if path not in saved]
 
 
 def unfit(
-    saved: Mapping[str, bytes], found: Sequence[Found], present: Mapping[str, bytes], node_name: str, now: datetime
+    saved: Mapping[str, bytes],
+    changing: Collection[str],
+    found: Sequence[Found],
+    present: Mapping[str, bytes],
+    node_name: str,
+    now: datetime,
 ) -> list[str]:
     """Return everything that forbids to put these files back, empty where nothing does.
 
-    saved: contents by path. found: what the node has now; a CA that is missing or unreadable there forbids nothing.
+    saved: contents by path. changing: paths of those that the node has not as they are; the others are not judged.
+    found: what the node has now; a CA that is missing or unreadable there forbids nothing.
     present: the service accounts' keys of the node, by path. node_name: empty where the node does not know it.
     """
     authorities = {each.ca_path: each.ca_cert for each in found if each.ca_path in saved}
@@ -46,18 +62,23 @@ def unfit(
         for path, content in present.items()
         if saved.get(path, content) != content
     ]
-    return [*other, *replaced, *_keyed(saved, found)] + [
+    return [*other, *replaced, *_keyed(saved, changing, found)] + [
         f"{each.entry.path}: {why}"
         for each in found
-        if each.entry.path in saved
+        if each.entry.path in saved and {each.entry.path, each.entry.key_path}.intersection(changing)
         for why in _problems(each, saved, node_name, now)
     ]
 
 
-def _keyed(saved: Mapping[str, bytes], found: Sequence[Found]) -> list[str]:
+def _keyed(saved: Mapping[str, bytes], changing: Collection[str], found: Sequence[Found]) -> list[str]:
     """CAs' keys that are none."""
     pairs = {each.ca_key_path: each.ca_path for each in found if each.ca_key_path in saved and each.ca_path in saved}
-    return [f"{key}: {why}" for key, path in pairs.items() for why in _not_a_pair(saved[key], saved[path])]
+    return [
+        f"{key}: {why}"
+        for key, path in pairs.items()
+        if {key, path}.intersection(changing)
+        for why in _not_a_pair(saved[key], saved[path])
+    ]
 
 
 def _not_a_pair(key: bytes, certificate: bytes) -> list[str]:

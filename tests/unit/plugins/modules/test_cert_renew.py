@@ -45,8 +45,8 @@ class Node:
         entry = estate.Entry(name, path, key_path=key_path, use=estate.CLIENT, authority="ca")
         self.found.append(Found(entry, *here, CA, CA_KEY))
 
-    def plan(self) -> Plan:
-        return cert_renew._restore_plan("/archive", renew.Observed(self.found, {}))
+    def plan(self, *names: str) -> Plan:
+        return cert_renew._restore_plan("/archive", names, renew.Observed(self.found, {}))
 
 
 @pytest.fixture
@@ -65,3 +65,35 @@ def test_nothing_is_put_back_where_a_link_is(node: Node, linked: str) -> None:
     path.symlink_to(node.directory / "elsewhere")
     (refused,) = node.plan().refusals
     assert (refused.rule, str(path) in refused.evidence) == ("certificate_linked", True)
+
+
+def test_what_is_good_of_a_recoverys_archive_comes_back(node: Node) -> None:
+    """It holds what had ended, which is renewed by now, and what was left alone."""
+    same = pair(300)
+    node.add("apiserver", pair(300), pair(20))
+    node.add("scheduler", pair(300), pair(-1))
+    node.add("front-proxy-client", same, same)
+    assert [refused.rule for refused in node.plan().refusals] == ["archive_unfit"]
+    assert "renew_certificates_names" in node.plan().refusals[0].fix
+    named = node.plan("apiserver")
+    assert ([step.target for step in named.steps], named.refusals) == (
+        [str(node.path("apiserver")), str(node.path("apiserver", "key"))],
+        (),
+    )
+    assert node.plan("front-proxy-client") == Plan()
+
+
+def test_what_has_ended_and_is_still_so_keeps_nothing_else_from_coming_back(node: Node) -> None:
+    ended = pair(-1)
+    node.add("apiserver", pair(300), pair(20))
+    node.add("scheduler", ended, ended)
+    assert (len(node.plan().steps), node.plan().refusals) == (2, ())
+
+
+def test_names_that_an_archive_does_not_have(node: Node) -> None:
+    node.add("apiserver", pair(300), pair(20))
+    node.archive.clear()
+    assert [[refused.rule for refused in node.plan(name).refusals] for name in ("apiserver", "api")] == [
+        ["archive_unfit"],
+        ["certificate_unknown"],
+    ]

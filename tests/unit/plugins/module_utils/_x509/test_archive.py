@@ -68,16 +68,24 @@ FOUND = [Found(entry, *GOOD, *CA, ca_path=CA_PATH) for entry in (SERVER, SCHEDUL
     ],
 )
 def test_what_may_be_put_back(contents: dict[str, bytes], expected: list[str]) -> None:
-    seen = archive.unfit(contents, FOUND, {}, "cp1", NOW)
+    seen = archive.unfit(contents, contents, FOUND, {}, "cp1", NOW)
     assert len(seen) == len(expected), seen
     assert all(part in why for part, why in zip(expected, seen)), seen
+
+
+@pytest.mark.parametrize(
+    ("changing", "expected"), [([CERT], 1), ([KEY], 1), ([CONF], 1), ([], 0)], ids=["it", "its key", "another", "none"]
+)
+def test_what_the_node_has_as_it_is_is_not_judged(changing: list[str], expected: int) -> None:
+    assert len(archive.unfit(saved(*pair(days=-1)), changing, FOUND, {}, "cp1", NOW)) == expected
 
 
 @pytest.mark.parametrize("present", [None, b"", b"text"])
 def test_a_node_that_lost_its_ca_gets_it_back(present: bytes | None) -> None:
     found = [Found(SERVER, None, None, present, None, ca_path=CA_PATH)]
-    assert archive.unfit(saved(*GOOD), found, {}, "cp1", NOW) == []
-    assert archive.unfit(saved(*pair(name="cp2")), found, {}, "", NOW) == []
+    assert archive.unfit(saved(*GOOD), saved(*GOOD), found, {}, "cp1", NOW) == []
+    neighbours = saved(*pair(name="cp2"))
+    assert archive.unfit(neighbours, neighbours, found, {}, "", NOW) == []
 
 
 SA_KEY, SA_PUB = archive.SERVICE_ACCOUNTS
@@ -97,14 +105,16 @@ def test_a_key_for_service_accounts_that_was_replaced_does_not_come_back(
     present: dict[str, bytes], expected: list[str]
 ) -> None:
     contents = {**saved(*GOOD), SA_KEY: b"key", SA_PUB: b"pub"}
-    seen = archive.unfit(contents, FOUND, present, "cp1", NOW)
+    seen = archive.unfit(contents, contents, FOUND, present, "cp1", NOW)
     assert [line.partition(":")[0] for line in seen] == expected
 
 
 @pytest.mark.parametrize(("key", "expected"), [(CA[1], 0), (OTHER[1], 1), (b"text", 1)])
 def test_a_ca_comes_back_with_its_key_or_not_at_all(key: bytes, expected: int) -> None:
     found = [replace(FOUND[0], ca_key_path="/pki/ca.key")]
-    assert len(archive.unfit({**saved(*GOOD), "/pki/ca.key": key}, found, {}, "cp1", NOW)) == expected
+    contents = {**saved(*GOOD), "/pki/ca.key": key}
+    assert len(archive.unfit(contents, ["/pki/ca.key"], found, {}, "cp1", NOW)) == expected
+    assert archive.unfit(contents, [CONF], found, {}, "cp1", NOW) == []
 
 
 def test_only_what_kubeadm_made_comes_back() -> None:
@@ -112,6 +122,9 @@ def test_only_what_kubeadm_made_comes_back() -> None:
     found = [replace(each, ca_key_path="/pki/ca.key") for each in FOUND]
     seen = archive.restorable({**saved(*GOOD), **others}, found)
     assert sorted(seen) == sorted([CA_PATH, CERT, KEY, CONF, SA_KEY, "/pki/ca.key"])
+    named = archive.restorable({**saved(*GOOD), **others}, found, ["apiserver"])
+    assert sorted(named) == sorted([CERT, KEY])
+    assert archive.absent(named, found, ["apiserver", "scheduler.conf"]) == [f"{CONF} is not in the archive"]
 
 
 def test_an_archive_holds_what_is_behind_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
