@@ -42,7 +42,9 @@ options:
     choices: [due, all]
     default: due
   names:
-    description: Only these, by the names of C(kubeadm certs renew). Empty means every one.
+    description:
+      - Only these, by the names of C(kubeadm certs renew). Empty means every one. An C(admin.conf) or
+        C(super-admin.conf) that is not there is passed over (RV(named)).
     type: list
     elements: str
     default: []
@@ -87,6 +89,13 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+named:
+  description:
+    - Of each of O(names) whether it is on this node. C(admin.conf) and C(super-admin.conf) need not be on every control
+      plane, so that each is passed over where it is not.
+  returned: with O(state=requested)
+  type: dict
+  sample: {"super-admin.conf": true}
 plan:
   description: The steps, each with its reason.
   returned: success
@@ -157,7 +166,8 @@ def _request(module: AnsibleModule, runner: Runner) -> dict[str, Any]:
     wish = renewal.Wish(
         params["select"], tuple(params["names"]), duration.parse(params["renew_before"], "renew_before")
     )
-    found = renew.observe(runner).found
+    observed = renew.observe(runner)
+    found = observed.found
     planned = external.plan_requests(found, wish, clock.now())
     safety.refuse(planned.refusals)
     due = [each for each in found if each.entry.name in {step.target for step in planned.steps}]
@@ -165,7 +175,8 @@ def _request(module: AnsibleModule, runner: Runner) -> dict[str, Any]:
     handed = [each for each in due if not (module.check_mode and each.entry.name in fresh)]
     requests = {each.entry.name: external.request(each).decode("ascii") for each in handed}
     steps = Plan(tuple(step for step in planned.steps if step.target in fresh), warnings=planned.warnings)
-    return {**steps.as_result(), "requests": requests, "backup": "", "served": []}
+    named = renew.named(observed, wish.names)
+    return {**steps.as_result(), "named": named, "requests": requests, "backup": "", "served": []}
 
 
 def _install(module: AnsibleModule, runner: Runner) -> dict[str, Any]:

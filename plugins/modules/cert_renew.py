@@ -40,7 +40,8 @@ options:
   names:
     description:
       - Only these, by the names of C(kubeadm certs renew). Empty means every one that is on the node. With O(restore)
-        only they, with their keys, are put back, and no CA.
+        only they, with their keys, are put back, and no CA. An C(admin.conf) or C(super-admin.conf) that is not there
+        is passed over (RV(named)).
     type: list
     elements: str
     default: []
@@ -100,6 +101,13 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+named:
+  description:
+    - Of each of O(names) and O(kubeconfigs) whether it is on this node. C(admin.conf), C(super-admin.conf) and
+      O(kubeconfigs) need not be on every control plane, so that each is passed over where it is not.
+  returned: success
+  type: dict
+  sample: {"super-admin.conf": true}
 plan:
   description: The steps, each with its reason. Empty where nothing is due.
   returned: success
@@ -170,9 +178,10 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         safety.refuse(planned.refusals)
         if planned.changed and params["api_required"]:
             renew.require_others(renewal.over(observed.found, clock.now()))
+        result = {**planned.as_result(), "named": renew.named(observed, params["names"], params["kubeconfigs"])}
         if module.check_mode or not planned.changed:
-            return {**planned.as_result(), "backup": "", "served": [], "api": {}}
-        return {**planned.as_result(), **_act(runner, params, planned)}
+            return {**result, "backup": "", "served": [], "api": {}}
+        return {**result, **_act(runner, params, planned)}
 
 
 def _plan(observed: renew.Observed, params: dict[str, Any], valid_for: timedelta) -> Plan:

@@ -56,6 +56,12 @@ def observe(runner: Runner, kubeconfigs: Sequence[str] = ()) -> Observed:
     return Observed(found, {name: newest.get(name, none) for name, none in expected.items()})
 
 
+def named(observed: Observed, names: Sequence[str], kubeconfigs: Sequence[str] = ()) -> dict[str, bool]:
+    """Tell of these names and kubeconfigs whether they are on this node; another control plane may have the others."""
+    here = {each.entry.name for each in observed.found if each.certificate is not None}
+    return {**{name: name in here for name in names}, **{path: Path(path).exists() for path in kubeconfigs}}
+
+
 def _require_whole(layout: estate.Layout) -> None:
     if layout.api_server is None:
         raise Refusal(

@@ -245,8 +245,15 @@ def test_an_unknown_name_is_refused() -> None:
 def test_an_admin_conf_that_was_put_away_is_not_made_anew() -> None:
     admin = replace(ESTATE[0], certificate=None, entry=Entry("admin.conf", "/admin.conf", required=False))
     assert renewal.plan((admin,), STARTED, renewal.Wish("all"), NOW) == Plan()
-    asked = renewal.plan((admin,), STARTED, renewal.Wish(names=("admin.conf",)), NOW)
-    assert [refused.rule for refused in asked.refusals] == ["certificate_missing"]
+    assert renewal.plan((admin,), STARTED, renewal.Wish(names=("admin.conf",)), NOW) == Plan()
+
+
+def test_what_was_named_is_here_or_not(tmp_path: Path) -> None:
+    (tmp_path / "config").touch()
+    gone = replace(ESTATE[0], certificate=None, entry=Entry("super-admin.conf", "/s.conf", required=False))
+    paths = [str(tmp_path / "config"), str(tmp_path / "conf")]
+    seen = renew.named(renew.Observed((*ESTATE, gone), {}), ["apiserver", "super-admin.conf"], paths)
+    assert seen == {"apiserver": True, "super-admin.conf": False, paths[0]: True, paths[1]: False}
 
 
 def test_an_admin_conf_that_logs_in_by_other_means_is_not_ours() -> None:
