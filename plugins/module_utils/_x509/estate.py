@@ -84,6 +84,7 @@ class Entry:
         others: further files of the kind, where a component takes several.
         key_path: the private key; empty where it is in ``path`` itself or nowhere.
         authority: name of the entry whose CA has to have signed it; empty where any may have.
+        only_authority: no other may have; else who verifies it is elsewhere, and may know another CA.
         readers: components that read it.
         read_once: those of them that read it only when they start.
         endpoints: where it is served.
@@ -101,6 +102,7 @@ class Entry:
     key_path: str = ""
     use: str = ""
     authority: str = ""
+    only_authority: bool = True
     managed_by: str = OPERATOR
     readers: tuple[str, ...] = ()
     read_once: tuple[str, ...] = ()
@@ -478,6 +480,8 @@ def _etcd_client(layout: Layout, pod: StaticPod) -> list[Entry]:
         key_path=pod.argument("etcd-keyfile"),
         use=CLIENT,
         authority=ETCD_CA,
+        # --etcd-cafile verifies etcd's servers; by what etcd verifies its clients, an etcd elsewhere alone knows.
+        only_authority=stacked,
     )
     return [authority, client]
 
@@ -520,6 +524,7 @@ def _etcd(layout: Layout, settings: EtcdSettings) -> list[Entry]:
     member = replace(base, use=PEER, authority=ETCD_CA)
     ca, peer_ca = flag("trusted-ca-file"), flag("peer-trusted-ca-file")
     own_peer_ca = peer_ca not in ("", ca)
+    of_role = flag("cert-file").startswith(f"{ETCD_ROLE_PKI}/")
     entries = [
         replace(authority, name=ETCD_CA, path=ca, key_path=_key_beside(ca)),
         replace(authority, name=ETCD_PEER_CA, path=peer_ca, key_path=_key_beside(peer_ca)),
@@ -528,6 +533,8 @@ def _etcd(layout: Layout, settings: EtcdSettings) -> list[Entry]:
             name="etcd-server",
             path=flag("cert-file"),
             key_path=flag("key-file"),
+            # --trusted-ca-file verifies clients; by what they verify the server, they alone know.
+            only_authority=layout.kubeadm_etcd or of_role,
             endpoints=endpoints(flag("listen-client-urls")),
             wanted_names=_hosts(flag("advertise-client-urls"), flag("listen-client-urls")),
         ),
@@ -546,7 +553,7 @@ def _etcd(layout: Layout, settings: EtcdSettings) -> list[Entry]:
     if layout.kubeadm_etcd:
         name = "etcd-healthcheck-client"
         entries.append(replace(client, name=name, path=f"{health}.crt", key_path=f"{health}.key"))
-    if flag("cert-file").startswith(f"{ETCD_ROLE_PKI}/"):
+    if of_role:
         # Backups and health checks of this collection log in with it.
         entries.append(replace(client, name="etcd-client", path=f"{own}.crt", key_path=f"{own}.key", required=False))
     return entries

@@ -341,11 +341,11 @@ def _chain(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reas
     authorities = _signers(found.entry, standard)
     if authorities:
         signers = anchors(found.certificates, authorities)
-        if not signers:
+        if signers:
+            yield from _outlived(leaf, name, max(signers, key=lambda signer: signer.not_after), standard)
+        elif found.entry.only_authority:
             text = f"the CA {name} did not sign it; its issuer is {leaf.issuer}"
             yield Reason("wrong_ca", BROKEN, text, "issue it anew, or put the right CA back")
-        else:
-            yield from _outlived(leaf, name, max(signers, key=lambda signer: signer.not_after), standard)
 
 
 def _outlived(leaf: Certificate, name: str, signer: Certificate, standard: Standard) -> Iterator[Reason]:

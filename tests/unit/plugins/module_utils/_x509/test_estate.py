@@ -165,6 +165,20 @@ def test_the_files_of_an_external_etcd_are_the_operators_wherever_they_lie(tmp_p
     assert entries["etcd-ca"].key_path == ""
 
 
+@pytest.mark.parametrize(
+    ("directory", "known"), [("/etc/kubernetes/pki/etcd", True), ("/etc/etcd/pki", True), ("/etc/ssl/etcd", False)]
+)
+def test_by_which_ca_an_etcd_of_others_is_verified_is_not_known(directory: str, known: bool) -> None:
+    """--trusted-ca-file is for its clients, --etcd-cafile for its servers: two CAs, where there are two."""
+    flags = {"cert-file": f"{directory}/server.crt", "trusted-ca-file": f"{directory}/ca.crt"}
+    etcd = {"etcd-cafile": [f"{directory}/ca.crt"], "etcd-certfile": ["/client.crt"]}
+    layout = estate.Layout(api_server=StaticPod(arguments=etcd), etcd=estate.EtcdSettings(flags))
+    entries = {entry.name: entry for entry in estate.estate(layout)}
+    assert entries["etcd-server"].only_authority is known
+    assert entries["apiserver-etcd-client"].only_authority is directory.startswith("/etc/kubernetes/")
+    assert entries["apiserver"].only_authority
+
+
 def test_the_client_of_kubeadms_etcd_may_not_be_missing(tmp_path: Path) -> None:
     entries = estate.estate(observe.layout(control_plane(tmp_path)))
     (found,) = observe.observe([entry for entry in entries if entry.name == "etcd-healthcheck-client"])

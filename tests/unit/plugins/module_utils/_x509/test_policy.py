@@ -298,6 +298,14 @@ def test_the_wrong_ca_under_the_same_name() -> None:
     assert ids(SOUND, replace(standard(), authorities={"ca": other})) == [("wrong_ca", "broken")]
 
 
+def test_a_ca_that_only_the_other_side_knows() -> None:
+    other = load.certificates(authority()[1])
+    found = replace(SOUND, entry=replace(ENTRY, only_authority=False))
+    assert ids(found, replace(standard(), authorities={"ca": other})) == []
+    near = load.certificates(issue.make_ca(CA_KEY, "kubernetes", NOW, timedelta(days=360)))
+    assert ids(found, replace(standard(), authorities={"ca": near})) == [("outlives_ca", "warning")]
+
+
 @pytest.mark.parametrize(("use", "reasons"), [("client", []), (SERVER, [("wrong_ca", "broken")])])
 def test_a_client_may_be_of_any_ca_that_the_api_server_takes_clients_from(
     use: str, reasons: list[tuple[str, str]]
