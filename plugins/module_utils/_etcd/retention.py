@@ -24,7 +24,7 @@ class Rule:
 
 def rules(options: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Rule]:
     """Build the rules of the classes that options name."""
-    return {name: Rule(rule.get("count"), rule.get("days")) for name, rule in options.items() if rule}
+    return {name: Rule(rule.get("count"), rule.get("days")) for name, rule in options.items() if rule is not None}
 
 
 @dataclass(frozen=True)

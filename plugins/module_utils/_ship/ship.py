@@ -56,8 +56,10 @@ def places(entries: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any], ho
     defaults: retention of those that name none. host: a directory of this name is used below each place, so
     that several hosts never thin out each other's snapshots; empty for none.
     """
+    # Ansible fills a retention that is left out with classes that have no rule.
     return [
-        Place(_target(entry, host, runner), retention.rules(entry.get("retention") or defaults)) for entry in entries
+        Place(_target(entry, host, runner), retention.rules(entry["retention"]) or retention.rules(defaults))
+        for entry in entries
     ]
 
 

@@ -6,11 +6,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import KubeopsError
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.runner import Programs, Runner
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.argspec import RETENTION
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.retention import Rule
-from ansible_collections.kubeops.cluster.plugins.module_utils._ship import ship
+from ansible_collections.kubeops.cluster.plugins.module_utils._ship import argspec, ship
 
 
 @dataclass
@@ -134,3 +138,29 @@ def test_a_sender_that_knows_of_nothing_before_removes_no_more_than_its_snapshot
     with pytest.raises(KubeopsError, match=words):
         ship.ship(made[-1], [place])
     assert set(held) < set(shelf.held) and Path(made[-1]).name in shelf.held
+
+
+S3 = {"type": "s3", "endpoint": "https://s3", "bucket": "b", "access_key": "a", "secret_key": "s"}
+
+
+@pytest.mark.parametrize(
+    ("given", "rules"),
+    [
+        ({}, {"daily": Rule(count=7)}),
+        ({"retention": {}}, {"daily": Rule(count=7)}),
+        ({"retention": {"hourly": None}}, {"daily": Rule(count=7)}),
+        ({"retention": {"hourly": {"count": 3}}}, {"hourly": Rule(count=3)}),
+        # Nothing goes there.
+        ({"retention": {"daily": {}}}, {"daily": Rule()}),
+    ],
+)
+def test_a_target_without_a_retention_of_its_own_has_that_of_the_others(
+    given: dict[str, Any], rules: dict[str, Rule]
+) -> None:
+    spec = ArgumentSpecValidator({"targets": argspec.TARGETS, "retention": RETENTION})
+    asked = spec.validate({"targets": [{**S3, **given}], "retention": {"daily": {"count": 7}}})
+    assert not asked.error_messages
+    options = asked.validated_parameters
+    for target in (*options["targets"], argspec.with_defaults({**S3, **given})):
+        (place,) = ship.places([target], options["retention"], "", Runner(Programs()))
+        assert place.rules == rules
