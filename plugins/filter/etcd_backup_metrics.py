@@ -12,7 +12,7 @@ version_added: 1.0.0
 author: kubeops.cluster contributors (@kubeops)
 description:
   - Of a success, C(kubeops_etcd_backup_last_success_timestamp_seconds), C(_size_bytes), C(_duration_seconds),
-    C(_revision), and C(_restore_seconds) where the snapshot was proved.
+    C(_revision), and C(_restore_seconds) and C(_data_age_when_proven_seconds) where the snapshot was proved.
   - Of any snapshot, C(kubeops_etcd_backup_last_timestamp_seconds), and C(_unproven) and C(_quorum_lost), which are 0 or
     1. They belong in a file of their own, so that what is said of the last success stays.
 options:

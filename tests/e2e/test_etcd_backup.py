@@ -52,7 +52,7 @@ def vaulted(cluster: Cluster, directory: str = "") -> list[str]:
 
 def test_backup_is_proved_and_shipped_and_the_nodes_take_their_own(cluster: Cluster, tmp_path: Path) -> None:
     for node in ("cp1", "cp2", "cp3"):
-        cluster.sh(node, f"mkdir -p {METRICS}; (umask 077; echo correct horse battery staple > {PASSPHRASE})")
+        cluster.sh(node, f"rm -rf {METRICS}; (umask 077; echo correct horse battery staple > {PASSPHRASE})")
     asked = {
         "etcd_backup_schedule": "daily",
         "etcd_backup_controller_directory": str(tmp_path),
@@ -84,6 +84,8 @@ def test_backup_is_proved_and_shipped_and_the_nodes_take_their_own(cluster: Clus
     )
     assert f"from {took} (the member of this host), restored on trial in" in said
     assert "kubeops_etcd_backup_restore_seconds" in cluster.sh(took, f"cat {METRICS}/kubeops_etcd_backup.prom")
+    for node in ("cp1", "cp2", "cp3"):
+        assert cluster.sh(node, f"stat -c %a {METRICS}").strip() == "755", "the timer of every host tells there"
     assert "kubeops-etcd-backup.service" in cluster.sh(took, "systemctl list-timers --no-pager")
 
     again = cluster.run(playbook="backup_etcd", extra=asked)

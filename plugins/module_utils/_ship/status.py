@@ -40,8 +40,10 @@ def _of_success(manifest: Mapping[str, Any], taken_at: int) -> list[tuple[str, s
         ("revision", "etcd revision it holds.", manifest["revision"]),
     ]  # fmt: skip
     if manifest.get("proof"):
-        seconds = manifest["proof"]["restore_seconds"]
-        rows.append(("restore_seconds", "How long its trial restore took.", seconds))
+        rows.append(("restore_seconds", "How long its trial restore took.", manifest["proof"]["restore_seconds"]))
+        age = manifest["proof"].get("data_age_seconds")
+        if age is not None:
+            rows.append(("data_age_when_proven_seconds", "How old its data was once that had ended.", age))
     return rows
 
 

@@ -68,6 +68,21 @@ def test_only_the_host_that_took_a_snapshot_hands_it_on() -> None:
     assert [task["name"] for task in later if "__etcd_backup_taken.snapshot is defined" not in str(task["when"])] == []
 
 
+def test_every_host_with_a_timer_has_the_directory_of_the_metric() -> None:
+    tasks = yaml.safe_load((BACKUP / "tasks" / "timer_present.yml").read_text())
+    (directory,) = [
+        number
+        for number, task in enumerate(tasks)
+        if task.get("ansible.builtin.file", {}).get("path") == "{{ etcd_backup_metric_directory }}"
+    ]
+    assert tasks[directory]["ansible.builtin.file"]["state"] == "directory"
+    assert tasks[directory]["when"] == "etcd_backup_metric_directory | length > 0"
+    (timer,) = [
+        number for number, task in enumerate(tasks) if "services" in task.get("kubeops.cluster.managed_files", {})
+    ]
+    assert directory < timer
+
+
 def test_one_that_could_not_be_proven_goes_all_the_way_and_fails_the_run_at_its_end() -> None:
     *__, take, handing_on = backup_tasks()
     assert take["register"] == "__etcd_backup_taken" and "snapshot is not defined" in take["failed_when"]

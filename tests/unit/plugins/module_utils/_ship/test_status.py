@@ -23,7 +23,10 @@ def test_metrics() -> None:
         'kubeops_etcd_backup_duration_seconds{cluster="prod"} 0.8',
         'kubeops_etcd_backup_revision{cluster="prod"} 1301',
         'kubeops_etcd_backup_restore_seconds{cluster="prod"} 2.5',
+        'kubeops_etcd_backup_data_age_when_proven_seconds{cluster="prod"} 4.1',
     ]
+    of_unknown_age = status.metrics({**MANIFEST, "proof": {"restore_seconds": 2.5}})
+    assert "restore_seconds" in of_unknown_age and "data_age" not in of_unknown_age
     assert "restore_seconds" not in status.metrics(MANIFEST)
 
 
@@ -54,7 +57,7 @@ def test_no_series_is_in_both_files() -> None:
         for line in text.splitlines()
         if not line.startswith("#")
     ]
-    assert len(series) == len(set(series)) == 8
+    assert len(series) == len(set(series)) == 9
 
 
 def test_line() -> None:
