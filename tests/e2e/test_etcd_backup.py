@@ -128,3 +128,5 @@ def test_a_controller_killed_in_a_backup_leaves_nothing_by_half(
     assert run.rc == 0, run.tail()
     assert list((tmp_path / ".incoming").iterdir()) == []
     assert ".partial" not in cluster.sh("w1", "ls ~vault/etcd/killed")
+    for node in ("cp1", "cp2", "cp3"):
+        assert cluster.sh(node, "find /var/tmp -name 'kubeops-etcd-copy.*'") == "", "whoever took the next one"

@@ -135,6 +135,25 @@ def test_a_snapshot_travels_as_a_file_and_leaves_no_copy() -> None:
     assert [path.name for path in everywhere] == ["to_controller.yml"]
 
 
+def test_every_host_is_rid_of_copies_that_are_left_before_another_one_may_be_chosen() -> None:
+    sweep = yaml.safe_load((BACKUP / "tasks" / "left_copies.yml").read_text())
+    find, remove = (next(task[key] for key in task if key.startswith("ansible.builtin.")) for task in sweep)
+    (made,) = [
+        task["ansible.builtin.tempfile"]
+        for group in yaml.safe_load((BACKUP / "tasks" / "to_controller.yml").read_text())
+        for task in group.get("block", [])
+        if "ansible.builtin.tempfile" in task
+    ]
+    assert (find["paths"], find["patterns"]) == (made["path"], [f"{made['prefix']}*"])
+    assert remove["state"] == "absent" and not [task for task in sweep if "when" in task]
+    first = [task.get("register", task["name"]) for task in backup_tasks()]
+    assert first.index("Private copies that are left") < first.index("__etcd_backup_choice")
+    (backup,) = [task for task in backup_tasks() if "left_copies.yml" in str(task)]
+    rescue_tasks = yaml.safe_load((paths.ROOT / "roles" / "etcd_rescue" / "tasks" / "save.yml").read_text())
+    (rescue,) = [task for task in rescue_tasks if "left_copies.yml" in str(task)]
+    assert "when" not in backup and "when" not in rescue
+
+
 @pytest.mark.parametrize(
     ("given", "span", "interval"),
     [
