@@ -169,6 +169,10 @@ member:
   returned: state is taken
   type: dict
   sample: {"id": "6662698563040693991", "name": "cp2", "reason": "the healthy follower with the highest raft index"}
+leader:
+  description: Name of the member that leads; empty without a quorum.
+  returned: state is taken
+  type: str
 quorum_lost:
   description: Whether etcd had no quorum.
   returned: state is taken
@@ -289,6 +293,7 @@ def _chosen(chosen: Choice) -> dict[str, Any]:
     return {
         "changed": True,
         "member": {"id": member.id, "name": member.name, "reason": chosen.reason},
+        "leader": chosen.leader,
         "quorum_lost": chosen.quorum_lost,
         "voters": chosen.voters,
         "warnings": ["etcd has lost its quorum; the snapshot holds what this member knows"] * chosen.quorum_lost,

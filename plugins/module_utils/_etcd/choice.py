@@ -49,12 +49,16 @@ class Status:
 
 @dataclass(frozen=True)
 class Choice:
-    """The member to ask, the reason, and whether the cluster of so many voters has lost its quorum."""
+    """The member to ask, the reason, and whether the cluster of so many voters has lost its quorum.
+
+    leader: name of the member that leads, empty without a quorum.
+    """
 
     status: Status
     reason: str
     quorum_lost: bool
     voters: int = 1
+    leader: str = ""
 
 
 def is_of(member: Member, answer: Mapping[str, Any]) -> bool:
@@ -90,8 +94,9 @@ def choose(members: Sequence[Member], statuses: Sequence[Status], wanted: str = 
     """
     agreed, count = followers(members, statuses), voter_count(members)
     lost = not agreed
+    leader = next((member.name for member in members if agreed and member.id == agreed[0].leader), "")
     if wanted:
-        return Choice(_wanted(members, agreed or statuses, wanted), "asked for by name", lost, count)
+        return Choice(_wanted(members, agreed or statuses, wanted), "asked for by name", lost, count, leader)
     voters = [status for status in agreed or statuses if not status.member.is_learner]
     if not voters:
         raise Refusal(
@@ -105,9 +110,9 @@ def choose(members: Sequence[Member], statuses: Sequence[Status], wanted: str = 
         return Choice(best, f"quorum is lost and {best.raft_index} is the highest raft index", lost, count)
     fit = [status for status in voters if not status.is_leader and not status.own_errors]
     if not fit:
-        return Choice(best, "no healthy follower answered", lost, count)
+        return Choice(best, "no healthy follower answered", lost, count, leader)
     follower = max(fit, key=lambda status: (status.raft_index, status.member.name))
-    return Choice(follower, "the healthy follower with the highest raft index", lost, count)
+    return Choice(follower, "the healthy follower with the highest raft index", lost, count, leader)
 
 
 def followers(members: Sequence[Member], statuses: Sequence[Status]) -> list[Status]:

@@ -33,24 +33,39 @@ def backup_tasks() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("told", "chosen"),
+    ("told", "leader", "chosen", "beside_leader"),
     [
-        ({"cp1": "m2", "cp2": "m2", "cp3": "m2"}, "cp2"),
+        ({"cp1": "m2", "cp2": "m2", "cp3": "m2"}, "m1", "cp2", False),
         # The first has no certificates.
-        ({"cp1": None, "cp2": "m3", "cp3": "m3"}, "cp3"),
+        ({"cp1": None, "cp2": "m3", "cp3": "m3"}, "m1", "cp3", False),
         # The host of the follower cannot ask, or is not part of the run.
-        ({"cp1": None, "cp2": "m1", "cp3": "m1"}, "cp2"),
-        ({"cp2": "m1", "cp3": "m1"}, "cp2"),
+        ({"cp1": None, "cp2": "m1", "cp3": "m1"}, "m3", "cp2", False),
+        ({"cp2": "m1", "cp3": "m1"}, "m2", "cp3", False),
+        ({"cp1": "m3", "cp2": "m3"}, "m1", "cp2", False),
+        ({"cp1": "m3", "cp2": None}, "m1", "cp1", True),
+        # No follower answers, or nobody leads.
+        ({"cp1": "m1", "cp2": "m1"}, "m1", "cp1", False),
+        ({"cp1": "m3", "cp2": "m3"}, "", "cp1", False),
     ],
 )
-def test_any_host_that_can_ask_is_enough(told: dict[str, str | None], chosen: str) -> None:
-    answers = {host: {"member": {"name": name}} if name else {"msg": "no certificate"} for host, name in told.items()}
+def test_any_host_that_can_ask_is_enough_and_the_leader_is_the_last(
+    told: dict[str, str | None], leader: str, chosen: str, beside_leader: bool
+) -> None:
+    answers = {
+        host: {"member": {"name": name}, "leader": leader} if name else {"msg": "no certificate"}
+        for host, name in told.items()
+    }
     hostvars = {host: {"inventory_hostname": host, "__etcd_backup_choice": each} for host, each in answers.items()}
     members = [{"host": f"cp{number}", "name": f"m{number}"} for number in (1, 2, 3)]
-    given = {"ansible_play_hosts": list(told), "hostvars": hostvars, "__etcd_backup_members": members}
-    answering = [host for host, name in told.items() if name]
-    assert backup_var("__etcd_backup_answering", **given) == str(answering)
-    assert backup_var("__etcd_backup_host", **given, __etcd_backup_answering=answering) == chosen
+    given: dict[str, Any] = {"ansible_play_hosts": list(told), "hostvars": hostvars, "__etcd_backup_members": members}
+    environment = NativeEnvironment()
+    environment.filters["extract"] = lambda key, container: container[key]
+    variables = yaml.safe_load((BACKUP / "vars" / "main.yml").read_text())
+    for name in ("answering", "told", "able", "host", "beside_leader"):
+        text = variables[f"__etcd_backup_{name}"]
+        given[f"__etcd_backup_{name}"] = environment.from_string(text).render(given)
+    assert given["__etcd_backup_answering"] == [host for host, name in told.items() if name]
+    assert (given["__etcd_backup_host"], given["__etcd_backup_beside_leader"]) == (chosen, beside_leader)
 
 
 def test_no_single_host_is_asked_for_the_members() -> None:

@@ -54,6 +54,20 @@ def test_choice(statuses: list[Status], wanted: str, name: str, reason: str, los
 
 
 @pytest.mark.parametrize(
+    ("statuses", "leader"),
+    [
+        ([status(A), status(B)], "a"),
+        # It does not answer itself.
+        ([status(A, leader="3"), status(B, leader="3")], "c"),
+        ([status(A, leader="1"), status(B, leader="2"), status(C, leader="2")], "b"),
+        ([status(A)], ""),
+    ],
+)
+def test_who_leads(statuses: list[Status], leader: str) -> None:
+    assert choose(MEMBERS, statuses).leader == leader
+
+
+@pytest.mark.parametrize(
     ("statuses", "following", "healthy"),
     [
         ([status(A), status(B), status(C)], "abc", "abc"),
