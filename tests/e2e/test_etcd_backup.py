@@ -58,6 +58,8 @@ def test_backup_is_proved_and_shipped_and_the_nodes_take_their_own(cluster: Clus
         "etcd_backup_controller_directory": str(tmp_path),
         "etcd_backup_metric_directory": METRICS,
         "etcd_backup_timer": "present",
+        "etcd_backup_retention": {"daily": {"count": "7"}, "hourly": {"count": "6"}},
+        "etcd_backup_canary": "/registry/namespaces/kube-system",
         "etcd_backup_encryption": "openssl",
         "etcd_backup_encryption_file": PASSPHRASE,
         "etcd_backup_targets": [vault(cluster)],
@@ -66,6 +68,7 @@ def test_backup_is_proved_and_shipped_and_the_nodes_take_their_own(cluster: Clus
     assert run.rc == 0, run.tail()
     manifest = json.loads(next(tmp_path.glob("*.db.enc.json")).read_text())
     assert {"revision", "keys", "hash"} <= set(manifest["proof"]["compared"])
+    assert manifest["proof"]["canary"]["key"] == asked["etcd_backup_canary"]
     assert "the healthy follower" in manifest["member"]["reason"]
 
     assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*.db.enc*")} == {0o600}

@@ -106,6 +106,19 @@ def test_one_that_could_not_be_proven_goes_all_the_way_and_fails_the_run_at_its_
     assert "__etcd_backup_unproven" in last["when"]
 
 
+def test_the_playbook_and_the_timer_prove_by_the_canary_that_is_given() -> None:
+    (take,) = [task for task in backup_tasks() if task.get("register") == "__etcd_backup_taken"]
+    assert take["kubeops.cluster.etcd_snapshot"]["canary"] == "{{ etcd_backup_canary }}"
+    environment = NativeEnvironment(undefined=jinja2.ChainableUndefined)
+    environment.filters["kubeops.cluster.etcd_backup_settings"] = dict
+    text = yaml.safe_load((BACKUP / "vars" / "main.yml").read_text())["__etcd_backup_settings"]
+    given = {"__etcd_backup_members": [{"host": "cp1", "name": "m1"}], "inventory_hostname": "cp1"}
+    settings = environment.from_string(text).render(
+        **given, __etcd_backup_client="/c", etcd_backup_canary="/registry/k"
+    )
+    assert (settings["canary"], settings["prove"], settings["member"]) == ("/registry/k", True, "m1")
+
+
 @pytest.mark.parametrize(
     ("taken", "unproven"),
     [({"manifest": {"proof": None}}, True), ({"manifest": {"proof": {"hash": 7}}}, False), ({"manifest": {}}, False)],
