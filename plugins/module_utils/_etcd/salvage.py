@@ -11,6 +11,7 @@ from it. https://etcd.io/docs/v3.6/op-guide/recovery/
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -65,16 +66,27 @@ def _refuse(database: Path) -> None:
 
 
 def _room(database: Path, places: Sequence[str]) -> str:
-    """Return the first place that has room for a copy: that the disk is full may be why no member runs."""
+    """Return the first place that takes a copy: a disk that is full or became read-only may be why no member runs."""
     size = sum(path.stat().st_size for path in database.parents[1].rglob("*") if path.is_file())
-    free = {place: shutil.disk_usage(place).free for place in places}
+    seen = []
     for place in places:
-        if free[place] >= size:
+        free, obstacle = shutil.disk_usage(place).free, _obstacle(place)
+        if free >= size and not obstacle:
             return place
+        cannot = f" and cannot be written: {obstacle}" if obstacle else ""
+        seen.append(f"{place} has {free // 2**20} MiB free{cannot}")
     raise Refusal(
         "there is no room for a copy of the data",
-        seen=f"{size // 2**20} MiB are needed; "
-        + ", ".join(f"{place} has {free[place] // 2**20} MiB free" for place in places),
-        fix="make room on one of these disks",
+        seen=f"{size // 2**20} MiB are needed; {', '.join(seen)}",
+        fix="make room on one of these disks, or one that is read-only writable",
         rule="no_room",
     )
+
+
+def _obstacle(place: str) -> str:
+    """Why nothing can be written there, empty where it can: a read-only disk may have all the room."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=place):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
