@@ -324,7 +324,7 @@ def test_a_member_that_answers_is_stopped_only_once_it_is_saved(
     variables = {
         "hostvars": {host: {"__etcd_rescue_running": result} for host, result in running.items()},
         "__etcd_rescue_answering": list(running),
-        "etcd_rescue_ignore": ignored,
+        "__etcd_rescue_ignored": ignored,
     }
     text = yaml.safe_load((role / "vars" / "main.yml").read_text())
     assert environment.from_string(text["__etcd_rescue_unsaved"]).render(variables).strip() == str(unsaved)
@@ -332,6 +332,40 @@ def test_a_member_that_answers_is_stopped_only_once_it_is_saved(
     names = [task["name"] for task in yaml.safe_load((role / "tasks" / "save.yml").read_text())]
     stops = [number for number, name in enumerate(names) if name.startswith("Stop ")]
     assert names.index("Refuse to stop a member that answers and of which there is no snapshot") < min(stops)
+
+
+@pytest.mark.parametrize(
+    ("given", "ignored"),
+    [
+        ([], []),
+        (["etcd2"], ["etcd2"]),
+        ("", []),
+        ("etcd2", ["etcd2"]),
+        ("etcd2, etcd3,", ["etcd2", "etcd3"]),
+    ],
+)
+def test_a_string_gives_up_the_hosts_that_it_names(given: object, ignored: list[str]) -> None:
+    """As -e etcd_rescue_ignore=HOST is one, in which the host etcd would be found as well."""
+    role = paths.ROOT / "roles" / "etcd_rescue"
+    variables = yaml.safe_load((role / "vars" / "main.yml").read_text())
+    expression = NativeEnvironment().from_string(variables["__etcd_rescue_ignored"].strip())
+    assert expression.render(etcd_rescue_ignore=given) == ignored
+    everywhere = "".join(path.read_text() for path in role.glob("*/*.yml") if path.parent.name in ("tasks", "vars"))
+    assert re.findall(r"in'?,? etcd_rescue_ignore", everywhere) == []
+
+
+def test_only_hosts_of_etcd_are_given_up() -> None:
+    role = paths.ROOT / "roles" / "etcd_rescue"
+    tasks = yaml.safe_load((role / "tasks" / "survivor.yml").read_text())
+    names = [task["name"] for task in tasks]
+    refuse = tasks[names.index("Refuse to give up what is no host of etcd")]["ansible.builtin.assert"]
+    assert names.index("Refuse to give up what is no host of etcd") < names.index("Rescue")
+    environment = jinja2.Environment(autoescape=False)
+    environment.tests["in"] = lambda value, container: value in container
+    expression = environment.compile_expression(refuse["that"])
+    hosts = ["etcd", "etcd2"]
+    assert expression(__etcd_rescue_hosts=hosts, __etcd_rescue_ignored=["etcd2"]) is True
+    assert expression(__etcd_rescue_hosts=hosts, __etcd_rescue_ignored=["etcd2", "etc"]) is False
 
 
 def looked(data: bool, started: bool) -> dict[str, object]:
