@@ -87,13 +87,15 @@ RETURN = r"""
 members:
   description:
     - The members after the change, each with what it says of itself. Sizes are in bytes, ids decimal numbers as
-      strings. C(healthy) is whether it answered without errors.
+      strings. C(healthy) is whether it answered without errors, C(works) whether it counts for a quorum, as one
+      that only reached its quota (the alarm C(NOSPACE)) does.
   returned: success
   type: list
   elements: dict
   sample: [{"client_urls": ["https://192.0.2.11:2379"], "db_size": 25165824, "db_size_in_use": 20971520, "errors": [],
             "healthy": true, "id": "6662698563040693991", "is_leader": true, "is_learner": false, "name": "cp1",
-            "peer_urls": ["https://192.0.2.11:2380"], "raft_index": 1304, "revision": 1301, "version": "3.6.8"}]
+            "peer_urls": ["https://192.0.2.11:2380"], "raft_index": 1304, "revision": 1301, "version": "3.6.8",
+            "works": true}]
 alarms:
   description: Alarms after the change.
   returned: success
@@ -107,7 +109,9 @@ plan:
   elements: dict
   sample: [{"action": "defragment", "reason": "41 % of 25165824 bytes are free", "target": "cp2"}]
 quorum:
-  description: How many voters there are, how many are healthy, how many are needed, and how many more may be lost.
+  description:
+    - How many voters there are, how many are healthy, how many are needed, and how many more may be lost. Those that only
+      reached their quota are not healthy, and count for what may be lost.
   returned: success
   type: dict
   sample: {"healthy": 3, "may_be_lost": 1, "needed": 2, "voters": 3}

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from .model import Member
 
+FULL = "NOSPACE"
 # The text of an AlarmMember of protobuf. Without an id it is of all: nobody knows who is corrupt.
 _ALARM = re.compile(r"(?:memberID:(?P<owner>\d+) +)?alarm:(?P<name>\w+) *")
 
@@ -21,6 +22,11 @@ _ALARM = re.compile(r"(?:memberID:(?P<owner>\d+) +)?alarm:(?P<name>\w+) *")
 def own(errors: Iterable[str], member_id: str) -> tuple[str, ...]:
     """Return the errors of a member's status without the alarms of others."""
     return tuple(error for error in errors if _owner(error) in (None, "", member_id))
+
+
+def hindering(errors: Iterable[str], member_id: str) -> tuple[str, ...]:
+    """Return its own errors without a full database, with which a member votes, and changes of members are taken."""
+    return tuple(error for error in own(errors, member_id) if _name(error) != FULL)
 
 
 def split(errors: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -38,6 +44,12 @@ def warnings(alarms: Iterable[tuple[str, str]], members: Sequence[Member]) -> li
         "lift it: etcd_member with state=disarmed"
         for owner, alarm in alarms
     ]
+
+
+def _name(error: str) -> str:
+    """What an alarm is, empty where this is none."""
+    alarm = _ALARM.fullmatch(error)
+    return alarm["name"] if alarm else ""
 
 
 def _owner(error: str) -> str | None:

@@ -46,6 +46,11 @@ class Status:
         """What is wrong with it, which the alarm of another member is not."""
         return alarms.own(self.errors, self.member.id)
 
+    @property
+    def works(self) -> bool:
+        """Whether nothing is wrong with it but a full database."""
+        return not alarms.hindering(self.errors, self.member.id)
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -128,9 +133,11 @@ def followers(members: Sequence[Member], statuses: Sequence[Status]) -> list[Sta
 
 
 def with_health(members: Sequence[Member], statuses: Sequence[Status]) -> list[Member]:
-    """Return the members, each with whether it follows the leader of a quorum, and has no errors."""
-    healthy = {status.member.id for status in followers(members, statuses) if not status.own_errors}
-    return [replace(member, healthy=member.id in healthy) for member in members]
+    """Return the members, each with whether it follows the leader of a quorum, and has no errors or is full."""
+    following = followers(members, statuses)
+    healthy = {status.member.id for status in following if not status.own_errors}
+    full = {status.member.id for status in following if status.works} - healthy
+    return [replace(member, healthy=member.id in healthy, full=member.id in full) for member in members]
 
 
 def _wanted(members: Sequence[Member], statuses: Sequence[Status], wanted: str) -> Status:

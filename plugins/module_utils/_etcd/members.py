@@ -81,7 +81,8 @@ def arithmetic(seen: Observed) -> dict[str, int]:
     voters = [member for member in seen.with_health() if not member.is_learner]
     healthy = sum(bool(member.healthy) for member in voters)
     needed = quorum(len(voters))
-    return {"voters": len(voters), "healthy": healthy, "needed": needed, "may_be_lost": max(0, healthy - needed)}
+    working = sum(member.works for member in voters)
+    return {"voters": len(voters), "healthy": healthy, "needed": needed, "may_be_lost": max(0, working - needed)}
 
 
 def silent(seen: Observed) -> list[str]:
@@ -131,7 +132,7 @@ def _leader(wanted: Wanted, seen: Observed) -> Plan:
     status = seen.status(member)
     if status is not None and status.is_leader:
         return Plan()
-    if member.is_learner or status is None or status.own_errors:
+    if member.is_learner or status is None or not status.works:
         why = "has no vote" if member.is_learner else "is not healthy"
         return _refused("leader", f"{label(member)} {why}", "name", "name a healthy voter")
     leads = next((label(other.member) for other in seen.statuses if other.is_leader), "")

@@ -19,6 +19,7 @@ class Member:
         name: empty while the member was announced but never started.
         is_learner: receives the log, has no vote.
         healthy: answered a status request without errors, and follows the leader of a quorum; None when not asked.
+        full: would be healthy, but for the alarm that its database has reached its quota.
     """
 
     id: str
@@ -27,6 +28,12 @@ class Member:
     client_urls: tuple[str, ...]
     is_learner: bool = False
     healthy: bool | None = None
+    full: bool = False
+
+    @property
+    def works(self) -> bool:
+        """Whether it counts for a quorum: a member that is full takes no writes of clients, and votes all the same."""
+        return bool(self.healthy) or self.full
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for results and facts."""
@@ -37,6 +44,7 @@ class Member:
             "client_urls": list(self.client_urls),
             "is_learner": self.is_learner,
             "healthy": self.healthy,
+            "works": self.works,
         }
 
 

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Quorum arithmetic (pure): every disruptive step on a control plane asks here first.
 
+What counts is whether members vote. Those that are full do, and have to be restarted, replaced or joined to be mended.
+
 https://etcd.io/docs/v3.6/faq/#what-is-failure-tolerance
 """
 
@@ -37,7 +39,7 @@ def voter_count(members: Sequence[Member]) -> int:
 def why_not_add(members: Sequence[Member]) -> str:
     """Return why no member may be added now, empty when one may."""
     voters = _voters(members)
-    down = [_label(member) for member in voters if not member.healthy]
+    down = [_label(member) for member in voters if not member.works]
     if len(voters) - len(down) < quorum(len(voters)):
         return f"etcd has no quorum: {len(voters)} voters, not healthy: {', '.join(down)}"
     learners = [_label(member) for member in members if member.is_learner]
@@ -53,16 +55,16 @@ def why_not_remove(members: Sequence[Member], member_id: str) -> str:
     remain must have a quorum among themselves.
     """
     voters = _voters(members)
-    healthy = [member for member in voters if member.healthy]
-    if len(healthy) < quorum(len(voters)):
-        return f"etcd has no quorum: {len(healthy)} of {len(voters)} voters are healthy"
+    working = [member for member in voters if member.works]
+    if len(working) < quorum(len(voters)):
+        return f"etcd has no quorum: {len(working)} of {len(voters)} voters are healthy"
     remaining = [member for member in voters if member.id != member_id]
-    healthy_after = [member for member in remaining if member.healthy]
+    working_after = [member for member in remaining if member.works]
     if not remaining:
         return "it is the only voting member"
-    if len(healthy_after) < quorum(len(remaining)):
+    if len(working_after) < quorum(len(remaining)):
         return (
-            f"only {len(healthy_after)} of the remaining {len(remaining)} voters are healthy, "
+            f"only {len(working_after)} of the remaining {len(remaining)} voters are healthy, "
             f"{quorum(len(remaining))} are needed"
         )
     return ""
@@ -75,8 +77,8 @@ def why_not_stop(members: Sequence[Member], name: str) -> str:
     that all are well.
     """
     voters = _voters(members)
-    down = [_label(member) for member in voters if not member.healthy]
-    others = [member for member in voters if member.healthy and member.name != name]
+    down = [_label(member) for member in voters if not member.works]
+    others = [member for member in voters if member.works and member.name != name]
     if len(others) >= quorum(len(voters)) or (len(voters) < SPARE and not down):
         return ""
     return (

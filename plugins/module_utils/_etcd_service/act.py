@@ -91,7 +91,7 @@ class Host:
         if not me or status.get("leader") != me:
             return
         members = self.cluster.at(self.url).members_with_health()
-        heirs = [member.id for member in members if member.id != me and member.healthy and not member.is_learner]
+        heirs = [member.id for member in members if member.id != me and member.works and not member.is_learner]
         if heirs:
             self.cluster.at(self.url).move_leader(heirs[0])
 
@@ -119,7 +119,7 @@ class Host:
     def _leads_or_follows(self) -> bool:
         status = self.cluster.status(self.url)
         me = str(status.get("header", {}).get("member_id", ""))
-        return str(status.get("leader", "0")) != "0" and not alarms.own(status.get("errors", ()), me)
+        return str(status.get("leader", "0")) != "0" and not alarms.hindering(status.get("errors", ()), me)
 
     def _promoted(self) -> bool:
         gateway, _silence = self.cluster.answering()

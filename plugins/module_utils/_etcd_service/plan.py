@@ -126,7 +126,7 @@ def _lost_data(wanted: Wanted, observed: Observed, member: Member) -> Plan:
 
 
 def _inside(wanted: Wanted, observed: Observed, member: Member) -> Plan:
-    if wanted.replace and observed.has_data and not member.healthy:
+    if wanted.replace and observed.has_data and not member.works:
         steps = [*_removal(wanted, member), Step(SET_ASIDE, wanted.name, "the member does not work with its data")]
         return _join(wanted, observed, steps)
     steps = []

@@ -173,12 +173,12 @@ def _etcd(seen: Seen) -> Iterator[Finding]:
 
 def _quorum(members: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     voters = [member for member in members if not member["is_learner"]]
-    healthy = [member for member in voters if member["healthy"]]
+    working = [member for member in voters if member["works"]]
     if len(voters) == 1:
         message = "there is one etcd member: the API stops while it restarts"
         yield Finding("gate.quorum", WARNING, message, "add control planes, or tell your users", ("cluster",))
-    elif voters and len(healthy) - 1 < quorum(len(voters)):
-        message = f"{len(healthy)} of {len(voters)} members are healthy: one less is no quorum ({quorum(len(voters))})"
+    elif voters and len(working) - 1 < quorum(len(voters)):
+        message = f"{len(working)} of {len(voters)} members are healthy: one less is no quorum ({quorum(len(voters))})"
         yield Finding("gate.quorum", ERROR, message, "repair the other members first", ("cluster",))
 
 

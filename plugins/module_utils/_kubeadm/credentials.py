@@ -198,7 +198,7 @@ def require_spare_member(others: Sequence[str] = ()) -> None:
     own = manifest.argument("name")
     reason = quorum.why_not_stop(members, own)
     if reason:
-        silent = any(member.name == own and not member.healthy for member in members)
+        silent = any(member.name == own and not member.works for member in members)
         raise Refusal(
             "etcd cannot do without this node's member now",
             seen=reason,

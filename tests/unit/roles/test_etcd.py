@@ -290,9 +290,9 @@ def test_what_a_member_does_not_serve_as_it_is_on_disk(matches: tuple[bool | Non
 @pytest.mark.parametrize(
     ("members", "healthy"),
     [
-        ([{"name": "e1", "healthy": True}, {"name": "e2", "healthy": False}], True),
-        ([{"name": "e1", "healthy": False}, {"name": "e2", "healthy": True}], False),
-        ([{"name": "e2", "healthy": True}], False),
+        ([{"name": "e1", "works": True}, {"name": "e2", "works": False}], True),
+        ([{"name": "e1", "works": False}, {"name": "e2", "works": True}], False),
+        ([{"name": "e2", "works": True}], False),
     ],
     ids=["it is", "it is not", "it is none"],
 )

@@ -28,6 +28,14 @@ def test_own(errors: tuple[str, ...], own: tuple[str, ...]) -> None:
     assert alarms.own(errors, "7") == own
 
 
+@pytest.mark.parametrize(
+    ("errors", "hindering"),
+    [((MINE,), ()), ((MINE, NO_LEADER), (NO_LEADER,)), ((NOBODYS, MINE), (NOBODYS,)), ((THEIRS,), ())],
+)
+def test_a_full_database_hinders_nobody_to_vote(errors: tuple[str, ...], hindering: tuple[str, ...]) -> None:
+    assert alarms.hindering(errors, "7") == hindering
+
+
 def test_warnings_name_the_member_or_say_that_there_is_none() -> None:
     told = alarms.warnings([("7", "NOSPACE"), ("8", "CORRUPT")], [Member("7", "cp1", (), ())])
     assert [line.partition(";")[0] for line in told] == [

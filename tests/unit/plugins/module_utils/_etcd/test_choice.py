@@ -84,6 +84,24 @@ def test_whoever_follows_another_leader_is_not_healthy(statuses: list[Status], f
     assert "".join(member.name for member in with_health(members, statuses) if member.healthy) == healthy
 
 
+@pytest.mark.parametrize(
+    ("errors", "healthy", "works"),
+    [
+        ((), True, True),
+        (("memberID:2 alarm:NOSPACE ",), False, True),
+        (("memberID:1 alarm:NOSPACE ", "memberID:2 alarm:NOSPACE ", "memberID:3 alarm:NOSPACE "), False, True),
+        (("memberID:2 alarm:NOSPACE ", "memberID:2 alarm:CORRUPT "), False, False),
+        (("memberID:2 alarm:NOSPACE ", "etcdserver: no leader"), False, False),
+        (("alarm:CORRUPT ",), False, False),
+        (("memberID:3 alarm:CORRUPT ",), True, True),
+    ],
+)
+def test_a_member_that_is_full_votes(errors: tuple[str, ...], healthy: bool, works: bool) -> None:
+    found = with_health(MEMBERS, [status(A), status(B, errors=errors)])[1]
+    assert (found.healthy, found.works, found.as_dict()["works"]) == (healthy, works, works)
+    assert not with_health(MEMBERS, [status(B, errors=errors)])[1].works, "it follows nobody"
+
+
 @pytest.mark.parametrize(("told", "its"), [({"member_id": "1"}, True), ({"member_id": "7"}, False), ({}, False)])
 def test_who_answered(told: dict[str, str], its: bool) -> None:
     assert is_of(A, {"header": told}) == its

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -85,6 +86,21 @@ def test_refusals(options: dict[str, Any], seen: Observed, rule: str, evidence: 
     (refused,) = decided.refusals
     assert refused.rule == rule
     assert evidence in refused.evidence
+
+
+def test_full_members_are_replaced_and_joined_by_others() -> None:
+    """With the quota reached by all, the disk of m3 died."""
+    seen = cluster(down=(3,))
+    full = tuple(f"memberID:{number} alarm:NOSPACE " for number in (1, 2, 3))
+    seen = replace(seen, statuses=tuple(replace(status, errors=full) for status in seen.statuses))
+    assert members.arithmetic(seen) == {"voters": 3, "healthy": 0, "needed": 2, "may_be_lost": 0}
+    for wanted in (
+        Wanted("absent", "m3"),
+        Wanted("learner", peer_urls=("https://192.0.2.4:2380",)),
+        Wanted("leader", "m2"),
+    ):
+        decided = members.plan(wanted, seen)
+        assert decided.changed and not decided.refusals
 
 
 def test_arithmetic() -> None:

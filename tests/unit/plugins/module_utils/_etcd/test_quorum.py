@@ -9,7 +9,7 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.model import
 
 
 def members(*kinds: str) -> list[Member]:
-    """u is up, d is down, L is a learner that is down."""
+    """u is up, f is up and full, d is down, L is a learner that is down."""
     return [
         Member(
             str(number),
@@ -18,6 +18,7 @@ def members(*kinds: str) -> list[Member]:
             (),
             kind == "L",
             kind == "u",
+            kind == "f",
         )
         for number, kind in enumerate(kinds, start=1)
     ]
@@ -30,7 +31,17 @@ def test_quorum(voters: int, expected: int) -> None:
 
 @pytest.mark.parametrize(
     ("kinds", "allowed"),
-    [("u", True), ("uu", True), ("ud", False), ("uud", True), ("udd", False), ("uuL", False)],
+    [
+        ("u", True),
+        ("uu", True),
+        ("ud", False),
+        ("uud", True),
+        ("udd", False),
+        ("uuL", False),
+        ("fff", True),
+        ("ffd", True),
+        ("fdd", False),
+    ],
 )
 def test_add(kinds: str, allowed: bool) -> None:
     assert (quorum.why_not_add(members(*kinds)) == "") is allowed
@@ -46,6 +57,8 @@ def test_add(kinds: str, allowed: bool) -> None:
         pytest.param("uud", "1", False, id="a living one of three with one dead"),
         pytest.param("uL", "2", True, id="a learner never counts"),
         pytest.param("udd", "3", False, id="no quorum"),
+        pytest.param("ffd", "3", True, id="the dead one, and the others are full"),
+        pytest.param("ffd", "1", False, id="a full one of three with one dead"),
     ],
 )
 def test_remove(kinds: str, member_id: str, allowed: bool) -> None:
@@ -65,6 +78,9 @@ def test_remove(kinds: str, member_id: str, allowed: bool) -> None:
         ("uuud", False),
         ("uuuud", True),
         ("uuL", True),
+        ("fff", True),
+        ("ffd", False),
+        ("ff", True),
     ],
 )
 def test_the_first_is_away_for_a_while(kinds: str, allowed: bool) -> None:

@@ -12,14 +12,17 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._etcd_service impo
 ME = plan.Wanted("e3", "192.0.2.43")
 
 
-def member(number: int, *, healthy: bool = True, learner: bool = False, name: str | None = None) -> Member:
+def member(
+    number: int, *, healthy: bool = True, learner: bool = False, name: str | None = None, full: bool = False
+) -> Member:
     label = f"e{number}" if name is None else name
     url = f"https://192.0.2.4{number}"
-    return Member(str(number), label, (f"{url}:2380",), (f"{url}:2379",), learner, healthy)
+    return Member(str(number), label, (f"{url}:2380",), (f"{url}:2379",), learner, healthy, full)
 
 
 TWO = (member(1), member(2))
 THREE = (*TWO, member(3))
+FULL = tuple(member(number, healthy=False, full=True) for number in (1, 2, 3))
 
 
 def observed(
@@ -64,6 +67,13 @@ def observed(
         (ME, observed((member(1), member(3)), data=True, active=True, stale="settings changed"), ["restart"]),
         # Three of four voters are left meanwhile.
         (ME, observed((*THREE, member(4)), data=True, active=True, stale="settings changed"), ["restart"]),
+        # All have reached the quota, and it was raised; or the disk of one died meanwhile.
+        (ME, observed(FULL, data=True, active=True, stale="settings changed"), ["restart"]),
+        (
+            plan.Wanted("e3", "192.0.2.43", replace=True),
+            observed((*FULL[:2], member(3, healthy=False))),
+            ["remove", "announce", "start", "promote"],
+        ),
         # Its own trouble is no reason against its restart.
         (ME, observed((*TWO, member(3, healthy=False)), data=True, active=True, stale="settings changed"), ["restart"]),
     ],
