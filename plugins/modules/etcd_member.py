@@ -110,8 +110,8 @@ plan:
   sample: [{"action": "defragment", "reason": "41 % of 25165824 bytes are free", "target": "cp2"}]
 quorum:
   description:
-    - How many voters there are, how many are healthy, how many are needed, and how many more may be lost. Those that only
-      reached their quota are not healthy, and count for what may be lost.
+    - How many voters there are, how many are healthy, how many are needed, and how many more may be lost. Those that
+      only reached their quota are not healthy, and count for what may be lost.
   returned: success
   type: dict
   sample: {"healthy": 3, "may_be_lost": 1, "needed": 2, "voters": 3}

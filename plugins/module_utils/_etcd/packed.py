@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from .._core import files
+from .._core.errors import KubeopsError
 from . import packing, snapshot
 from .packing import Packer
 
@@ -24,8 +25,26 @@ def opened(path: str, packer: Packer) -> Iterator[tuple[str, snapshot.Facts]]:
     manifest = snapshot.read_manifest(path)
     if packing.of(path):
         expect_stored(path, manifest)
-    with packer.opened(path) as plain:
-        yield plain, snapshot.verify(plain, manifest, shown=path)
+    with ExitStack() as held:
+        try:
+            plain = held.enter_context(packer.opened(path))
+            facts = snapshot.verify(plain, manifest, shown=path)
+        except KubeopsError as error:
+            # Under any passphrase openssl makes bytes of it, as many as there were. Of a right hash the pages are read.
+            if packing.of(path).encryption == "openssl" and error.details.get("check") not in (None, "pages"):
+                raise _wrong_passphrase(path) from error
+            raise
+        yield plain, facts
+
+
+def _wrong_passphrase(path: str) -> KubeopsError:
+    return KubeopsError(
+        f"{path} was encrypted with another passphrase",
+        seen="by its SHA-256 the file is as it was stored, and what openssl makes of it is no snapshot",
+        fix="name the file that has the passphrase of that time in decryption_file, for the playbook restore_etcd in "
+        "etcd_restore_decryption_file",
+        details={"check": "passphrase"},
+    )
 
 
 def check(path: str) -> snapshot.Facts | None:

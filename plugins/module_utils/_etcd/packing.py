@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from .._core import files, workdir
 from .._core.errors import KubeopsError, Refusal
 from .._core.runner import Runner
 
+# How what they write begins.
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 Stage = Callable[[str, str], None]  # from one file to another
 
 COMPRESSIONS = {"none": "", "gzip": ".gz", "zstd": ".zst"}
@@ -122,7 +125,9 @@ class Packer:
 
     def _decompressing(self, packing: Packing) -> list[Stage]:
         unzstd = self._command("zstd", "--decompress")
-        known: dict[str, list[Stage]] = {"none": [], "gzip": [_gunzip], "zstd": [unzstd]}
+        known: dict[str, list[Stage]] = {
+            "none": [], "gzip": [_expecting(GZIP, _gunzip)], "zstd": [_expecting(ZSTD, unzstd)],
+        }  # fmt: skip
         return known[packing.compression]
 
     def _encrypting(self, packing: Packing) -> list[Stage]:
@@ -156,12 +161,31 @@ def _gzip(source: str, target: str) -> None:
         shutil.copyfileobj(plain, writer, files.CHUNK)
 
 
+def _expecting(magic: bytes, stage: Stage) -> Stage:
+    """The stage, for files that begin as they have to."""
+
+    def expect(source: str, target: str) -> None:
+        with Path(source).open("rb") as file:
+            begin = file.read(len(magic))
+        if begin != magic:
+            raise _damaged(source, f"it begins with {begin.hex()}, and has to with {magic.hex()}")
+        stage(source, target)
+
+    return expect
+
+
 def _gunzip(source: str, target: str) -> None:
     try:
         with gzip.open(source, "rb") as packed, Path(target).open("wb") as plain:
             shutil.copyfileobj(packed, plain, files.CHUNK)
-    except (EOFError, gzip.BadGzipFile) as error:
-        raise KubeopsError(f"{source} cannot be unpacked", seen=str(error), fix="use another snapshot") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise _damaged(source, str(error)) from error
+
+
+def _damaged(path: str, seen: str) -> KubeopsError:
+    return KubeopsError(
+        f"{path} cannot be unpacked", seen=seen, fix="use another snapshot", details={"check": "compression"}
+    )
 
 
 def _room_beside(path: str) -> str:
