@@ -57,6 +57,9 @@ options:
     description:
       - Whether a member of this host that lost its data, or does not work with it, is removed and joins anew, quorum
         permitting. Data that is there is kept aside as C(member.<time>) in O(data_dir).
+      - One that works is compared with the others, by the hash of all keys. It is replaced where a quorum of the voters
+        has another content, left alone with a warning where that is its own, and refused (C(etcd_content)) where they
+        do not compare.
     type: bool
     default: false
   restart:
@@ -157,6 +160,7 @@ kept:
   elements: str
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -166,6 +170,7 @@ from ..module_utils._core.errors import KubeopsError
 from ..module_utils._core.plan import Plan
 from ..module_utils._core.runner import Runner
 from ..module_utils._etcd import ondisk
+from ..module_utils._etcd.content import AGREES
 from ..module_utils._etcd.gateway import Gateway
 from ..module_utils._etcd_service import plan, probe, versions
 from ..module_utils._etcd_service.act import Host
@@ -210,6 +215,9 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if params["state"] == "observed":
         return {"changed": False, "plan": [], **found}
     wanted = plan.Wanted(params["name"], params["address"], params["first"], params["replace"])
+    compared = plan.to_compare(wanted, observed)
+    if compared:
+        observed = replace(observed, content=cluster.content(compared))
     decided = plan.plan(wanted, observed)
     for refused in decided.refusals:
         raise refused.as_error()
@@ -218,6 +226,12 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         host.carry_out(decided)
         found["kept"] = host.kept
         _verify(plan.plan(wanted, probe.observe(cluster, daemon, params["data_dir"], "")))
+    if compared and observed.content.verdict == AGREES:
+        warnings.append(
+            f"{wanted.name} works, its content is that of the others, and it was not replaced; to replace it all the "
+            "same, stop etcd on its host (kubeadm's with the module static_pods), and run again. "
+            f"Seen: {observed.content.seen}"
+        )
     warnings += cluster.alarms()
     return {**decided.as_result(), **found}
 

@@ -14,12 +14,15 @@ from typing import Any
 from .._core import clock
 from .._core.errors import KubeopsError
 from . import alarms, keep
-from .choice import Status
+from .choice import Status, followers, status_from_json
+from .content import AGREES, UNKNOWN, Content, judge
 from .gateway import Gateway, first_answer
 from .model import Member
 from .programs import Source
+from .quorum import voter_count
 
 POLL_SECONDS = 1.0
+COMPARE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -105,3 +108,39 @@ def _compared(gateway: Gateway, statuses: Sequence[Status]) -> tuple[dict[str, A
         "hash": hashes[first.member.name],
         "alarms": [alarm.strip() for alarm in alarms.split(first.errors)[0]],
     }, ""
+
+
+def compare(gateway: Gateway, own: Member) -> Content:
+    """Compare a voter that works with the others, as long as they do not compare because one is behind."""
+    deadline = clock.monotonic() + COMPARE_SECONDS
+    while True:
+        try:
+            found = _against_others(gateway, own)
+        except KubeopsError as error:  # a revision may be compacted meanwhile
+            found = Content(UNKNOWN, str(error))
+        if found.verdict != UNKNOWN or clock.monotonic() > deadline:
+            return found
+        time.sleep(POLL_SECONDS)
+
+
+def _against_others(gateway: Gateway, own: Member) -> Content:
+    members = gateway.members()
+    voters = voter_count(members)
+    if voters == 1:
+        return Content(AGREES, "it is the only voter")
+    following = [status for status in followers(members, gateway.statuses(members)) if not status.member.is_learner]
+    others = [status for status in following if status.member.id != own.id]
+    versions = sorted({status.version for status in following})
+    if not others or len(versions) > 1:
+        told = f"they run {', '.join(versions)}, which may hash otherwise" if others else "no other voter answers"
+        return Content(UNKNOWN, told)
+    revision, index = min(status.revision for status in others), max(status.raft_index for status in others)
+    mine = gateway.of(own)
+    applied = status_from_json(own, mine.status()).raft_index
+    if applied < index:
+        return Content(UNKNOWN, f"{own.name} has applied the log up to {applied}, the others up to {index}")
+    # Asked again: a status is not of one moment, and its revision is read before its index.
+    reached = status_from_json(own, mine.status()).revision
+    hashed = [status.member for status in others] + [own] * (reached >= revision)
+    hashes = {member.name: gateway.of(member).content_at(revision) for member in hashed}
+    return judge(own.name, revision, hashes, voters)

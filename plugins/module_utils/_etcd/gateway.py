@@ -97,7 +97,12 @@ class Gateway:
 
     def hash_kv(self, revision: int) -> int:
         """Return the hash of all keys at a revision, as this member has them."""
-        return int(self._hash(revision)["hash"])
+        return self.content_at(revision)[0]
+
+    def content_at(self, revision: int) -> tuple[int, int]:
+        """Return the hash of all keys at a revision, and the revision up to which they are compacted."""
+        hashed = self._hash(revision)
+        return int(hashed.get("hash", 0)), int(hashed.get("compact_revision", 0))
 
     def _hash(self, revision: int) -> dict[str, Any]:
         """Ask for the hash of all keys. The gateway has a path for it since 3.6; gRPC always had."""
@@ -114,12 +119,8 @@ class Gateway:
         """Return how many keys there are at a revision, and their hash; needs no quorum, and reads them all."""
         asked = {**ALL_KEYS, "revision": revision, "count_only": True, "serializable": True}
         counted = self._post("/v3/kv/range", asked, timeout=STREAM_SILENCE_SECONDS)
-        hashed = self._hash(revision)
-        return {
-            "count": int(counted.get("count", 0)),
-            "hash": int(hashed.get("hash", 0)),
-            "compact_revision": int(hashed.get("compact_revision", 0)),
-        }
+        hashed, compacted = self.content_at(revision)
+        return {"count": int(counted.get("count", 0)), "hash": hashed, "compact_revision": compacted}
 
     def read(self, key: bytes, revision: int) -> dict[str, Any] | None:
         """Return a key at a revision, or the first one for an empty name: ``key``, ``mod_revision`` and ``size``."""

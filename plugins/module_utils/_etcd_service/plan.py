@@ -11,10 +11,11 @@ https://etcd.io/docs/v3.6/op-guide/runtime-configuration/
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._core.plan import Plan, Refused, Step
 from .._etcd import quorum
+from .._etcd.content import DIFFERS, UNKNOWN, Content
 from .._etcd.model import Member
 
 SET_ASIDE = "set_aside"
@@ -53,6 +54,7 @@ class Observed:
             where nobody could tell.
         silence: what those that were asked said instead.
         lacks: without what etcd cannot be started here, empty where there is everything.
+        content: how the member of to_compare() compares with the others.
     """
 
     has_data: bool
@@ -61,6 +63,14 @@ class Observed:
     members: Sequence[Member] | None = None
     silence: str = ""
     lacks: str = ""
+    content: Content = field(default_factory=Content)
+
+
+def to_compare(wanted: Wanted, observed: Observed) -> Member | None:
+    """Return the member that works, and is to be replaced where its content is not that of the others."""
+    member = quorum.find(observed.members or (), wanted.name, wanted.address)
+    compared = wanted.replace and observed.has_data and member and member.works and not member.is_learner
+    return member if compared else None
 
 
 def plan(wanted: Wanted, observed: Observed) -> Plan:
@@ -122,13 +132,21 @@ def _lost_data(wanted: Wanted, observed: Observed, member: Member) -> Plan:
             f"{wanted.name} is a member, but its data directory is empty",
             "attach its disk, or replace the member: playbook rescue_etcd with member=HOST",
         )
-    return _join(wanted, observed, _removal(wanted, member))
+    reason = "its data is lost, and a member that forgot its votes may not come back"
+    return _join(wanted, observed, _removal(wanted, member, reason))
 
 
 def _inside(wanted: Wanted, observed: Observed, member: Member) -> Plan:
-    if wanted.replace and observed.has_data and not member.works:
-        steps = [*_removal(wanted, member), Step(SET_ASIDE, wanted.name, "the member does not work with its data")]
-        return _join(wanted, observed, steps)
+    if wanted.replace and observed.content.verdict == UNKNOWN:
+        return _refused(
+            "etcd_content",
+            f"{wanted.name} works, and whether its data is right is not known: {observed.content.seen}",
+            "bring the others back and to one version first; to replace it all the same, stop etcd on this host before "
+            "(kubeadm's with the module static_pods); where no quorum has the same data, run the playbook restore_etcd",
+        )
+    if wanted.replace and observed.has_data and (not member.works or observed.content.verdict == DIFFERS):
+        reason = "its data is not that of the others" if member.works else "the member does not work with its data"
+        return _join(wanted, observed, [*_removal(wanted, member, reason), Step(SET_ASIDE, wanted.name, reason)])
     steps = []
     if not observed.active:
         steps.append(Step(START, wanted.name, "etcd does not run"))
@@ -144,8 +162,7 @@ def _inside(wanted: Wanted, observed: Observed, member: Member) -> Plan:
     return _plan(wanted, observed, *steps)
 
 
-def _removal(wanted: Wanted, member: Member) -> list[Step]:
-    reason = "its data is lost, and a member that forgot its votes may not come back"
+def _removal(wanted: Wanted, member: Member, reason: str) -> list[Step]:
     return [Step(REMOVE, wanted.name, reason, {"id": member.id})]
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from .._core.errors import KubeopsError
 from .._core.runner import Runner
-from .._etcd import alarms, quorum
+from .._etcd import agreement, alarms, quorum
+from .._etcd.content import Content
 from .._etcd.gateway import NOT_FOUND, Gateway
 from .._etcd.model import Member
 from .._systemd.probe import read_units
@@ -93,6 +94,13 @@ class Cluster:
         """A warning for each alarm; none where no member has a quorum."""
         gateway, _silence = self.answering()
         return alarms.warnings(gateway.alarms(), gateway.members()) if gateway else []
+
+    def content(self, member: Member) -> Content:
+        """How a member that works compares with the others."""
+        gateway, silence = self.answering()
+        if gateway is None:
+            raise KubeopsError("no member of etcd has a quorum any more", seen=silence)
+        return agreement.compare(gateway, member)
 
     def versions(self) -> dict[str, versions.Version]:
         """Version that runs, by URL, of those that answer. See stopped_version for the others."""

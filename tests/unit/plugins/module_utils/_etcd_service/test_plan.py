@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.content import AGREES, DIFFERS, UNKNOWN, Content
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd.model import Member
 from ansible_collections.kubeops.cluster.plugins.module_utils._etcd_service import birth, plan, versions
 
@@ -59,7 +62,7 @@ def observed(
             observed(TWO, data=True),
             ["set_aside", "announce", "start", "promote"],
         ),
-        # A healthy member is never replaced, whatever was asked.
+        # A healthy member whose content is that of the others is not replaced, whatever was asked.
         (plan.Wanted("e3", "192.0.2.43", replace=True), observed(THREE, data=True, active=True), []),
         # A cluster of one restarts although nobody goes on meanwhile.
         (ME, observed((member(3),), data=True, active=True, stale="settings changed"), ["restart"]),
@@ -104,6 +107,53 @@ def test_refusals(found: plan.Observed, rule: str | None) -> None:
         rule = "etcd_quorum"  # one of two voters is no quorum
     assert [refused.rule for refused in decided.refusals] == [rule]
     assert decided.steps == ()
+
+
+REPLACED = ["remove", "set_aside", "announce", "start", "promote"]
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict", "actions", "rule"),
+    [
+        (observed(THREE, data=True, active=True), AGREES, [], ""),
+        (observed(THREE, data=True, active=True), DIFFERS, REPLACED, ""),
+        (observed(THREE, data=True, active=True), UNKNOWN, [], "etcd_content"),
+        (observed(THREE, data=True, active=True, stale="settings changed"), AGREES, ["restart"], ""),
+        # The others have no quorum without it.
+        (
+            observed((member(1), member(2, healthy=False), member(3)), data=True, active=True),
+            DIFFERS,
+            [],
+            "etcd_quorum",
+        ),
+        # It is replaced for its content, and not because all have reached the quota.
+        (observed(FULL, data=True, active=True), AGREES, [], ""),
+    ],
+)
+def test_a_member_that_works_is_replaced_for_its_content(
+    found: plan.Observed, verdict: str, actions: list[str], rule: str
+) -> None:
+    wanted = plan.Wanted("e3", "192.0.2.43", replace=True)
+    assert plan.to_compare(wanted, found) == (found.members or ())[2]
+    decided = plan.plan(wanted, replace(found, content=Content(verdict, "hashes differ")))
+    assert [step.action for step in decided.steps] == actions
+    assert [refused.rule for refused in decided.refusals] == [rule] * bool(rule)
+    assert ("hashes differ" in str(decided.refusals)) is (rule == "etcd_content")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (ME, observed(THREE, data=True, active=True)),
+        (replace(ME, replace=True), observed(THREE)),
+        (replace(ME, replace=True), observed(TWO, data=True)),
+        (replace(ME, replace=True), observed((*TWO, member(3, healthy=False)), data=True)),
+        (replace(ME, replace=True), observed((*TWO, member(3, learner=True)), data=True)),
+        (replace(ME, replace=True), observed(None, data=True)),
+    ],
+)
+def test_what_is_replaced_anyway_or_not_at_all_is_not_compared(wanted: plan.Wanted, found: plan.Observed) -> None:
+    assert plan.to_compare(wanted, found) is None
 
 
 def test_data_is_not_started_where_it_was_to_be_given_up() -> None:
