@@ -83,6 +83,23 @@ users:
     client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem
     client-key: /var/lib/kubelet/pki/kubelet-client-current.pem
 """
+# As people write them: flow collections, values over several lines, marks of a document.
+BY_HAND = b"""--- # mine
+clusters: [{name: a, cluster: {server: https://192.0.2.1:6443, certificate-authority-data: YWJj}}]
+contexts: []
+users:
+- name: eks
+  user:
+    exec: {command: aws, args: [eks, get-token, "--region", 'eu-1'
+      ], env: null}
+- {name: b, user: {client-certificate-data: YWJj, client-key-data: "YWJj
+  YWJj"}}
+- name: c
+  user:
+    client-certificate-data: YWJj
+      YWJj
+...
+"""
 KUBELET = b"""apiVersion: kubelet.config.k8s.io/v1beta1
 authentication:
   x509:
@@ -163,7 +180,7 @@ def parsers() -> list[Parser]:
         Parser("public key", load.public_keys, (_public(keys[0]), _public(keys[0]) + _public(keys[1]))),
         # Few RSA keys: their primes are tested, for 0.1 s.
         Parser("key that signs", lambda data: _key(data, authority, now), (*[ca_key, keys[1]] * 8, keys[0])),
-        Parser("kubeconfig", kubeconfig.parse, (admin, KUBELET_CONF)),
+        Parser("kubeconfig", kubeconfig.parse, (admin, KUBELET_CONF, BY_HAND)),
         Parser("fields of kubelet files", lambda data: _fields(_text(data)), (admin, KUBELET_CONF, KUBELET, kubelet)),
         Parser("kubeconfig to renew", renewal.embedded, (admin, KUBELET_CONF)),
         Parser("form", _forms, (admin, *pems, *keys, SETTINGS)),

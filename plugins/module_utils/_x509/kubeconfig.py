@@ -27,9 +27,11 @@ def parse(data: bytes) -> Kubeconfig:
         raise Unreadable("empty", "the file is empty")
     try:
         document = simple_yaml.parse(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise Unreadable("malformed", "it is no kubeconfig", str(error)[:200]) from None
-    if not isinstance(document, dict) or not isinstance(document.get("users", document.get("clusters")), list):
+    except UnicodeDecodeError:
+        raise Unreadable("malformed", "it is no kubeconfig", "it is no text in UTF-8") from None
+    except simple_yaml.NotRead as error:
+        raise Unreadable("not_read", "it is not readable by this check", str(error)) from None
+    if not isinstance(document, dict) or not isinstance(document.get("users") or document.get("clusters"), list):
         raise Unreadable("malformed", "it is no kubeconfig", "it lists neither users nor clusters")
     contexts = _named(document, "contexts", "context")
     return Kubeconfig(

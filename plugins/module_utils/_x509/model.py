@@ -31,7 +31,8 @@ class Unreadable(KubeopsError):  # noqa: N818 - what the input is, not a fault o
     """Input that holds no usable certificate, key, request or kubeconfig.
 
     problem: what kind of input it is: missing, not_a_file, symlink_loop, permission_denied,
-    empty, too_large, encrypted, no_certificate, no_key, malformed, unsupported.
+    empty, too_large, encrypted, no_certificate, no_key, malformed, unsupported,
+    or not_read: what it is this collection cannot tell, others may.
     """
 
     def __init__(self, problem: str, what: str, seen: str = "") -> None:

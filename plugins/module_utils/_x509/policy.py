@@ -24,6 +24,7 @@ from .estate import (
     KEY_PAIR,
     KUBECONFIG,
     KUBELET,
+    OPERATOR,
     PEER,
     SERVER,
     SIGNING_CA,
@@ -174,7 +175,7 @@ def silence(served: Served | None) -> Iterator[Reason]:
 
 def _reasons(found: Found, standard: Standard) -> Iterator[Reason]:
     for problem, text in found.problems:
-        yield Reason(problem, BROKEN, text, FIXES.get(problem, "restore it from a backup, or issue it anew"))
+        yield _unread(found, problem, text)
     yield from _permissions(found)
     yield from _restart(found, standard)
     yield from _key(found)
@@ -186,6 +187,14 @@ def _reasons(found: Found, standard: Standard) -> Iterator[Reason]:
         yield from _chain(found, found.leaf, standard)
         yield from _serving(found, found.leaf, standard)
     yield from _trust(found, standard)
+
+
+def _unread(found: Found, problem: str, text: str) -> Reason:
+    """People may write YAML that this reader does not know; kubeadm does not."""
+    if problem == "not_read" and found.entry.managed_by == OPERATOR:
+        fix = "write it as kubectl does (kubectl config view --raw --kubeconfig FILE), or look at it by other means"
+        return Reason(problem, WARNING, text, fix)
+    return Reason(problem, BROKEN, text, FIXES.get(problem, "restore it from a backup, or issue it anew"))
 
 
 def _ending(found: Found, leaf: Certificate, standard: Standard) -> Iterator[Reason]:

@@ -149,6 +149,18 @@ def test_a_kubeconfig_without_a_client_certificate(
 
 
 @pytest.mark.parametrize(
+    ("managed_by", "level", "advice"),
+    [("operator", "warning", "write it as kubectl does"), ("kubeadm", "broken", "restore it from a backup")],
+)
+def test_yaml_that_is_not_read_is_broken_only_where_kubeadm_wrote_it(managed_by: str, level: str, advice: str) -> None:
+    entry = Entry("c", "/c", form="kubeconfig", managed_by=managed_by)
+    found = Found(entry, File("/c", "/c", mode=0o600), problems=(("not_read", "line 1: tags are not read"),))
+    (reason,) = policy.judge(found, standard())
+    assert (reason.id, reason.level) == ("not_read", level)
+    assert reason.fix.startswith(advice)
+
+
+@pytest.mark.parametrize(
     ("trusted", "authority", "reasons"),
     [
         (CA, "ca", []),

@@ -11,6 +11,8 @@ from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import kubec
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509.model import Unreadable
 from ansible_collections.kubeops.cluster.plugins.module_utils._x509.read import read
 
+from tests.fuzz import certificates
+
 
 def test_every_kind_of_path(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
@@ -58,11 +60,11 @@ def test_an_encrypted_key_is_called_so(label: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "a: &b c", "users: x", "- a\n- b", "users:\n- name: a\n  user: [1]", "\t- x", "{" * 5000]
+    "text", ["", "{}", "a: &b c", "users: x", "- a\n- b", "users:\n- name: a\n  user: [1]", "\t- x", "{" * 5000, "\xff"]
 )
 def test_what_is_no_kubeconfig(text: str) -> None:
     with pytest.raises(Unreadable):
-        kubeconfig.parse(text.encode())
+        kubeconfig.parse(text.encode("latin-1"))
 
 
 def test_a_kubeconfig_in_either_style() -> None:
@@ -70,3 +72,21 @@ def test_a_kubeconfig_in_either_style() -> None:
     json = b'{"users": [{"name": "a", "user": {"client-certificate-data": "QQ==", "client-key": "k.pem"}}]}'
     assert kubeconfig.parse(block) == kubeconfig.parse(json)
     assert kubeconfig.parse(block).users["a"].certificate == b"A"
+
+
+def test_kubeconfigs_of_people() -> None:
+    read_so = kubeconfig.parse(certificates.BY_HAND)
+    assert {name: (user.certificate, user.key, user.other) for name, user in read_so.users.items()} == {
+        "eks": (b"", b"", "exec"),
+        "b": (b"abc", b"abcabc", ""),
+        "c": (b"abcabc", b"", ""),
+    }
+    assert read_so.clusters["a"].server == "https://192.0.2.1:6443"
+    assert kubeconfig.parse(b"clusters:\n- name: a\nusers: null\n").clusters
+
+
+def test_what_the_reader_does_not_know_is_not_called_broken_and_quotes_nothing() -> None:
+    with pytest.raises(Unreadable) as caught:
+        kubeconfig.parse(b"users:\n- name: a\n  user:\n    password: !Sup3rSecretPassw0rd\n")
+    assert (caught.value.problem, caught.value.what) == ("not_read", "it is not readable by this check")
+    assert caught.value.seen == "line 4: anchors, tags and directives are not read"
