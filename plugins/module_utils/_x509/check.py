@@ -38,10 +38,10 @@ def check(options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     layout = observe.layout(groups=options["groups"], node_addresses=options["node_addresses"])
     entries = estate(layout, options["api_server_names"])
     further, unseen = extra.entries(options["paths"], entries)
-    found = observe.observe(entries) + observe.missing_manifests(layout)
+    found = observe.observe(entries) + observe.missing_manifests(layout) + observe.unread_configs(layout)
     found += [_of_cluster(_unmatched(one), layout, options["api_server_names"]) for one in observe.observe(further)]
     found += [_unseen(options["paths"], unseen)] if unseen else []
-    made, asked = served_without_file(layout), _asked(options["endpoints"])
+    made, asked = [*served_without_file(layout), *_without_row(entries, found)], _asked(options["endpoints"])
     ports = [*(endpoint for entry in entries for endpoint in entry.endpoints), *made, *asked]
     served = all_served(ports, options["timeout"]) if options["served"] else {}
     began = processes.started(sorted({component for entry in entries for component in entry.read_once}))
@@ -59,6 +59,12 @@ def authorities(found: Iterable[observe.Found]) -> dict[str, Sequence[Certificat
     """Every CA of the estate by the name of its entry: of several files the first."""
     known = [one for one in found if one.entry.use == CA and one.certificates]
     return {one.entry.name: one.certificates for one in reversed(known)}
+
+
+def _without_row(entries: Iterable[Entry], found: Iterable[observe.Found]) -> list[Endpoint]:
+    """Ports of entries whose file may be missing and is: what they serve is looked at all the same."""
+    seen = {one.file.path for one in found}
+    return [endpoint for entry in entries if entry.path not in seen for endpoint in entry.endpoints]
 
 
 def _unmatched(found: observe.Found) -> observe.Found:

@@ -140,9 +140,11 @@ class Kubelet:
         address, port: where it listens.
         cert_dir: where it keeps its own certificates (--cert-dir).
         cert_file, key_file: its serving pair where the operator gave one (tlsCertFile, --tls-cert-file).
-        serving_requested: it requests its serving certificate from the cluster (serverTLSBootstrap).
+        serving_requested: it requests its serving certificate from the cluster (serverTLSBootstrap,
+            --rotate-server-certificates).
         client_ca: its clientCAFile.
         cluster_domain: DNS domain that it gives to pods (clusterDomain); empty where it does not say.
+        unread: configurations that could not be read, by path, and why (id, text): what they say is not here.
     """
 
     node_name: str = ""
@@ -155,11 +157,22 @@ class Kubelet:
     serving_requested: bool = False
     client_ca: str = ""
     cluster_domain: str = ""
+    unread: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def serving_unknown(self) -> bool:
+        """Whether nothing tells which serving certificate it uses."""
+        return bool(self.unread) and not (self.cert_file or self.serving_requested)
 
     @property
     def own_serving(self) -> str:
-        """The serving certificate that it makes where there is none; empty where it is told of another."""
-        return "" if self.cert_file or self.serving_requested else f"{self.cert_dir}/kubelet.crt"
+        """The serving certificate that it makes where there is none; empty where it is, or may be, told of another."""
+        told = self.cert_file or self.serving_requested or self.serving_unknown
+        return "" if told else f"{self.cert_dir}/kubelet.crt"
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return (Endpoint(_reachable(self.address), self.port, KUBELET),) if self.port else ()
 
 
 @dataclass(frozen=True)
@@ -277,8 +290,9 @@ def kubeadm_etcd(pki: str) -> EtcdSettings:
 
 
 def served_without_file(layout: Layout) -> tuple[Endpoint, ...]:
-    """Return where a component serves a certificate that it made in memory."""
-    return tuple(endpoint for _name, pod, endpoint in _servers(layout) if not _given(pod) and endpoint.port)
+    """Return where a component serves a certificate that it made in memory, or of which nobody can tell the file."""
+    unknown = layout.kubelet.endpoints if layout.kubelet and layout.kubelet.serving_unknown else ()
+    return (*(endpoint for _name, pod, endpoint in _servers(layout) if not _given(pod) and endpoint.port), *unknown)
 
 
 def _servers(layout: Layout) -> Iterator[tuple[str, StaticPod, Endpoint]]:
@@ -587,7 +601,7 @@ def _kubelet_server(kubelet: Kubelet, base: Entry) -> Entry:
         base,
         name="kubelet-server",
         use=SERVER,
-        endpoints=(Endpoint(_reachable(kubelet.address), kubelet.port, "kubelet"),) if kubelet.port else (),
+        endpoints=kubelet.endpoints,
         wanted_names=(kubelet.node_name,) if kubelet.node_name else (),
     )
     if kubelet.cert_file:

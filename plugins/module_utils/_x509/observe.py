@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from .._core import processes, simple_yaml
@@ -35,6 +37,9 @@ NODE_USER = "system:node:"
 CONTROL_PLANE, WORKERS, ETCD = GROUPS = ("control_plane", "workers", "etcd")
 
 _FLAG = r"--{name}[=\s]+[\"']?([^\s\"']+)"
+_SWITCH = r"--{name}(?:=([^\s\"']*))?(?=[\s\"']|$)"
+# As Go's strconv.ParseBool.
+_TRUE = ("1", "t", "true")
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,17 @@ def missing_manifests(layout: Layout) -> list[Found]:
     """A finding for each manifest that a control plane should have, and for the unit of an etcd of its own."""
     found = [_missing_manifest(f"{layout.kubernetes}/manifests/{name}.yaml", name) for name in layout.missing]
     return [*found, _missing_unit()] if layout.etcd_lacking else found
+
+
+def unread_configs(layout: Layout) -> list[Found]:
+    """A finding for each configuration of the kubelet of which nobody can tell here what it says."""
+    unread = layout.kubelet.unread if layout.kubelet else {}
+    return [
+        Found(
+            Entry("kubelet configuration", path, form=MANIFEST, managed_by=estate.OPERATOR), read(path), problems=(why,)
+        )
+        for path, why in unread.items()
+    ]
 
 
 def _missing_unit() -> Found:
@@ -251,32 +267,74 @@ def _has_kubelet(kubernetes: str, groups: Collection[str]) -> bool:
 
 
 def own_kubelet(node_addresses: Collection[str] = ()) -> Kubelet:
-    """The kubelet of this node, by its configuration and its flags."""
-    text = read(KUBELET_CONFIG).data.decode("utf-8", "replace")
-    told = kubelet(text, _kubelet_flags())
-    return replace(told, node_name=kubelet_name(), node_addresses=tuple(node_addresses))
+    """The kubelet of this node, by its configuration, the drop-ins over that, and its flags over both."""
+    flags = _kubelet_flags()
+    files = [read(path) for path in _kubelet_configs(flags)]
+    unread = {file.path: why for file in files if (why := _why_unread(file))}
+    text, *drop_ins = [file.data.decode("utf-8", "replace") for file in files]
+    told = kubelet(text, flags, drop_ins)
+    return replace(told, node_name=kubelet_name(), node_addresses=tuple(node_addresses), unread=unread)
 
 
-def kubelet(text: str, flags: str = "") -> Kubelet:
-    """What a kubelet is told of its certificates: a flag goes before its configuration, defaults fill the rest."""
+def _kubelet_configs(flags: str) -> list[str]:
+    """Its configuration and the drop-ins beside it, in the order in which it reads them."""
+    directory = kubelet_flag(flags, "config-dir")
+    drop_ins = sorted(map(str, Path(directory).rglob("*.conf"))) if directory else []
+    return [kubelet_flag(flags, "config") or KUBELET_CONFIG, *drop_ins]
+
+
+def _why_unread(file: File) -> tuple[str, str] | None:
+    """None also where there is no such file: a kubelet may be told everything by flags."""
+    if file.problem:
+        return None if file.problem == "missing" else (file.problem, file.seen)
     try:
-        config = simple_yaml.parse(text)
-    except (ValueError, RecursionError):
-        config = {}
-    values = config if isinstance(config, dict) else {}
-    port = str(values.get("port") or "10250")
+        _config(file.data.decode("utf-8", "replace"))
+    except simple_yaml.NotRead as error:
+        return "config_not_read", f"it is not readable by this check ({error})"
+    return None
+
+
+def _config(text: str) -> dict[str, Any]:
+    document = simple_yaml.parse(text) or {}
+    if not isinstance(document, dict):
+        raise simple_yaml.NotRead("it is no mapping")
+    return document
+
+
+def kubelet(text: str, flags: str = "", drop_ins: Sequence[str] = ()) -> Kubelet:
+    """What a kubelet is told of its certificates: flags go before drop-ins and these before its configuration."""
+    values: dict[str, Any] = {}
+    for each in (text, *drop_ins):
+        with contextlib.suppress(simple_yaml.NotRead):
+            values = _over(values, _config(each))
     authentication = values.get("authentication")
     x509 = authentication.get("x509") if isinstance(authentication, dict) else None
+
+    def told(flag: str, key: str, within: Any = values) -> str:
+        return kubelet_flag(flags, flag) or (str(within.get(key) or "") if isinstance(within, dict) else "")
+
+    port = told("port", "port")
+    requested = kubelet_switch(flags, "rotate-server-certificates") or str(values.get("serverTLSBootstrap") or "")
     return Kubelet(
-        address=str(values.get("address") or ""),
+        address=told("address", "address"),
         port=int(port) if port.isdecimal() and len(port) < 6 else 10250,
         cert_dir=kubelet_flag(flags, "cert-dir").rstrip("/") or Kubelet.cert_dir,
-        cert_file=kubelet_flag(flags, "tls-cert-file") or str(values.get("tlsCertFile") or ""),
-        key_file=kubelet_flag(flags, "tls-private-key-file") or str(values.get("tlsPrivateKeyFile") or ""),
-        serving_requested=str(values.get("serverTLSBootstrap") or "").lower() == "true",
-        client_ca=str(x509.get("clientCAFile") or "") if isinstance(x509, dict) else "",
-        cluster_domain=str(values.get("clusterDomain") or ""),
+        cert_file=told("tls-cert-file", "tlsCertFile"),
+        key_file=told("tls-private-key-file", "tlsPrivateKeyFile"),
+        serving_requested=requested.lower() in _TRUE,
+        client_ca=told("client-ca-file", "clientCAFile", x509),
+        cluster_domain=told("cluster-domain", "clusterDomain"),
     )
+
+
+def _over(values: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """A drop-in adds to mappings and replaces everything else."""
+    nested = {
+        key: _over(values[key], value)
+        for key, value in more.items()
+        if isinstance(value, dict) and isinstance(values.get(key), dict)
+    }
+    return {**values, **more, **nested}
 
 
 def kubelet_name() -> str:
@@ -295,9 +353,18 @@ def _kubelet_flags() -> str:
 
 def kubelet_flag(text: str, name: str) -> str:
     """The last value of a flag in a command line or in files of flags; empty where there is none."""
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    found = re.findall(_FLAG.format(name=name), "\n".join(lines))
+    found = re.findall(_FLAG.format(name=name), _uncommented(text))
     return str(found[-1]) if found else ""
+
+
+def kubelet_switch(text: str, name: str) -> str:
+    """The same of a flag that needs no value."""
+    found = re.findall(_SWITCH.format(name=name), _uncommented(text))
+    return str(found[-1] or "true") if found else ""
+
+
+def _uncommented(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
 
 
 def node_name() -> str:

@@ -46,6 +46,12 @@ FIXES = {
     "permission_denied": "let root read it: permissions, SELinux, or the export of a network file system",
     "unit_missing": "run create_cluster, or take the host out of the group",
 }
+# What others may read.
+NOT_READ = {
+    "not_read": "write it as kubectl does (kubectl config view --raw --kubeconfig FILE), or look at it by other means",
+    "config_not_read": "write it without anchors and tags: until then nothing tells which certificate the kubelet "
+    "serves, so it is looked at on its port alone, and renewed by nobody",
+}
 # A kubelet that joins writes its own kubeconfig, some time after it began.
 BOOTSTRAP_SECONDS = 600.0
 RENEW = "renew it"
@@ -191,9 +197,8 @@ def _reasons(found: Found, standard: Standard) -> Iterator[Reason]:
 
 def _unread(found: Found, problem: str, text: str) -> Reason:
     """People may write YAML that this reader does not know; kubeadm does not."""
-    if problem == "not_read" and found.entry.managed_by == OPERATOR:
-        fix = "write it as kubectl does (kubectl config view --raw --kubeconfig FILE), or look at it by other means"
-        return Reason(problem, WARNING, text, fix)
+    if problem in NOT_READ and found.entry.managed_by == OPERATOR:
+        return Reason(problem, WARNING, text, NOT_READ[problem])
     return Reason(problem, BROKEN, text, FIXES.get(problem, "restore it from a backup, or issue it anew"))
 
 

@@ -3,19 +3,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import check, table
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import check, estate, issue, load, table
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509.served import Served
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
-def checked(reference: float) -> dict[str, Any]:
+def checked(reference: float, *, served: bool = False) -> dict[str, Any]:
     options = {"warning": "30d,10%", "critical": "7d,3%", "groups": [], "paths": [], "endpoints": []}
     options["ca_warning"] = "365d,10%"
-    more = {"api_server_names": [], "node_addresses": [], "served": False, "timeout": 1.0, "max_clock_offset": 60.0}
+    more = {"api_server_names": [], "node_addresses": [], "served": served, "timeout": 1.0, "max_clock_offset": 60.0}
     return check.check({**options, **more, "reference_time": reference}, NOW)
 
 
@@ -39,3 +41,33 @@ def test_a_wrong_clock_is_a_finding(ahead: float | None, offset: float | None, r
     report = table.report(["cp1"], ["cp1"], {"cp1": result}, "critical")
     assert len([line for line in report["due"] if line.startswith("cp1 clock ")]) == len(reasons)
     assert ('name="clock"' in table.metrics(result["certificates"], 0)) is bool(reasons)
+
+
+@pytest.mark.parametrize(
+    ("there", "rows"),
+    [
+        (False, {"kubelet (served)": ["expired"]}),
+        (True, {"kubelet-server": ["expired"]}),
+    ],
+    ids=["no file of that name", "the file"],
+)
+def test_what_a_kubelet_serves_is_judged_where_its_file_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool, rows: dict[str, list[str]]
+) -> None:
+    ca_key = issue.make_key("ecdsa-p256")
+    began = NOW - timedelta(days=20)
+    ca = issue.make_ca(ca_key, "w1-ca@1", began, timedelta(days=3650))
+    leaf = issue.Leaf("w1@1", (), ("w1",), (), (issue.SERVER,))
+    key, pem = issue.issue(leaf, ca, ca_key, began, timedelta(days=10), "ecdsa-p256")
+    if there:
+        (tmp_path / "kubelet.crt").write_bytes(pem)
+        (tmp_path / "kubelet.key").write_bytes(key)
+        (tmp_path / "kubelet.key").chmod(0o600)
+    layout = estate.Layout(kubernetes=str(tmp_path), kubelet=estate.Kubelet("w1", cert_dir=str(tmp_path)))
+    monkeypatch.setattr(check.observe, "layout", lambda **_options: layout)
+    monkeypatch.setattr(
+        check, "all_served", lambda ports, _timeout: {each: Served(each, load.certificates(pem)[0]) for each in ports}
+    )
+    found = checked(0.0, served=True)["certificates"]
+    seen = {row["name"]: [reason["id"] for reason in row["reasons"]] for row in found if row["served"]}
+    assert seen == rows

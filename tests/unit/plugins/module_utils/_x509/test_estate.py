@@ -283,14 +283,69 @@ def test_the_name_that_a_kubelet_is_told(text: str, name: str) -> None:
             "/b.crt",
             "/b.key",
         ),
+        ("", "kubelet --rotate-server-certificates --cert-dir=/pki", "/pki/kubelet-server-current.pem", ""),
+        ("", "kubelet --cert-dir=/pki --rotate-server-certificates=true", "/pki/kubelet-server-current.pem", ""),
+        (
+            "serverTLSBootstrap: true\n",
+            "kubelet --cert-dir=/pki --rotate-server-certificates=false",
+            "/pki/kubelet.crt",
+            "/pki/kubelet.key",
+        ),
+        ("", "# --rotate-server-certificates\n--cert-dir=/pki", "/pki/kubelet.crt", "/pki/kubelet.key"),
     ],
-    ids=["its own", "its own elsewhere", "of the cluster", "given", "given by flags, which go first"],
+    ids=[
+        *("its own", "its own elsewhere", "of the cluster", "given", "given by flags, which go first"),
+        *("of the cluster by a flag", "by a flag's value", "its own by a flag, which goes first", "a comment"),
+    ],
 )
 def test_where_a_kubelet_keeps_its_certificates(config: str, flags: str, path: str, key: str) -> None:
     kubelet = observe.kubelet(config, flags)
     entry = {one.name: one for one in estate.estate(estate.Layout(kubelet=kubelet))}["kubelet-server"]
     assert (entry.path, entry.key_path) == (path, key)
     assert kubelet.own_serving == (path if path.endswith("/kubelet.crt") else "")
+
+
+@pytest.mark.parametrize(
+    ("config", "drop_in", "path", "port", "unread"),
+    [
+        ("serverTLSBootstrap: true\n", "", "kubelet-server-current.pem", 10250, {}),
+        ("port: 1\n", "port: 2\nserverTLSBootstrap: true\n", "kubelet-server-current.pem", 2, {}),
+        (None, "serverTLSBootstrap: true\n", "kubelet-server-current.pem", 10250, {}),
+        ("port: 1\n", "address: &a 127.0.0.1\n", "", 1, {"10.conf": "line 1: anchors, tags and directives"}),
+        ("- a\n", "", "", 10250, {"other.yaml": "it is no mapping"}),
+        ("- a\n", "serverTLSBootstrap: true\n", "kubelet-server-current.pem", 10250, {"other.yaml": "it is no"}),
+    ],
+    ids=["elsewhere", "a drop-in", "a drop-in alone", "a drop-in not read", "not read", "not read, and told"],
+)
+def test_every_configuration_of_a_kubelet_counts(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    config: str | None,
+    drop_in: str,
+    path: str,
+    port: int,
+    unread: dict[str, str],
+) -> None:
+    (tmp_path / "kubelet.d" / "sub").mkdir(parents=True)
+    (tmp_path / "kubelet.d" / "sub" / "10.conf").write_text(drop_in)
+    (tmp_path / "kubelet.d" / "20.txt").write_text("port: 3\n")
+    if config is not None:
+        (tmp_path / "other.yaml").write_text(config)
+    flags = f"kubelet --config={tmp_path}/other.yaml --config-dir={tmp_path}/kubelet.d"
+    monkeypatch.setattr(observe, "_kubelet_flags", lambda: flags)
+    layout = estate.Layout(kubelet=observe.own_kubelet())
+    assert layout.kubelet is not None
+    entries = {one.name: one for one in estate.estate(layout)}
+    assert [Path(one.path).name for name, one in entries.items() if name == "kubelet-server"] == [path][: bool(path)]
+    assert layout.kubelet.port == port
+    assert layout.kubelet.own_serving == ""
+    findings = {Path(one.file.path).name: one.problems for one in observe.unread_configs(layout)}
+    assert list(findings) == list(unread)
+    assert all(
+        findings[name][0][0] == "config_not_read" and text in findings[name][0][1] for name, text in unread.items()
+    )
+    # Nobody can tell the file: the port is asked alone.
+    assert [str(one) for one in estate.served_without_file(layout)] == ([] if path else [f"127.0.0.1:{port}"])
 
 
 @pytest.mark.parametrize(
