@@ -50,6 +50,9 @@ EnvironmentFile=-/etc/etcd/etcd.env
 ExecStart=/usr/bin/etcd --name e1 \\
   --key-file=${PKI}/server.key --client-cert-auth
 """
+UNIT_OF_SHELL = b"""EnvironmentFile=/etc/etcd/etcd.env
+ExecStart=/bin/bash -c "GOMAXPROCS=$(nproc) /usr/bin/etcd --name=\\"${ETCD_NAME}\\" && true"
+"""
 UNIT_WITH_FILE = b"ExecStart=/usr/bin/etcd --config-file=/etc/etcd/etcd.yaml\n"
 SETTINGS = b"""name: e1
 listen-client-urls: https://192.0.2.1:2379
@@ -184,7 +187,7 @@ def parsers() -> list[Parser]:
         Parser("fields of kubelet files", lambda data: _fields(_text(data)), (admin, KUBELET_CONF, KUBELET, kubelet)),
         Parser("kubeconfig to renew", renewal.embedded, (admin, KUBELET_CONF)),
         Parser("form", _forms, (admin, *pems, *keys, SETTINGS)),
-        Parser("etcd unit", lambda data: _unit(data, data), (UNIT,)),
+        Parser("etcd unit", lambda data: _unit(data, data), (UNIT, UNIT_OF_SHELL)),
         Parser("answer", lambda data: _answer(data, authority, keys[1]), (*pems, pems[0] + authority)),
         Parser("answered request", issue.leaf_of_csr, (request,)),
         Parser("static pod", lambda data: static_pod.parse(_text(data)), (MANIFEST,)),

@@ -9,6 +9,7 @@ https://etcd.io/docs/v3.6/op-guide/configuration/
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -24,8 +25,15 @@ PREFIX = "ETCD_"
 # Blocks of the configuration file, and what their keys are as flags.
 SECTIONS = {"client-transport-security": "", "peer-transport-security": "peer-"}
 
-_VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)\b")
+# Two dollars leave the variable to a shell.
+_VARIABLE = re.compile(r"\$?\$(?:\{(\w+)\}|(\w+)\b)")
 _CONTINUED = re.compile(r"\\\n\s*")
+_SHELLS = ("sh", "bash", "dash", "ash", "ksh", "zsh")
+_SCRIPT = re.compile(r"-[a-z]*c")
+_SUBSTITUTED = re.compile(r"\$?\$\([^()]*\)|`[^`]*`")
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+# What may stand before a program, besides assignments.
+_BEFORE = ("env", "exec")
 
 Reader = Callable[[str], str]
 
@@ -44,10 +52,11 @@ def parse(unit: str, text_of: Reader) -> EtcdSettings | None:
     """Settings of a unit's text; text_of returns a file's content, empty where there is none."""
     lines = _assignments(unit)
     environment = _environment(lines, text_of)
-    argv = _argv(lines, environment)
-    if not argv or Path(argv[0]).name != "etcd":
+    program = _program(_argv(lines, environment))
+    if program is None:
         return None
-    flags = {**_from_environment(environment), **_from_argv(argv[1:])}
+    assigned, words = program
+    flags = {**_from_environment({**environment, **assigned}), **_from_argv(words)}
     if flags.get("config-file"):
         flags = _from_file(text_of(flags["config-file"]))
     owner = next((value for name, value in reversed(lines) if name == "User"), "")
@@ -79,6 +88,33 @@ def _argv(lines: Sequence[tuple[str, str]], environment: Mapping[str, str]) -> l
     commands = [value for name, value in lines if name == "ExecStart" and value]
     command = commands[-1].lstrip("@-:+!") if commands else ""
     return _words(_VARIABLE.sub(lambda match: environment.get(match[1] or match[2], ""), command))
+
+
+def _program(argv: Sequence[str]) -> tuple[dict[str, str], list[str]] | None:
+    """What is assigned for etcd, and its arguments; packages start it as /bin/bash -c "GOMAXPROCS=$(nproc) etcd"."""
+    for command in _commands(argv):
+        words = list(itertools.dropwhile(lambda word: Path(word).name in _BEFORE or _ASSIGNMENT.match(word), command))
+        if words and Path(words[0]).name == "etcd":
+            before = command[: len(command) - len(words)]
+            return dict(word.split("=", 1) for word in before if "=" in word), words[1:]
+    return None
+
+
+def _commands(argv: Sequence[str]) -> list[list[str]]:
+    """Those that a shell is given, else the one itself."""
+    options = [position for position, word in enumerate(argv) if _SCRIPT.fullmatch(word)]
+    if not options or Path(argv[0]).name not in _SHELLS:
+        return [list(argv)]
+    # What a command prints nobody knows, and it may hold what parts words.
+    script = _SUBSTITUTED.sub("unknown", "".join(argv[options[0] + 1 : options[0] + 2]))
+    lexer = shlex.shlex(script, posix=True, punctuation_chars=";&|")
+    lexer.whitespace_split = True
+    try:
+        words = list(lexer)
+    except ValueError:  # a quotation without an end
+        return []
+    parts = itertools.groupby(words, lambda word: not word.strip(";&|"))
+    return [list(command) for between, command in parts if not between]
 
 
 def _words(text: str) -> list[str]:

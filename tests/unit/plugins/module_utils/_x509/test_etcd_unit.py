@@ -22,6 +22,10 @@ FLAGS = (
     "ExecStart=/usr/bin/etcd --name e1 \\\n  --cert-file=/f/s.crt --client-cert-auth --key-file /f/s.key\n"
 )
 ENVIRONMENT = "[Service]\nEnvironmentFile=/etc/etcd/etcd.env\nEnvironmentFile=-/none\nExecStart=/usr/local/bin/etcd\n"
+SHELL = (
+    "[Service]\nUser=etcd\nEnvironmentFile=-/etc/etcd/etcd.env\nEnvironment=ETCD_NAME=e1\n"
+    'ExecStart=/bin/bash -c "GOMAXPROCS=$(nproc) /usr/bin/etcd --name=\\"${ETCD_NAME}\\" --key-file /f/s.key"\n'
+)
 MIXED = "[Service]\nEnvironment='ETCD_CERT_FILE=/e/s.crt' PKI=/p\nExecStart=/usr/bin/etcd --key-file=${PKI}/s.key\n"
 
 
@@ -31,6 +35,14 @@ MIXED = "[Service]\nEnvironment='ETCD_CERT_FILE=/e/s.crt' PKI=/p\nExecStart=/usr
         (FLAGS, "etcd", {"name": "e1", "cert-file": "/f/s.crt", "client-cert-auth": "", "key-file": "/f/s.key"}),
         (ENVIRONMENT, "", {"cert-file": "/pki/server.crt", "trusted-ca-file": "/pki/ca.crt"}),
         (MIXED, "", {"cert-file": "/e/s.crt", "key-file": "/p/s.key"}),
+        (SHELL, "etcd", {"name": "e1", "cert-file": "/pki/server.crt", "key-file": "/f/s.key", "GOMAXPROCS": None}),
+        (
+            "ExecStart=/bin/sh -ec 'cd /var/lib/etcd; ulimit -n 65536 && ETCD_CERT_FILE=/a.crt exec etcd --name $$N'\n"
+            "Environment=N=e2\n",
+            "",
+            {"cert-file": "/a.crt", "name": "e2"},
+        ),
+        ("ExecStart=/usr/bin/env GOMAXPROCS=2 /usr/bin/etcd --name=e3\n", "", {"name": "e3"}),
         (f"{MIXED}ExecStart=\nExecStart=-/usr/bin/etcd --cert-file=/over\n", "", {"cert-file": "/over"}),
         ("ExecStart=/usr/bin/etcd --config-file=/etc/etcd/etcd.json\n", "", {"cert-file": "/j/server.crt"}),
         (
@@ -46,7 +58,17 @@ MIXED = "[Service]\nEnvironment='ETCD_CERT_FILE=/e/s.crt' PKI=/p\nExecStart=/usr
             },
         ),
     ],
-    ids=["flags", "environment file", "both", "drop-in", "JSON file", "YAML file"],
+    ids=[
+        "flags",
+        "environment file",
+        "both",
+        "a shell",
+        "commands of a shell",
+        "env",
+        "drop-in",
+        "JSON file",
+        "YAML file",
+    ],
 )
 def test_settings_wherever_they_stand(unit: str, owner: str, expected: dict[str, str]) -> None:
     settings = etcd_unit.parse(unit, lambda path: FILES.get(path, ""))
@@ -63,7 +85,19 @@ def test_the_unit_that_the_role_etcd_writes() -> None:
     assert settings.flag("cert-file") == "/pki/server.crt"
 
 
-@pytest.mark.parametrize("unit", ["", "ExecStart=/usr/bin/etcd-backup\n", 'ExecStart=/usr/bin/etcd "\n', "[Service]\n"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "",
+        "ExecStart=/usr/bin/etcd-backup\n",
+        'ExecStart=/usr/bin/etcd "\n',
+        "[Service]\n",
+        "ExecStart=/bin/bash -c 'systemctl stop etcd; A=1 etcdctl snapshot save'\n",
+        "ExecStart=/bin/bash -c\n",
+        """ExecStart=/bin/bash -c "etcd '"\n""",
+        "ExecStart=/bin/bash /usr/bin/etcd\n",
+    ],
+)
 def test_a_unit_that_runs_no_etcd(unit: str) -> None:
     assert etcd_unit.parse(unit, lambda path: "") is None
 
