@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -14,6 +15,7 @@ from ..plugin_utils.control_plane import ControlPlanes
 
 MODULE = "kubeops.cluster.kubelet_client"
 SIGN_MODULE = "kubeops.cluster.cert_sign"
+SLURP = "ansible.builtin.slurp"
 AUTHORITY = {"cert": "/etc/kubernetes/pki/ca.crt", "key": "/etc/kubernetes/pki/ca.key"}
 INTERNAL = ("request", "invocation")
 
@@ -32,7 +34,7 @@ class ActionModule(ActionBase):
         holders = ControlPlanes(self, self._variables)
         host, authority = holders.run(SIGN_MODULE, AUTHORITY, try_next=("ca_missing", "ca_key_mismatch"))
         if authority.get("failed"):
-            return _public(authority)
+            return self._without_signer(holders, host, authority)
         certificate = authority["ca_certificate"]
         planned = self._here(ca_certificate=certificate)
         if planned.get("failed") or not planned.get("request"):
@@ -42,6 +44,12 @@ class ActionModule(ActionBase):
             return {**_public(signed), "changed": False}
         done = self._here(ca_certificate=certificate, signed=signed["certificates"][0])
         return {**_public(done), "control_plane": host}
+
+    def _without_signer(self, holders: ControlPlanes, host: str, refused: dict[str, Any]) -> dict[str, Any]:
+        """Where no control plane has the CA's key, its certificate is enough for all that needs no signature."""
+        answer = {} if host else holders.run(SLURP, {"src": AUTHORITY["cert"]}, try_next=("",))[1]
+        certificate = base64.b64decode(answer.get("content", "")).decode("ascii", "replace")
+        return _public(self._here(ca_certificate=certificate, no_signer=refused["seen"]) if certificate else refused)
 
     def _order(self, request: str) -> dict[str, Any]:
         """What is signed is said here, not by the node."""

@@ -19,7 +19,8 @@ description:
   - A serving certificate that the kubelet had signed itself and that ends soon is taken away, so that it makes a new
     one. One that somebody else put in its place is warned of, and one that the kubelet is told of is not looked at.
   - An action. The key is made on the node and stays there; a control plane that holds the CA's key signs the request.
-    No API server is needed, except for O(wait_ready).
+    No API server is needed, except for O(wait_ready). Where no control plane has that key, as of an external CA, what
+    needs no signature is done all the same, and a kubelet that needs one is refused with the way out.
   - What is replaced is kept below C(/var/lib/kubeops/backups).
   - These are the steps of
     U(https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/troubleshooting-kubeadm/#kubelet-client-cert).
@@ -69,6 +70,10 @@ options:
     description: Given by the action.
     type: str
     default: ''
+  no_signer:
+    description: Given by the action.
+    type: str
+    default: ''
 attributes:
   diff_mode:
     details: The plan names each file and why.
@@ -99,7 +104,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._core import clock
 from ..module_utils._core.edge import run_module
-from ..module_utils._core.plan import Plan
 from ..module_utils._core.runner import Runner
 from ..module_utils._kubeadm import safety
 from ..module_utils._kubelet import identity, repair
@@ -120,6 +124,7 @@ def main() -> None:
             "timeout": {"type": "float", "default": 120.0},
             "ca_certificate": {"type": "str", "default": ""},
             "signed": {"type": "str", "default": ""},
+            "no_signer": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -135,10 +140,10 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         planned = identity.plan_serving(repair.observe(), wanted.serving_renew_before, clock.now())
     else:
         planned = identity.plan(repair.observe(), wanted, clock.now())
-    safety.refuse(planned.refusals)
+    safety.refuse((*planned.refusals, *identity.unsignable(planned, wanted.node_name, params["no_signer"])))
     if module.check_mode or not planned.changed:
         return {**planned.as_result(), "request": ""}
-    if _needs_signature(planned) and not params["signed"]:
+    if identity.needs_signature(planned) and not params["signed"]:
         return {**planned.as_result(), "request": repair.request(wanted)}
     repair.act(Runner(module), planned, wanted, params["signed"].encode())
     if params["wait_ready"]:
@@ -149,10 +154,6 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
 def _wanted(params: dict[str, Any]) -> identity.Wanted:
     before, serving = (policy.threshold(params[name], name) for name in ("renew_before", "serving_renew_before"))
     return identity.Wanted(params["node_name"], params["ca_certificate"].encode(), before, params["server"], serving)
-
-
-def _needs_signature(planned: Plan) -> bool:
-    return any(step.action == identity.ISSUE for step in planned.steps)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class ControlPlanes:
         """Run a module on the first control plane that is healthy, or refuses by no rule of try_next.
 
         Returns its inventory name, empty when none answered, and the result; without
-        an answer the result has ``failed``, and ``msg`` says what every host replied.
+        an answer the result has ``failed``, and ``msg`` and ``seen`` say what every host replied.
         """
         replies: list[str] = []
         for host in self._hosts:
@@ -49,7 +49,8 @@ class ControlPlanes:
             if not result.get("failed") or result.get("rule", "") not in (*try_next, "unreachable"):
                 return host, result
             replies.append(f"{host}: {result['msg']}")
-        return "", {"failed": True, "msg": _nobody(replies), "rule": "no_healthy_control_plane"}
+        seen = "; ".join(replies) or f"the group {GROUP} has no other host"
+        return "", {"failed": True, "msg": _nobody(seen), "seen": seen, "rule": "no_healthy_control_plane"}
 
     def run_on(self, host: str, module: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Run a module on one host; what is exchanged is kept out of every log."""
@@ -143,8 +144,7 @@ def run_anywhere(action: ActionBase, module: str, task_vars: Mapping[str, Any]) 
     return {**result, "control_plane": host}
 
 
-def _nobody(replies: list[str]) -> str:
-    seen = "; ".join(replies) or f"the group {GROUP} has no other host"
+def _nobody(seen: str) -> str:
     return (
         f"No control plane could be asked. Seen: {seen}. "
         "Fix: bring one control plane back, or run the playbook without --limit to make the first one."

@@ -101,6 +101,29 @@ def plan(observed: Observed, wanted: Wanted, now: datetime) -> Plan:
     return Plan(tuple(steps), warnings=_left_alone(observed, wanted.serving_renew_before, now))
 
 
+def needs_signature(planned: Plan) -> bool:
+    """Tell whether the CA has to sign for this plan."""
+    return any(step.action == ISSUE for step in planned.steps)
+
+
+def unsignable(planned: Plan, node_name: str, no_signer: str) -> tuple[Refused, ...]:
+    """Return a refusal where the CA has to sign and no_signer says why no control plane does."""
+    if not (no_signer and needs_signature(planned)):
+        return ()
+    reason = next(step.reason for step in planned.steps if step.action == ISSUE)
+    return (
+        Refused(
+            "ca_external",
+            f"the kubelet's client certificate: {reason}; no control plane has the key of the CA ({no_signer})",
+            "",
+            f"of a CA kept elsewhere: let its holder sign a certificate of CN={USER_PREFIX}{node_name}, O={GROUP}, "
+            f"put it with its key, one PEM of mode 0600, at {paths.KUBELET_CLIENT}, let {paths.KUBELET_CONF} name that "
+            "file, and restart the kubelet (https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/"
+            "troubleshooting-kubeadm/#kubelet-client-cert); else bring a control plane back that has the key",
+        ),
+    )
+
+
 def plan_serving(observed: Observed, before: policy.Threshold, now: datetime) -> Plan:
     """Return the steps for the serving certificate that the kubelet made itself, and for nothing else."""
     steps = _serving(observed, before, now)

@@ -105,6 +105,25 @@ def test_a_serving_certificate_is_renewed_alone(pem: bytes | None, actions: list
 
 
 @pytest.mark.parametrize(
+    ("observed", "no_signer", "rules"),
+    [
+        (GOOD, "cp1: ca.key is missing", []),
+        (replace(GOOD, healthy=False), "cp1: ca.key is missing", []),
+        (replace(GOOD, client=client(-1)), "", []),
+        (replace(GOOD, client=client(-1)), "cp1: ca.key is missing", ["ca_external"]),
+    ],
+    ids=["well", "to be restarted", "ended, and a CA that signs", "ended"],
+)
+def test_where_no_control_plane_signs_only_what_has_to_be_signed_is_refused(
+    observed: identity.Observed, no_signer: str, rules: list[str]
+) -> None:
+    refused = identity.unsignable(identity.plan(observed, WANTED, NOW), "w1", no_signer)
+    assert [refusal.rule for refusal in refused] == rules
+    assert all("CN=system:node:w1, O=system:nodes" in refusal.fix for refusal in refused)
+    assert all("expired" in refusal.evidence and no_signer in refusal.evidence for refusal in refused)
+
+
+@pytest.mark.parametrize(
     ("config", "read"),
     [("port: 10250\n", True), ("tlsCertFile: {}\n", False), ("serverTLSBootstrap: true\n", False)],
     ids=["told of none", "told of this one", "of the cluster"],
