@@ -16,10 +16,12 @@ description:
   - The role C(rotate_ca) runs it on every node, stage after stage. How far a node is, is read from its files each time;
     a node that is at the stage or past it is left alone, so that a run killed anywhere is taken up by the next.
   - V(made) puts the incoming CA beside the one in use, on control planes. V(trusted) makes the node trust both.
-    V(signed) lets the incoming CA sign, and replaces every certificate that the old one signed. V(moved) gets the
+    V(signed) lets the incoming CA sign, replaces every certificate that the old one signed, and ends when every port of
+    the node serves what is on disk. V(moved) gets the
     kubelet a new client certificate. V(dropped) takes the old CA away. V(finished) removes what only the rotation
     needed.
-  - Only what reads its files once, when it starts, restarts. Before each restart on a control plane it is asked whether
+  - Only what reads its files once, when it starts, restarts, and in V(signed) the API server, which keeps its client
+    certificate for kubelets for up to five minutes. Before each restart on a control plane it is asked whether
     etcd keeps its quorum, and whether the other control planes are ready. Run it on one control plane at a time.
   - Follows U(https://kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates/).
 requirements:
@@ -213,8 +215,7 @@ def _go(module: AnsibleModule, valid_for: Any) -> Plan:
         return planned
     if planned.changed:
         _carry_out(module, planned, valid_for)
-    if stage == model.TRUSTED:
-        _wait_until_trusted(_observe(module))
+    _wait(module)
     return planned
 
 
@@ -225,11 +226,17 @@ def _carry_out(module: AnsibleModule, planned: Plan, valid_for: Any) -> None:
     _verify(plan.plan(stage, _observe(module)))
 
 
-def _wait_until_trusted(node: model.Node) -> None:
-    """In every run: one that was killed may have ended before this."""
+def _wait(module: AnsibleModule) -> None:
+    """For what files do not prove, in every run: one that was killed may have ended before this."""
+    stage = module.params["stage"]
+    if stage not in (model.TRUSTED, model.SIGNED):
+        return
+    node = _observe(module)
     cluster = node.authorities.get(model.CLUSTER)
-    if cluster and cluster.next_key:
+    if stage == model.TRUSTED and cluster and cluster.next_key:
         act.wait_until_trusted(cluster.place)
+    if stage == model.SIGNED and node.control_plane and any(one.incoming for one in node.authorities.values()):
+        act.wait_until_served(Runner(module))
 
 
 def _restarts(planned: Plan, now: Plan) -> list[Step]:

@@ -30,6 +30,7 @@ TRUST_TIMEOUT = 120.0
 POLL_SECONDS = 0.5
 STOP_SECONDS = "30"
 KUBELET = "kubelet"
+AT_ONCE = "bring it up first; rotate_ca goes on here"
 ETCD_HEALTH = "http://127.0.0.1:2381/readyz"
 
 
@@ -85,6 +86,12 @@ def wait_until_trusted(place: model.Place) -> None:
         handle.write(own + certificate)
         handle.flush()
         _wait("the API server does not trust the incoming CA", lambda: _accepted(url, handle.name), TRUST_TIMEOUT)
+
+
+def wait_until_served(runner: Runner) -> None:
+    """Wait until every port of this control plane serves what is on disk: the old CA has to be in nobody's use."""
+    found = [each for each in renew.observe(runner).found if each.certificate]
+    renew.wait_until_served(found, renew.SERVED_TIMEOUT, AT_ONCE)
 
 
 def _accepted(url: str, identity: str) -> bool:

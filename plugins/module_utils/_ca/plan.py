@@ -40,6 +40,8 @@ READ_ONCE: Mapping[str, tuple[str, ...]] = {
     component: tuple(_FILES[name] for name in names if name in _FILES) for component, names in estate.READ_ONCE.items()
 }
 API_SERVER = "kube-apiserver"
+# An API server keeps it for up to five minutes after it was replaced, and kubelets drop the CA of the old one earlier.
+API_SERVER_CLIENT = "apiserver-kubelet-client"
 # Where a kubeconfig as kubeadm writes it holds what it trusts.
 CA_DATA = re.compile(r"^(\s+certificate-authority-data:[ \t]*).*$", re.MULTILINE)
 _SINGLE = re.compile(r"(--(?:client-ca-file|cluster-signing-cert-file)=)(\S+)")
@@ -98,12 +100,19 @@ def read_once(kubelet_ca: str) -> Mapping[str, tuple[str, ...]]:
 def restarts(node: Node, touched: Collection[str] = ()) -> list[Step]:
     """Return components that read a file before it was written, or would have."""
     steps = []
-    for component, read in read_once(node.kubelet_ca).items():
+    client = tuple(each.path for each in node.leaves if _is_new_client(each, touched))
+    for component, files in read_once(node.kubelet_ca).items():
+        read = (*files, *client) if component == API_SERVER else files
         began = node.began.get(component)
         newer = [path for path in read if path in touched or node.modified.get(path, 0.0) > (began or 0.0)]
         if began is not None and newer:
             steps.append(Step(RESTART, component, f"it read {', '.join(newer)} when it started"))
     return steps
+
+
+def _is_new_client(leaf: model.Leaf, touched: Collection[str]) -> bool:
+    """Whether it is what the API server shows to kubelets, of the incoming CA now or after these files are written."""
+    return leaf.name == API_SERVER_CLIENT and (leaf.moved or leaf.path in touched)
 
 
 def manager_manifest(manifest: str, single: str) -> str:

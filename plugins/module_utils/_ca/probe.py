@@ -45,17 +45,19 @@ def observe(
     kept = [each for each in found if each.certificate and each.entry.path not in odd]
     here = [place for place in places() if place.name in names]
     authorities = {place.name: authority(place, incoming.get(place.name, "")) for place in here}
+    leaves = [*_leaves(kept, authorities), *_kubelet_leaves(authorities)]
+    client = [leaf.path for leaf in leaves if leaf.name == plan.API_SERVER_CLIENT]
     kubelets = kubelet_ca()
     return model.Node(
         authorities=authorities,
         trust=_trust([each.entry.path for each in kept if is_owned(each)]),
-        leaves=[*_leaves(kept, authorities), *_kubelet_leaves(authorities)],
+        leaves=leaves,
         passed_over=odd,
         manager=files.read_text(plan.CONTROLLER_MANAGER_MANIFEST) or "",
         kubelet_ca=kubelets,
         signing=_prints(files.read_bytes(model.SIGNING)),
         began=began(runner),
-        modified=_modified(plan.read_once(kubelets)),
+        modified=_modified([*plan.read_once(kubelets).values(), client]),
     )
 
 
@@ -154,6 +156,6 @@ def _prints(pem: bytes | None) -> tuple[str, ...]:
     return tuple(one.fingerprint for one in found)
 
 
-def _modified(read_once: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    read = {Path(path) for known in read_once.values() for path in known}
+def _modified(read_once: Sequence[Sequence[str]]) -> dict[str, float]:
+    read = {Path(path) for known in read_once for path in known}
     return {str(path): path.stat().st_mtime for path in read if path.exists()}

@@ -226,6 +226,46 @@ def test_an_api_server_that_verifies_kubelets_reads_both_cas(kubelet_ca: str, re
     assert [step.target for step in plan.plan(TRUSTED, seen).steps if step.action == "restart"] == restarted
 
 
+CLIENT = f"{PKI}/apiserver-kubelet-client.crt"
+
+
+@pytest.mark.parametrize(
+    ("moved", "modified", "touched", "expected"),
+    [
+        (True, 101.0, (), ["kube-apiserver"]),
+        (True, 99.0, (), []),
+        (False, 101.0, (), []),
+        (False, 99.0, (CLIENT,), ["kube-apiserver"]),
+    ],
+    ids=["replaced since", "restarted since", "renewed before the rotation", "to be replaced"],
+)
+def test_an_api_server_restarts_for_what_it_shows_to_kubelets(
+    moved: bool, modified: float, touched: Sequence[str], expected: list[str]
+) -> None:
+    leaves = (
+        Leaf("apiserver-kubelet-client", CLIENT, "ca", moved),
+        Leaf("apiserver", f"{PKI}/apiserver.crt", "ca", True),
+    )
+    began = dict.fromkeys(plan.READ_ONCE, 100.0)
+    seen = Node(leaves=leaves, began=began, modified={CLIENT: modified, f"{PKI}/apiserver.crt": 500.0})
+    assert [step.target for step in plan.restarts(seen, touched)] == expected
+
+
+def test_signing_restarts_the_api_server_for_its_client_certificate() -> None:
+    before = node(
+        *(OLD, NEW),
+        signing=prints(OLD),
+        manager=plan.manager_manifest(MANAGER, model.SIGNING),
+        leaves=(Leaf("apiserver-kubelet-client", CLIENT, "ca", False),),
+        began={"kube-apiserver": 100.0},
+    )
+    assert steps(plan.plan(SIGNED, before))[-2:] == [
+        ("reissue", CLIENT.rpartition("/")[2]),
+        ("restart", "kube-apiserver"),
+    ]
+    assert ("restart", "kube-apiserver") not in steps(plan.plan(TRUSTED, before))
+
+
 @pytest.mark.parametrize(
     ("flags", "expected"), [("", ""), ("    - --kubelet-certificate-authority=/pki/ca.crt\n", "/pki/ca.crt")]
 )
