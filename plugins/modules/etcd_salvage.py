@@ -18,8 +18,8 @@ description:
   - The snapshot holds all that this member knew a quorum had agreed to. What was acknowledged in the last moment before
     a crash may stand in the log of another member only, so salvage every member that is left and use the snapshot with
     the highest C(revision). Reading the data adds entries to the log, so C(raft_index) is higher than the member's was.
-  - Needs as much room as the data takes, beside it or else in C(/var/lib/kubeops). A disk that became read-only is read,
-    and nothing is written on it.
+  - Needs as much room as the data takes, beside it or else in C(/var/lib/kubeops). A disk that became read-only is
+    read, and nothing is written on it.
 extends_documentation_fragment:
   - kubeops.cluster.attributes.reads
   - kubeops.cluster.etcd_programs
