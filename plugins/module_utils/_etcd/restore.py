@@ -327,6 +327,13 @@ def _refuse_without_room(request: Request, facts: snapshot.Facts, decided: Plan)
     if not _has(decided, RESTORE):
         return
     existing = next(path for path in (Path(request.data_dir), *Path(request.data_dir).parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        raise Refusal(
+            f"{request.data_dir} cannot be written",
+            seen=f"{existing} is read-only; nothing was touched",
+            fix="mend that disk and mount it writable, or mount an empty one there",
+            rule="read_only",
+        )
     # What runs that were killed left goes first.
     left = sum(_disk_use(path) for path in Layout(request.data_dir).leftovers())
     free, needed = shutil.disk_usage(existing).free + left, facts.size + leash.ROOM_FOR_LOG

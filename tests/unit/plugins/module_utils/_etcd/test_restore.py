@@ -104,3 +104,17 @@ def test_what_killed_runs_left_counts_as_free(tmp_path: Path, monkeypatch: pytes
         return
     with pytest.raises(Refusal, match="has no room"):
         restore._refuse_without_room(request, FACTS, decided)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_read_only_disk_is_found_before_anything_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """It tells its free space all the same."""
+    data_dir = tmp_path if there else tmp_path / "etcd"
+    monkeypatch.setattr(restore.os, "access", lambda place, _mode: place != tmp_path)
+    request = replace(REQUEST, data_dir=str(data_dir))
+    decided = restore.plan(Layout(str(data_dir)), NOTHING)
+    with pytest.raises(Refusal, match="cannot be written") as refused:
+        restore._refuse_without_room(request, FACTS, decided)
+    assert refused.value.rule == "read_only"
