@@ -19,11 +19,12 @@ MAX_DEPTH = 40
 Value = Union[str, list[Any], dict[str, Any]]
 
 _KEY = re.compile(
-    r"(?P<key>\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|[^\s\"'#&*!|>%@`{}\[\],-][^:#]*|-[^\s:#][^:#]*):(?=\s|$)"
+    r"(?P<key>\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'"
+    r"|(?:[^\s\"'#&*!|>%@`{}\[\],-]|-(?=[^\s:#]))(?:[^:#]|:(?=\S)|(?<=\S)#)*):(?=\s|$)"
 )
 _COMMENT = re.compile(r"\s#.*$")
 _BEGIN = re.compile(r"---(?=\s|$)")
-_END = re.compile(r"\.\.\.(?=\s|$)")
+_END = re.compile(r"\.\.\.[ \t]*(?:(?<=\s)#.*)?")
 # In braces, brackets and quotes, where a line's end is a space.
 _SPACE = re.compile(r"(?:\s+(?:#[^\n]*)?)*")
 _REST = re.compile(r"[ \t]*(?:(?<=\s)#[^\n]*)?(?=\n|\Z)")
@@ -33,6 +34,7 @@ _SINGLE = re.compile(r"'[^']*(?:''[^']*)*'")
 _PLAIN = re.compile(
     r"(?![&*!|>%@`\"'#]|[?-](?=[\s,\[\]{}]))(?:[^\s,\[\]{}:]+|:(?=[^\s,\[\]{}])|\s+(?=[^\s,\[\]{}:#]))+"
 )
+_ESCAPE = re.compile(r"\\(\n[ \t]*|.)", re.DOTALL)
 _NULL = ("~", "null")
 
 
@@ -50,20 +52,16 @@ def parse(text: str) -> Value:
 
 
 def _document(lines: list[str]) -> list[str]:
-    """The lines with nothing where marks of a document's begin and end stand; a second one is refused."""
+    """The lines without the marks of a document's begin and end; a second one is refused."""
     said = [number for number, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")]
-    if said and _only(_BEGIN, lines[said[0]]):
-        lines[said.pop(0)] = ""
-    if said and _only(_END, lines[said[-1]]):
+    if said and _BEGIN.match(lines[said[0]]):
+        lines[said[0]] = lines[said[0]].replace("---", "   ", 1)
+    if said and _END.fullmatch(lines[said[-1]]):
         lines[said.pop()] = ""
     for number in said:
-        if _BEGIN.match(lines[number]) or _END.match(lines[number]):
+        if _BEGIN.match(lines[number]) or lines[number].startswith("..."):
             raise NotRead(f"line {number + 1}: another document begins")
     return lines
-
-
-def _only(mark: re.Pattern[str], line: str) -> bool:
-    return bool(mark.match(line)) and not _COMMENT.sub("", line[3:]).strip()
 
 
 class _Reader:
@@ -169,6 +167,8 @@ class _Reader:
 
     def _plain(self, text: str, indent: int) -> str:
         parts = [_COMMENT.sub("", text).strip()]
+        if re.search(r":(?=\s|$)", parts[0]):
+            raise self.not_read("a value has a key in it")
         self.advance()
         while self.indent() > indent:
             text = (self.line() or "").strip()
@@ -223,7 +223,7 @@ class _Flow:
         match = kind.match(self._text, self.position)
         if not match:
             raise self.not_read("a value in quotes, braces or brackets does not end, or holds what is not read")
-        text = _FOLD.sub(_folded, match[0])
+        text = _FOLD.sub(_folded, _ESCAPE.sub(_escaped, match[0]) if mark == '"' else match[0])
         if mark == '"':
             text = self._unescaped(text)
         elif mark == "'":
@@ -270,6 +270,11 @@ class _Flow:
         space = _SPACE.match(self._text, self.position)
         self.position = space.end() if space else self.position
         return self._text[self.position : self.position + 1]
+
+
+def _escaped(escape: re.Match[str]) -> str:
+    """JSON has all but these two: an end of a line that is none, and a space that folding would take."""
+    return "" if escape[1][0] == "\n" else " " if escape[1] == " " else escape[0]
 
 
 def _folded(gap: re.Match[str]) -> str:
