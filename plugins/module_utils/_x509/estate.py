@@ -121,10 +121,12 @@ class EtcdSettings:
     Attributes:
         flags: values by flag name without dashes.
         owner: user it runs as.
+        unread: its configuration file where that could not be read: what it says is not here.
     """
 
     flags: Mapping[str, str] = field(default_factory=dict)
     owner: str = ""
+    unread: str = ""
 
     def flag(self, name: str) -> str:
         return self.flags.get(name, "")

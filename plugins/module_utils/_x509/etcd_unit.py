@@ -57,10 +57,10 @@ def parse(unit: str, text_of: Reader) -> EtcdSettings | None:
         return None
     assigned, words = program
     flags = {**_from_environment({**environment, **assigned}), **_from_argv(words)}
-    if flags.get("config-file"):
-        flags = _from_file(text_of(flags["config-file"]))
+    path = flags.get("config-file", "")
+    read_flags = _from_file(text_of(path)) if path else flags
     owner = next((value for name, value in reversed(lines) if name == "User"), "")
-    return EtcdSettings(flags, owner)
+    return EtcdSettings(read_flags or {}, owner, "" if read_flags else path)
 
 
 def _with_drop_ins(name: str, directories: Sequence[str], path: str) -> str:
@@ -143,9 +143,10 @@ def _from_argv(words: Sequence[str]) -> dict[str, str]:
 
 
 def _from_file(text: str) -> dict[str, str]:
+    """Nothing where it cannot be read: an empty one, or one that is missing, runs no member."""
     try:
         document = simple_yaml.parse(text)
-    except (simple_yaml.NotRead, ValueError, RecursionError):
+    except simple_yaml.NotRead:
         return {}
     values = document if isinstance(document, dict) else {}
     flags = {name: str(value) for name, value in values.items() if isinstance(value, (str, int))}

@@ -112,14 +112,21 @@ def missing_manifests(layout: Layout) -> list[Found]:
 
 
 def unread_configs(layout: Layout) -> list[Found]:
-    """A finding for each configuration of the kubelet of which nobody can tell here what it says."""
+    """A finding for each configuration of the kubelet, or of etcd, of which nobody can tell here what it says."""
     unread = layout.kubelet.unread if layout.kubelet else {}
-    return [
+    etcd = [_unread_etcd(layout.etcd.unread)] if layout.etcd and layout.etcd.unread else []
+    return etcd + [
         Found(
             Entry("kubelet configuration", path, form=MANIFEST, managed_by=estate.OPERATOR), read(path), problems=(why,)
         )
         for path, why in unread.items()
     ]
+
+
+def _unread_etcd(path: str) -> Found:
+    file = read(path)
+    why = (file.problem or "etcd_config_not_read", file.seen or "it is not readable by this check")
+    return Found(Entry("etcd configuration", path, form=MANIFEST, owners=None), file, problems=(why,))
 
 
 def _missing_unit() -> Found:

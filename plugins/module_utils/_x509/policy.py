@@ -51,6 +51,7 @@ NOT_READ = {
     "not_read": "write it as kubectl does (kubectl config view --raw --kubeconfig FILE), or look at it by other means",
     "config_not_read": "write it without anchors and tags: until then nothing tells which certificate the kubelet "
     "serves, so it is looked at on its port alone, and renewed by nobody",
+    "etcd_config_not_read": "write it without anchors and tags: until then nothing tells which certificates etcd has",
 }
 # A kubelet that joins writes its own kubeconfig, some time after it began.
 BOOTSTRAP_SECONDS = 600.0

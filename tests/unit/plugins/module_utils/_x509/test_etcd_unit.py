@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import estate, etcd_unit
+from ansible_collections.kubeops.cluster.plugins.module_utils._x509 import estate, etcd_unit, observe
 from jinja2 import Template
 
 FILES = {
@@ -116,6 +116,27 @@ def test_a_configuration_file_that_is_not_etcds(text: str) -> None:
     settings = etcd_unit.parse("ExecStart=/usr/bin/etcd --config-file=/c\n", lambda path: text)
     assert settings is not None
     assert settings.flag("cert-file") == settings.flag("peer-cert-file") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (None, ["missing"]),
+        ("name: &a e1\n", ["etcd_config_not_read"]),
+        ("- a\n", ["etcd_config_not_read"]),
+        ("name: e1\n", []),
+    ],
+)
+def test_a_configuration_file_that_cannot_be_read_is_a_finding(
+    tmp_path: Path, text: str | None, problem: list[str]
+) -> None:
+    path = tmp_path / "etcd.yaml"
+    if text is not None:
+        path.write_text(text)
+    (tmp_path / "etcd.service").write_text(f"ExecStart=/usr/bin/etcd --config-file={path}\n")
+    layout = estate.Layout(etcd=etcd_unit.find((str(tmp_path),)))
+    found = observe.unread_configs(layout)
+    assert [(one.file.path, one.problems[0][0]) for one in found] == [(str(path), each) for each in problem]
 
 
 def test_the_unit_of_a_host_becomes_entries(tmp_path: Path) -> None:
