@@ -28,7 +28,8 @@ options:
     elements: str
     required: true
   timeout:
-    description: Seconds to wait for those that are not Ready. Check mode does not wait.
+    description:
+      - Seconds to wait for this control plane's API server and for nodes that are not Ready. Check mode does not wait.
     type: int
     default: 60
 """
@@ -82,19 +83,22 @@ def _condition(item: Mapping[str, Any]) -> str:
 
 
 def settled(client: ApiClient, wanted: list[str], timeout: float) -> dict[str, str]:
-    """Look until all are Ready or the time is up."""
+    """Look until the API server is ready and so are all nodes, or the time is up; Refusal where the former is not."""
     deadline = clock.monotonic() + timeout
     while True:
-        found = not_ready((client.get(object_path("nodes", "")) or {}).get("items", []), wanted)
-        if not found or clock.monotonic() > deadline:
-            return found
+        late = clock.monotonic() >= deadline
+        if late:
+            credentials.require_healthy(client)
+        if late or client.ready():
+            found = not_ready((client.get(object_path("nodes", "")) or {}).get("items", []), wanted)
+            if late or not found:
+                return found
         time.sleep(POLL_SECONDS)
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Look and tell."""
     with admin() as client:
-        credentials.require_healthy(client)
         timeout = 0 if module.check_mode else module.params["timeout"]
         return {"changed": False, "not_ready": settled(client, module.params["nodes"], timeout)}
 

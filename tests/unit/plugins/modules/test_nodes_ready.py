@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.kubeops.cluster.plugins.module_utils._core.errors import Refusal
 from ansible_collections.kubeops.cluster.plugins.modules import nodes_ready
 
 
@@ -36,10 +37,18 @@ def test_not_ready(wanted: list[str], found: dict[str, str]) -> None:
 
 
 class Client:
-    """An API that answers one list after the other."""
+    """An API that answers one list after the other; None stands for an API server that is not ready."""
 
-    def __init__(self, *answers: list[dict[str, Any]]) -> None:
+    url = "https://192.0.2.1:6443"
+
+    def __init__(self, *answers: list[dict[str, Any]] | None) -> None:
         self.answers = list(answers)
+
+    def ready(self) -> bool:
+        if self.answers[0] is None:
+            del self.answers[0]
+            return False
+        return True
 
     def get(self, _path: str) -> dict[str, Any]:
         return {"items": self.answers.pop(0)}
@@ -47,11 +56,16 @@ class Client:
 
 def test_a_node_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes_ready.time, "sleep", lambda _seconds: None)
-    client = Client([node("w1", "Unknown", "NodeStatusUnknown")], [node("w1")])
+    client = Client(None, [node("w1", "Unknown", "NodeStatusUnknown")], [node("w1")])
     assert nodes_ready.settled(client, ["w1"], 60) == {}
     assert client.answers == []
 
 
 def test_without_time_it_is_looked_at_once() -> None:
     client = Client([node("w1", "Unknown", "NodeStatusUnknown")])
-    assert nodes_ready.settled(client, ["w1"], -1) == {"w1": "Ready is Unknown: NodeStatusUnknown"}
+    assert nodes_ready.settled(client, ["w1"], 0) == {"w1": "Ready is Unknown: NodeStatusUnknown"}
+
+
+def test_an_api_server_that_does_not_become_ready_is_refused() -> None:
+    with pytest.raises(Refusal, match="not healthy"):
+        nodes_ready.settled(Client(None), ["w1"], 0)
