@@ -317,8 +317,10 @@ def kubelet(text: str, flags: str = "", drop_ins: Sequence[str] = ()) -> Kubelet
     authentication = values.get("authentication")
     x509 = authentication.get("x509") if isinstance(authentication, dict) else None
 
-    def told(flag: str, key: str, within: Any = values) -> str:
-        return kubelet_flag(flags, flag) or (str(within.get(key) or "") if isinstance(within, dict) else "")
+    configured_ca = str(x509.get("clientCAFile") or "") if isinstance(x509, dict) else ""
+
+    def told(flag: str, key: str) -> str:
+        return kubelet_flag(flags, flag) or str(values.get(key) or "")
 
     port = told("port", "port")
     requested = kubelet_switch(flags, "rotate-server-certificates") or str(values.get("serverTLSBootstrap") or "")
@@ -329,7 +331,7 @@ def kubelet(text: str, flags: str = "", drop_ins: Sequence[str] = ()) -> Kubelet
         cert_file=told("tls-cert-file", "tlsCertFile"),
         key_file=told("tls-private-key-file", "tlsPrivateKeyFile"),
         serving_requested=requested.lower() in _TRUE,
-        client_ca=told("client-ca-file", "clientCAFile", x509),
+        client_ca=kubelet_flag(flags, "client-ca-file") or configured_ca,
         cluster_domain=told("cluster-domain", "clusterDomain"),
     )
 
