@@ -123,7 +123,8 @@ def voters(cluster: Cluster, node: str) -> int:
 
 
 def wait_for_voters(cluster: Cluster, node: str, count: int) -> None:
-    deadline = time.monotonic() + 120
+    """A kubelet waits up to five minutes before it starts a container again that ended often."""
+    deadline = time.monotonic() + 330
     while voters(cluster, node) != count:
         assert time.monotonic() < deadline, f"{node} does not list {count}"
         time.sleep(2)
