@@ -89,10 +89,10 @@ def read_junit(report: Path) -> Result:
 
 
 def pytest_command(suite: Suite, report: Path) -> list[str]:
-    """Names of tests as they begin, and a report at the end."""
+    """On machines, the names of tests as they begin; else one process for each core. A report at the end."""
     python = str(suite.venv / "bin" / "python")
     words = ["--continue-on-collection-errors", f"--junitxml={report}", "-o", "junit_family=xunit2"]
-    return [python, "-m", "pytest", "-v" if suite.uses_lab else "-q", *words, suite.folder]
+    return [python, "-m", "pytest", *(["-v"] if suite.uses_lab else ["-q", "-n", "auto"]), *words, suite.folder]
 
 
 def run_pytest(suite: Suite, limit: float) -> Result:

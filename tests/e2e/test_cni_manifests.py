@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-from .cluster import BUNDLE, Cluster
+from .cluster import BUNDLE, FULL_ONLY, Cluster
 
 
 def in_bundle(plugin: str) -> bool:
@@ -18,7 +18,7 @@ def in_bundle(plugin: str) -> bool:
     return any(entry["kind"] == "manifest" and entry["name"] == plugin for entry in files)
 
 
-@pytest.mark.parametrize("plugin", ["flannel", "calico", "cilium"])
+@pytest.mark.parametrize("plugin", ["flannel", *(pytest.param(name, marks=FULL_ONLY) for name in ("calico", "cilium"))])
 def test_api_server_accepts_the_manifest(cluster: Cluster, plugin: str) -> None:
     if not in_bundle(plugin):
         pytest.skip(f"the bundle has no manifest of {plugin} (kind manifest, docs/bundle.md)")
