@@ -13,7 +13,8 @@ author: kubeops.cluster contributors (@kubeops)
 description:
   - A member that was started on an empty disk may be the only one of a new cluster, and has a quorum there. So a quorum
     counts only where its voters are a quorum of the most voters that any member, or any disk, knows.
-  - A member that runs and could not be asked may well be one of a quorum.
+  - A member that runs and could not be asked may well be one of a quorum, unless its metrics say that it has no leader, as
+    one does that was started after the quorum was lost.
 options:
   _input:
     description:
@@ -34,7 +35,7 @@ RETURN = r"""
 _value:
   description:
     - C(answering) are the hosts whose member answered, C(quorum) those of them that have a quorum which counts, and
-      C(unasked) those whose etcd has its data open and did not answer, each with the reason.
+      C(unasked) those whose etcd has its data open, did not answer, and may have a leader, each with the reason.
   type: dict
   sample:
     answering: [cp1]
@@ -58,9 +59,13 @@ def etcd_rescue_quorum(hosts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     unasked = {
         host["host"]: str((host.get("asked") or {}).get("msg", "it was not asked"))
         for host in looked_at
-        if (host.get("disk") or {}).get("running") and host["host"] not in views
+        if _may_be_led(host.get("disk") or {}) and host["host"] not in views
     }
     return {"answering": list(views), "quorum": led, "unasked": unasked}
+
+
+def _may_be_led(disk: Mapping[str, Any]) -> bool:
+    return bool(disk.get("running")) and disk.get("has_leader") is not False
 
 
 class FilterModule:

@@ -24,14 +24,20 @@ options:
     type: str
     default: /var/lib/etcd
   static_pod:
-    description: Whether the host's etcd is kubeadm's. Then its manifest, in use or set aside, says where the data is,
-      and O(data_dir) counts only where there is no manifest.
+    description: Whether the host's etcd is kubeadm's. Then its manifest, in use or set aside, says where data and
+      metrics are, and O(data_dir) and O(metrics_url) count only where it does not.
     type: bool
     default: false
   identify:
     description: Whether to find of which Kubernetes cluster the data is. It takes as long as reading all of it.
     type: bool
     default: true
+  metrics_url:
+    description:
+      - Where an etcd that runs serves its metrics without TLS, as V(http://127.0.0.1:2381). It is asked whether it has a
+        leader, for up to five seconds. Empty asks nobody.
+    type: str
+    default: ''
   directory:
     description: Where snapshots are kept.
     type: path
@@ -64,10 +70,11 @@ data:
     - C(has_data), whether a member's database is there; C(running), whether an etcd has it open; C(kubernetes_uid) of
       the namespace kube-system and C(kubernetes_cas), SHA-256 of the CAs in it; C(revision) and C(raft_index) of a
       database that is not open; C(served_revision), the highest that clients can have seen of it; C(voters), how many
-      members of the cluster have a vote by what it says; C(damage) where it cannot be read.
+      members of the cluster have a vote by what it says; C(damage) where it cannot be read; C(has_leader) of one that
+      runs, null where it was not asked (O(metrics_url)) or does not say.
   returned: success
   type: dict
-  sample: {"damage": "", "has_data": true, "kubernetes_cas": [],
+  sample: {"damage": "", "has_data": true, "has_leader": null, "kubernetes_cas": [],
            "kubernetes_uid": "8f14e45f-ceea-467f-a0e6-1c2d3e4f5a6b", "raft_index": 1304,
            "revision": 1301, "running": false, "served_revision": 1301, "voters": 3}
 kubernetes_cas:
@@ -95,10 +102,10 @@ from ..module_utils._etcd import identity, ondisk
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Look."""
     params = module.params
-    data_dir = params["data_dir"]
+    data_dir, metrics_url = params["data_dir"], params["metrics_url"]
     if data_dir and params["static_pod"]:
-        data_dir = ondisk.of_static_pod(data_dir)
-    data = _data(data_dir, identify=params["identify"])
+        data_dir, metrics_url = ondisk.of_static_pod(data_dir, metrics_url)
+    data = _data(data_dir, metrics_url, identify=params["identify"])
     return {
         "changed": False,
         "data_dir": data_dir,
@@ -108,8 +115,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     }
 
 
-def _data(data_dir: str, *, identify: bool) -> ondisk.OnDisk:
-    return ondisk.observe(data_dir, identify=identify) if data_dir else ondisk.OnDisk(has_data=False)
+def _data(data_dir: str, metrics_url: str, *, identify: bool) -> ondisk.OnDisk:
+    if not data_dir:
+        return ondisk.OnDisk(has_data=False)
+    return ondisk.observe(data_dir, identify=identify, metrics_url=metrics_url)
 
 
 def main() -> None:
@@ -118,6 +127,7 @@ def main() -> None:
         "data_dir": {"type": "str", "default": "/var/lib/etcd"},
         "static_pod": {"type": "bool", "default": False},
         "identify": {"type": "bool", "default": True},
+        "metrics_url": {"type": "str", "default": ""},
         "directory": {"type": "path", "default": "/var/lib/kubeops/etcd-snapshots"},
         "ca_file": {"type": "path", "default": "/etc/kubernetes/pki/ca.crt"},
         "cluster_name": {"type": "str", "default": "kubernetes"},

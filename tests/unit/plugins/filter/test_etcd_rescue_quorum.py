@@ -36,14 +36,17 @@ def test_whose_quorum_counts(hosts: list[dict[str, Any]], answering: str, quorum
 
 
 @pytest.mark.parametrize(
-    ("asked", "running", "unasked"),
+    ("asked", "disk", "unasked"),
     [
-        ({"quorum_lost": True, "voters": 3}, True, {}),
-        ({"msg": "the client certificate has expired"}, True, {"a": "the client certificate has expired"}),
-        ({"msg": "connection refused"}, False, {}),
-        ({}, True, {"a": "it was not asked"}),
+        ({"quorum_lost": True, "voters": 3}, {"running": True}, {}),
+        ({"msg": "the client certificate has expired"}, {"running": True}, {"a": "the client certificate has expired"}),
+        ({"msg": "a timeout"}, {"running": True, "has_leader": None}, {"a": "a timeout"}),
+        ({"msg": "a timeout"}, {"running": True, "has_leader": True}, {"a": "a timeout"}),
+        ({"msg": "a timeout"}, {"running": True, "has_leader": False}, {}),
+        ({"msg": "connection refused"}, {"running": False, "has_leader": None}, {}),
+        ({}, {"running": True}, {"a": "it was not asked"}),
     ],
 )
-def test_who_runs_and_could_not_be_asked(asked: dict[str, Any], running: bool, unasked: dict[str, str]) -> None:
-    found = etcd_rescue_quorum([{"host": "a", "asked": asked, "disk": {"has_data": True, "running": running}}])
+def test_who_runs_and_could_not_be_asked(asked: dict[str, Any], disk: dict[str, Any], unasked: dict[str, str]) -> None:
+    found = etcd_rescue_quorum([{"host": "a", "asked": asked, "disk": {"has_data": True, **disk}}])
     assert found["unasked"] == unasked

@@ -29,13 +29,20 @@ def test_no_disk_of_a_member(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("manifest", "directory"),
+    ("manifest", "asked", "told"),
     [
-        ("    - etcd\n    - --data-dir=/srv/etcd\n    - --name=cp1\n", "/srv/etcd"),
-        ("    - etcd\n    - --name=cp1\n", "/var/lib/etcd"),
-        ("", "/var/lib/etcd"),
+        ("    - etcd\n    - --data-dir=/srv/etcd\n    - --name=cp1\n", "", ("/srv/etcd", "")),
+        (
+            "    - etcd\n    - --listen-metrics-urls=http://127.0.0.1:2391,http://192.0.2.11:2391\n",
+            "http://127.0.0.1:2381",
+            ("/var/lib/etcd", "http://127.0.0.1:2391"),
+        ),
+        ("    - etcd\n    - --name=cp1\n", "http://127.0.0.1:2381", ("/var/lib/etcd", "http://127.0.0.1:2381")),
+        ("", "", ("/var/lib/etcd", "")),
     ],
 )
-def test_kubeadm_s_etcd_says_where_its_data_is(monkeypatch: pytest.MonkeyPatch, manifest: str, directory: str) -> None:
+def test_kubeadm_s_etcd_says_where_data_and_metrics_are(
+    monkeypatch: pytest.MonkeyPatch, manifest: str, asked: str, told: tuple[str, str]
+) -> None:
     monkeypatch.setattr(ondisk.pods, "manifest_text", lambda _name: manifest)
-    assert ondisk.of_static_pod("/var/lib/etcd") == directory
+    assert ondisk.of_static_pod("/var/lib/etcd", asked) == told
