@@ -13,8 +13,8 @@ author: kubeops.cluster contributors (@kubeops)
 description:
   - A member that was started on an empty disk may be the only one of a new cluster, and has a quorum there. So a quorum
     counts only where its voters are a quorum of the most voters that any member, or any disk, knows.
-  - A member that runs and could not be asked may well be one of a quorum, unless its metrics say that it has no leader, as
-    one does that was started after the quorum was lost.
+  - A member that runs and could not be asked may well be one of a quorum, unless its metrics say that it has no leader,
+    as one does that was started after the quorum was lost.
 options:
   _input:
     description:

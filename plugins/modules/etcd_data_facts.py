@@ -34,8 +34,8 @@ options:
     default: true
   metrics_url:
     description:
-      - Where an etcd that runs serves its metrics without TLS, as V(http://127.0.0.1:2381). It is asked whether it has a
-        leader, for up to five seconds. Empty asks nobody.
+      - Where an etcd that runs serves its metrics without TLS, as V(http://127.0.0.1:2381). It is asked whether it has
+        a leader, for up to five seconds. Empty asks nobody.
     type: str
     default: ''
   directory:
