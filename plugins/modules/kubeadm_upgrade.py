@@ -26,7 +26,13 @@ description:
     know, which only some versions of kubeadm do. The file as it was is kept below C(/var/lib/kubeops/backups).
   - etcd's manifest keeps the flags with which the member joined, so that etcd restarts once more where it moves along.
     kubeadm writes those of a new cluster, which a member that loses its disk must not begin.
-  - Installs nothing; the kubeadm of the wanted version has to be on the node already. The kubelet is not restarted.
+  - Installs nothing; the kubeadm of the wanted version has to be on the node already.
+  - Where the kubelet asks the API server of its own node only, as kubeadm 1.33 and later have it, and there are other
+    control planes, it asks the cluster's endpoint while kubeadm works, for which it is restarted, before and after. It
+    would wait half a minute for an API server whose etcd it is about to start
+    (U(https://github.com/kubernetes/kubernetes/issues/139502)), and kubeadm waits for the kubelet's word on every
+    component. Where the endpoint does not answer the kubelet, that is left as it is. After a run that was killed in
+    between, the next one brings the kubelet back.
   - See U(https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/).
 extends_documentation_fragment:
   - kubeops.cluster.attributes.changes
@@ -95,6 +101,7 @@ rolled_back:
 """
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -104,7 +111,7 @@ from ..module_utils._core.edge import run_module
 from ..module_utils._core.errors import KubeopsError
 from ..module_utils._core.plan import Plan, Step
 from ..module_utils._core.runner import Runner
-from ..module_utils._kubeadm import command, journal, probe, safety, upgrade, upgrade_act
+from ..module_utils._kubeadm import api, command, journal, kubelet_server, probe, safety, upgrade, upgrade_act
 
 
 def main() -> None:
@@ -146,9 +153,17 @@ def _act(
     for step in planned.steps:
         if step.action == upgrade.FLAGS:
             upgrade_act.drop_flags(step.data["flags"])
+        elif step.action == upgrade.SERVER:
+            kubelet_server.settle(runner)
         else:
-            done = _upgrade(runner, settings, step, name, last=upgrade.is_last(step.target, seen))
+            with _kubelet_elsewhere(runner, seen):
+                done = _upgrade(runner, settings, step, name, last=upgrade.is_last(step.target, seen))
     return done
+
+
+def _kubelet_elsewhere(runner: Runner, seen: upgrade.Observed) -> AbstractContextManager[object]:
+    """Only where static pods are replaced, and another control plane could answer."""
+    return kubelet_server.at_endpoint(runner, api.own_url()) if seen.components and seen.others else nullcontext()
 
 
 def _upgrade(runner: Runner, settings: upgrade.Settings, step: Step, name: str, *, last: bool) -> dict[str, Any]:

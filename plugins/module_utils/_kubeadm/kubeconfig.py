@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .._core.errors import KubeopsError
 
-_SERVER = re.compile(r"^\s+server:\s*(\S+)", re.MULTILINE)
+_SERVER = re.compile(r"^(\s+server:[ \t]*)(\S+)", re.MULTILINE)
 _KUBEADM_USER = re.compile(r"system:node:([a-z0-9.-]+)")
 _HEALTHZ = re.compile(r"^healthz(?P<key>BindAddress|Port):\s*(?P<value>\S+)", re.MULTILINE)
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
@@ -40,7 +40,12 @@ class Identity:
 def server(kubeconfig: str) -> str:
     """Return the API server URL of the (first) cluster."""
     match = _SERVER.search(kubeconfig)
-    return match[1] if match else ""
+    return match[2] if match else ""
+
+
+def with_server(kubeconfig: str, url: str) -> str:
+    """Return the kubeconfig with another API server URL for the (first) cluster."""
+    return _SERVER.sub(lambda match: match[1] + url, kubeconfig, count=1)
 
 
 def identity(kubeconfig: str, path: str) -> Identity:

@@ -73,18 +73,28 @@ def own_node_name() -> str:
     return kubeconfig.node_name(files.read_text(paths.KUBELET_CONF) or "", files.read_text(paths.KUBELET_CLIENT) or "")
 
 
-def own_node() -> dict[str, Any] | None:
-    """This machine's Node object, asked for as its kubelet; None where no answer came."""
+def own_node(server: str = "") -> dict[str, Any] | None:
+    """This machine's Node object, asked for as its kubelet; None where no answer came. server: its own, or a URL."""
+    return _as_kubelet(server, f"/api/v1/nodes/{own_node_name()}")
+
+
+def lease_renewed(server: str = "") -> str:
+    """When the kubelet last renewed its node's lease, as own_node; empty where no answer came, or there is no lease."""
+    found = _as_kubelet(server, f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{own_node_name()}")
+    return str((found or {}).get("spec", {}).get("renewTime", ""))
+
+
+def _as_kubelet(server: str, path: str) -> dict[str, Any] | None:
     kubelet_conf = files.read_text(paths.KUBELET_CONF) or ""
     with _identity_files(kubelet_conf) as (cert_file, key_file):
         if not cert_file:
             return None
-        url = f"{kubeconfig.server(kubelet_conf)}/api/v1/nodes/{own_node_name()}"
+        url = (server or kubeconfig.server(kubelet_conf)) + path
         answer = _ask(url, ca_file=paths.CA_CERT, cert_file=cert_file, key_file=key_file)
     if answer is None or answer.status != 200:
         return None
-    node: dict[str, Any] = json.loads(answer.body)
-    return node
+    found: dict[str, Any] = json.loads(answer.body)
+    return found
 
 
 def _cluster_ca() -> str:

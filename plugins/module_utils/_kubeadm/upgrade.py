@@ -22,7 +22,7 @@ from .._version.model import component_version
 from .._version.version import KubeVersion
 from . import config, paths
 
-APPLY, NODE, FLAGS = "apply", "node", "flags"
+APPLY, NODE, FLAGS, SERVER = "apply", "node", "flags", "kubelet_server"
 # Static pods whose image has the version of Kubernetes; etcd has one of its own.
 VERSIONED = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
@@ -41,6 +41,7 @@ class Observed:
         etcd: tag of the etcd that this kubeadm brings; empty where it shall stay as it is, or is not known.
         kubelet_config_differs: kubeadm would write another kubelet configuration on this node.
         unknown_flags: in kubeadm's file of flags for the kubelet, but unknown to the kubelet of the target.
+        kubelet_server: which API server a run that was killed left the kubelet with, in place of its own node's.
     """
 
     kubeadm: str
@@ -52,6 +53,7 @@ class Observed:
     etcd: str = ""
     kubelet_config_differs: bool = False
     unknown_flags: Sequence[str] = ()
+    kubelet_server: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,15 @@ class Settings:
 def plan(target: str, seen: Observed) -> Plan:
     """Return what kubeadm has to do, APPLY where the cluster's configuration is older, else NODE where this node is.
 
-    FLAGS comes last: what kubeadm leaves in its file of flags, and the kubelet of the target would not start with.
+    FLAGS comes after it: what kubeadm leaves in its file of flags, and the kubelet of the target would not start with.
+    SERVER comes last: the kubelet back to its own API server, where a run that was killed left it with another one.
     """
     refusals = tuple(_refusals(target, seen))
-    steps = (*_kubeadm(target, seen), *_flags(target, seen))
+    steps = (*_kubeadm(target, seen), *_flags(target, seen), *_kubelet_server(seen))
     if refusals or not steps:
         return Plan(refusals=refusals)
     versions = {**seen.components, "kubeadm-config": seen.stored, "kube-proxy": seen.kube_proxy}
-    upgraded = any(step.action != FLAGS for step in steps)
+    upgraded = any(step.action in (APPLY, NODE) for step in steps)
     after = {name: target if upgraded and name != "etcd" else version for name, version in versions.items()}
     after.update({"etcd": seen.etcd} if _etcd_due(seen) else {})
     unknown = {"unknown_kubelet_flags": list(seen.unknown_flags)} if seen.unknown_flags else {}
@@ -116,6 +119,12 @@ def _flags(target: str, seen: Observed) -> Iterator[Step]:
         named = ", ".join(f"--{flag}" for flag in seen.unknown_flags)
         reason = f"kubelet {target} does not start with {named}"
         yield Step(FLAGS, paths.KUBELET_FLAGS, reason, {"flags": seen.unknown_flags})
+
+
+def _kubelet_server(seen: Observed) -> Iterator[Step]:
+    if seen.kubelet_server:
+        reason = f"an upgrade that was killed left the kubelet with {seen.kubelet_server}"
+        yield Step(SERVER, paths.KUBELET_CONF, reason)
 
 
 def _reasons(target: str, seen: Observed) -> Iterator[str]:

@@ -29,6 +29,7 @@ from . import (
     drift,
     generate,
     kubelet_flags,
+    kubelet_server,
     output,
     paths,
     reconfigure,
@@ -74,6 +75,7 @@ def observe(runner: Runner, target: str, settings: upgrade.Settings, node_name: 
         pods = _control_plane_pods(api)
         return upgrade.Observed(
             **seen,
+            kubelet_server=kubelet_server.left(),
             stored=stored[1] if stored else "",
             kube_proxy=_kube_proxy(api),
             etcd=_etcd(runner, target, configuration) if kubeadm == target and settings.etcd_upgrade else "",

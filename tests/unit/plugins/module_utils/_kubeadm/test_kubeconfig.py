@@ -32,6 +32,14 @@ def test_what_is_embedded() -> None:
     assert kubeconfig.identity("    client-certificate: /a\n    client-key: /b\n", PATH).cert_file == "/a"
 
 
+def test_server_and_another_one() -> None:
+    text = "clusters:\n- cluster:\n    server: {}\n  name: a\n"
+    assert kubeconfig.server(text.format("https://192.0.2.11:6443")) == "https://192.0.2.11:6443"
+    changed = kubeconfig.with_server(text.format("https://192.0.2.11:6443"), "https://192.0.2.10:8443")
+    assert changed == text.format("https://192.0.2.10:8443")
+    assert kubeconfig.server(text.format("")) == "", "not the next line's word"
+
+
 @pytest.mark.parametrize("rubbish", ["A", encoded(b"secret\xff\xfe")], ids=["no base64", "no text"])
 def test_rubbish_is_named_by_its_file_and_not_quoted(rubbish: str) -> None:
     text = config(encoded(b"certificate"), rubbish, rubbish)

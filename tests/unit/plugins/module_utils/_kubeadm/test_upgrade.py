@@ -71,6 +71,12 @@ def seen(**changes: Any) -> upgrade.Observed:
             ["node", "flags"],
             id="worker, its flags after kubeadm",
         ),
+        pytest.param(seen(kubelet_server="https://192.0.2.10:8443"), ["kubelet_server"], id="killed before the end"),
+        pytest.param(
+            seen(kube_proxy=OLD, kubelet_server="https://192.0.2.10:8443"),
+            ["node", "kubelet_server"],
+            id="killed in kubeadm, the kubelet after it",
+        ),
     ],
 )
 def test_step(observed: upgrade.Observed, actions: list[str]) -> None:
