@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,6 @@ def ensure_venv_module(python: str) -> None:
 
 def create(environment: Environment, python: str) -> None:
     """Create the environment, or bring one of the same interpreter up to date."""
-    ensure_venv_module(python)
     print(f"{environment.name}: {environment.directory.relative_to(paths.ROOT)} from {python}", flush=True)
     stamp = environment.directory / STAMP
     same = stamp.is_file() and stamp.read_text().startswith(f"{python}\n")
@@ -73,6 +73,7 @@ def create(environment: Environment, python: str) -> None:
     pip = [str(environment.directory / "bin" / "python"), "-m", "pip", "install", "--quiet", "--quiet"]
     pip += ["--disable-pip-version-check", "--requirement", str(REQUIREMENTS / environment.requirements)]
     subprocess.run(pip, check=True)
+    stamp.write_text(stamp_text(python))
 
 
 def describe(environment: Environment) -> str:
@@ -83,23 +84,21 @@ def describe(environment: Environment) -> str:
     return f"{environment.name}: Python {found[0]}, ansible-core {found[1]}"
 
 
-def ensure(environment: Environment, quiet: bool) -> None:
-    """Create the environment unless its stamp says that it is up to date."""
+def usable(environment: Environment) -> str:
+    """The interpreter it is made from; empty, and said, where this machine has none and can do without."""
     python = environment.python()
     if python is None:
         message = f"{environment.name}: none of Python {', '.join(environment.pythons)} found"
         if environment.required:
             sys.exit(f"{message}. Fix: install one of them.")
         print(f"{message}; its tests are skipped")
-        return
+    return python or ""
+
+
+def up_to_date(environment: Environment, python: str) -> bool:
+    """Whether its stamp says so."""
     stamp = environment.directory / STAMP
-    wanted = stamp_text(python)
-    if not stamp.is_file() or stamp.read_text() != wanted:
-        create(environment, python)
-        stamp.write_text(wanted)
-        print(describe(environment))
-    elif not quiet:
-        print(describe(environment))
+    return stamp.is_file() and stamp.read_text() == stamp_text(python)
 
 
 def main() -> int:
@@ -107,8 +106,14 @@ def main() -> int:
     parser.add_argument("--quiet", action="store_true", help="say nothing where nothing is to be done")
     quiet = parser.parse_args().quiet
     paths.link_collection()
-    for environment in ENVIRONMENTS:
-        ensure(environment, quiet)
+    wanted = {environment: python for environment in ENVIRONMENTS if (python := usable(environment))}
+    due = {environment: python for environment, python in wanted.items() if not up_to_date(environment, python)}
+    for python in due.values():  # apt-get takes no second one beside it
+        ensure_venv_module(python)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(create, due.keys(), due.values()))
+    for environment in due if quiet else wanted:
+        print(describe(environment))
     return 0
 
 

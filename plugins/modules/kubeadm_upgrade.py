@@ -156,8 +156,10 @@ def _act(
         elif step.action == upgrade.SERVER:
             kubelet_server.settle(runner)
         else:
+            leader = upgrade_act.prepare(name)
             with _kubelet_elsewhere(runner, seen):
-                done = _upgrade(runner, settings, step, name, last=upgrade.is_last(step.target, seen))
+                phases = _upgrade(runner, settings, step, name, last=upgrade.is_last(step.target, seen))
+            done = {"phases": phases, "etcd_leader": leader}
     return done
 
 
@@ -166,9 +168,8 @@ def _kubelet_elsewhere(runner: Runner, seen: upgrade.Observed) -> AbstractContex
     return kubelet_server.at_endpoint(runner, api.own_url()) if seen.components and seen.others else nullcontext()
 
 
-def _upgrade(runner: Runner, settings: upgrade.Settings, step: Step, name: str, *, last: bool) -> dict[str, Any]:
-    leader, born = upgrade_act.prepare(name), upgrade_act.etcd_manifest()
-    started, addons_moved = time.time(), False
+def _upgrade(runner: Runner, settings: upgrade.Settings, step: Step, name: str, *, last: bool) -> list[dict[str, Any]]:
+    born, started, addons_moved = upgrade_act.etcd_manifest(), time.time(), False
     try:
         with upgrade_act.keeping_birth(runner, step.target, settings, born) as patched:
             phases = upgrade_act.act(runner, step.target, step.action, patched)
@@ -179,7 +180,7 @@ def _upgrade(runner: Runner, settings: upgrade.Settings, step: Step, name: str, 
         outcome = _way_back(started, name, settings.manifests_timeout, addons_moved=addons_moved)
         raise _explained(error, step.target, name, outcome) from error
     upgrade_act.remove_older_etcd_copies()
-    return {"phases": command.describe(phases), "etcd_leader": leader}
+    return command.describe(phases)
 
 
 def _way_back(started: float, name: str, seconds: float, *, addons_moved: bool) -> str:

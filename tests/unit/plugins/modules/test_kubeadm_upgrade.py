@@ -31,7 +31,7 @@ def test_the_way_back(
     monkeypatch: pytest.MonkeyPatch, fails_in: str, last: bool, static_pods: bool, outcome: str
 ) -> None:
     act = kubeadm_upgrade.upgrade_act
-    for name, answer in {"prepare": "", "etcd_manifest": "", "act": [], "keep_birth": None, "verify": None}.items():
+    for name, answer in {"etcd_manifest": "", "act": [], "keep_birth": None, "verify": None}.items():
         monkeypatch.setattr(act, name, fail if name == fails_in else lambda *_, answer=answer: answer)
     monkeypatch.setattr(act, "static_pods", lambda: {"kube-apiserver": "v1.35.6"} if static_pods else {})
     monkeypatch.setattr(act, "roll_back", lambda *_: "it was put back to v1.35.6 and serves")
