@@ -22,8 +22,15 @@ kubeadm upgrade $step --ignore-preflight-errors=$IGNORE_PREFLIGHT >/run/upgrade.
 NODE
 }
 
+# Without a load balancer that knows, the endpoint also leads to an API server that is just starting.
 kubectl_on_first() {
-  on "${first#*=}" <<<"kubectl --kubeconfig /etc/kubernetes/admin.conf $* >/dev/null"
+  local attempt
+  for attempt in {1..30}; do
+    on "${first#*=}" <<<"kubectl --kubeconfig /etc/kubernetes/admin.conf $* >/dev/null" && return
+    echo "attempt $attempt of kubectl $1 failed"
+    sleep 1
+  done
+  return 1
 }
 
 kubelet() { # kubelet NAME ADDRESS VERSION
