@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 
 
@@ -17,3 +18,13 @@ def now() -> datetime:
 def monotonic() -> float:
     """Seconds on a clock that never jumps, for measuring durations."""
     return time.monotonic()
+
+
+def until(done: Callable[[], bool], seconds: float, poll_seconds: float = 1.0) -> bool:
+    """Wait until done says so, which is asked at least once; False where it did not within that time."""
+    deadline = monotonic() + seconds
+    while not done():
+        if monotonic() > deadline:
+            return False
+        time.sleep(poll_seconds)
+    return True

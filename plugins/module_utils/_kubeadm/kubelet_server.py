@@ -12,8 +12,7 @@ The endpoint, which kubelets of workers use, leads to the other API servers mean
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -100,7 +99,11 @@ def _works(runner: Runner, server: str) -> bool:
     """Whether the kubelet, asking this API server, becomes healthy and renews its node's lease."""
     before = probe.lease_renewed(server)
     _ask(runner, server)
-    return _wait(lambda: trial.kubelet_healthy() and probe.lease_renewed(server) not in ("", before))
+
+    def works() -> bool:
+        return trial.kubelet_healthy() and probe.lease_renewed(server) not in ("", before)
+
+    return clock.until(works, TIMEOUT_SECONDS, POLL_SECONDS)
 
 
 def _ask(runner: Runner, server: str) -> None:
@@ -113,12 +116,3 @@ def _ask(runner: Runner, server: str) -> None:
 
 def _now() -> str:
     return kubeconfig.server(files.read_text(paths.KUBELET_CONF) or "")
-
-
-def _wait(done: Callable[[], bool]) -> bool:
-    deadline = clock.monotonic() + TIMEOUT_SECONDS
-    while not done():
-        if clock.monotonic() > deadline:
-            return False
-        time.sleep(POLL_SECONDS)
-    return True

@@ -9,8 +9,7 @@ import json
 import re
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +42,6 @@ from .api import ApiClient, admin, object_path
 TIMEOUT_SECONDS = 2400.0
 VERIFY_SECONDS = 120.0
 READY_SECONDS = 60.0
-POLL_SECONDS = 1.0
 # kubeadm keeps the manifests that it replaced here, and copies of etcd's data, one directory for each run.
 BACKUPS = f"{paths.KUBERNETES}/tmp"
 MANIFEST_BACKUPS = "kubeadm-backup-manifests-*"
@@ -68,7 +66,7 @@ def observe(runner: Runner, target: str, settings: upgrade.Settings, node_name: 
         return upgrade.Observed(**seen, kubelet=_kubelet(runner))
     with admin() as api:
         # After a run that was killed it may still be about to start.
-        _wait(api.ready, READY_SECONDS)
+        clock.until(api.ready, READY_SECONDS)
         credentials.require_healthy(api)
         configuration = credentials.cluster_configuration(api)
         stored = _STORED.search(configuration)
@@ -189,7 +187,7 @@ def _settled(target: str, node_name: str, seconds: float) -> list[str]:
         problems[:] = wrong(target, node_name)
         return not problems
 
-    return [] if _wait(settled, seconds) else problems
+    return [] if clock.until(settled, seconds) else problems
 
 
 def wrong(target: str, node_name: str) -> list[str]:
@@ -240,15 +238,6 @@ def roll_back(since: float, node_name: str, seconds: float = VERIFY_SECONDS) -> 
         return f"it was put back to {version} and serves"
     why = "; ".join(problems)
     return f"its manifests were put back to {version} (from {kept[-1]}), but it does not serve yet: {why}"
-
-
-def _wait(done: Callable[[], bool], seconds: float) -> bool:
-    deadline = clock.monotonic() + seconds
-    while not done():
-        if clock.monotonic() > deadline:
-            return False
-        time.sleep(POLL_SECONDS)
-    return True
 
 
 def _kubelet(runner: Runner) -> str:

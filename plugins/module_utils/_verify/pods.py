@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -79,7 +78,7 @@ def remove(client: ApiClient) -> bool:
 def _require_gone(client: ApiClient, timeout: float) -> None:
     if not remove(client):
         return
-    if not _until(lambda: client.get(object_path("namespaces", NAMESPACE)) is None, timeout):
+    if not clock.until(lambda: client.get(object_path("namespaces", NAMESPACE)) is None, timeout, POLL_SECONDS):
         raise KubeopsError(
             f"namespace {NAMESPACE} is still there {timeout:g} s after its deletion",
             fix=f"see kubectl get namespace {NAMESPACE} -o yaml for what holds it",
@@ -104,7 +103,7 @@ def wait(client: ApiClient, nodes: Iterable[Node], timeout: float) -> tuple[list
         found.update({pod["spec"].get("nodeName", ""): pod for pod in answer.get("items", [])})
         return all(_condition(found.get(name)).ready for name, node in wanted.items() if node.required)
 
-    _until(all_ready, timeout)
+    clock.until(all_ready, timeout, POLL_SECONDS)
     ready = [name for name in sorted(wanted) if _condition(found.get(name)).ready]
     pods = [_pod(found[name]) for name in ready]
     return pods, [_missing(wanted[name], _condition(found.get(name))) for name in sorted(set(wanted) - set(ready))]
@@ -144,12 +143,3 @@ def _condition(pod: Mapping[str, Any] | None) -> Condition:
 
 def _pod(pod: Mapping[str, Any]) -> dict[str, str]:
     return {"name": pod["metadata"]["name"], "node": pod["spec"]["nodeName"], "address": pod["status"]["podIP"]}
-
-
-def _until(done: Callable[[], bool], timeout: float) -> bool:
-    deadline = clock.monotonic() + timeout
-    while not done():
-        if clock.monotonic() > deadline:
-            return False
-        time.sleep(POLL_SECONDS)
-    return True

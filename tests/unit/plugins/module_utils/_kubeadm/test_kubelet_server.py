@@ -61,7 +61,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
     monkeypatch.setattr(kubelet_server.paths, "KUBEOPS", str(made.mark.parent))
     monkeypatch.setattr(kubelet_server, "MARK", str(made.mark))
     monkeypatch.setattr(kubelet_server, "TIMEOUT_SECONDS", 0.0)
-    monkeypatch.setattr(kubelet_server.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(kubelet_server.clock.time, "sleep", lambda _seconds: None)
     monkeypatch.setattr(kubelet_server.probe, "own_node", made.own_node)
     monkeypatch.setattr(kubelet_server.probe, "lease_renewed", made.lease_renewed)
     monkeypatch.setattr(kubelet_server.trial, "kubelet_healthy", lambda: True)

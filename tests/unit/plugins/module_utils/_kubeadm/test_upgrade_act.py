@@ -60,7 +60,7 @@ def test_what_ran_before_this_run_comes_back(node: Path, monkeypatch: pytest.Mon
 
 def test_a_way_back_that_does_not_serve_is_said(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upgrade_act, "wrong", lambda *_arguments: ["the API server is not ready"])
-    monkeypatch.setattr(upgrade_act.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(upgrade_act.clock.time, "sleep", lambda _seconds: None)
     said = upgrade_act.roll_back(150, "cp1", seconds=0)
     assert "it does not serve yet: the API server is not ready" in said
 
